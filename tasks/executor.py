@@ -1,0 +1,252 @@
+"""Maps a stage over studies: in this process, in warm worker processes, or on an existing Dask cluster. Same functions, one setting."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from multiprocessing.connection import wait
+from typing import Any, Literal, Protocol
+
+from tasks.errors import SafelightError
+from tasks.guard import ErrorLog, guarded, seal
+from tasks.lake import Lake
+from tasks.ledger import Ledger
+from tasks.stage import Count, Outcome, Stage, fingerprint
+
+#: Libraries that would start a thread a core in every worker; set before they are first imported there.
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
+
+
+class Pool(Protocol):
+    """Where studies are worked on."""
+
+    def submit(self, work: Callable[..., Outcome], *arguments: Any) -> Future[Outcome]:
+        """Start one piece of work."""
+        ...
+
+    def isolated(self, work: Callable[..., Outcome], *arguments: Any) -> Outcome:
+        """Do one piece of work that may kill its worker. Raises `BrokenExecutor` where it does."""
+        ...
+
+    def close(self) -> None:
+        """Stop the workers."""
+        ...
+
+
+class InlinePool:
+    """In this process, one study after the other."""
+
+    def submit(self, work: Callable[..., Outcome], *arguments: Any) -> Future[Outcome]:
+        """Do the work at once; the future is finished."""
+        future: Future[Outcome] = Future()
+        try:
+            future.set_result(work(*arguments))
+        except Exception as error:  # noqa: BLE001 - a future carries it to the caller
+            future.set_exception(error)
+        return future
+
+    def isolated(self, work: Callable[..., Outcome], *arguments: Any) -> Outcome:
+        """Do the work at once."""
+        return work(*arguments)
+
+    def close(self) -> None:
+        """Nothing to stop."""
+
+
+class WorkerPool:
+    """Warm worker processes, started afresh (spawn): no thread of ours is copied half-way, and each dies with its parent."""
+
+    def __init__(self, workers: int, errors: ErrorLog) -> None:
+        self._workers, self._errors = workers, errors
+        self._lock = threading.Lock()
+        self._pool = self._start(workers)
+
+    def submit(self, work: Callable[..., Outcome], *arguments: Any) -> Future[Outcome]:
+        """Start one piece of work; a pool that a crashed worker broke is replaced first."""
+        with self._lock:
+            try:
+                return self._pool.submit(work, *arguments)
+            except BrokenExecutor:
+                self._pool.shutdown(wait=False)
+                self._pool = self._start(self._workers)
+                return self._pool.submit(work, *arguments)
+
+    def isolated(self, work: Callable[..., Outcome], *arguments: Any) -> Outcome:
+        """Do the work in a process of its own."""
+        with self._start(1) as pool:
+            return pool.submit(work, *arguments).result()
+
+    def close(self) -> None:
+        """Stop the workers; work in flight is finished."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _start(self, workers: int) -> ProcessPoolExecutor:
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker, initargs=(self._errors,))
+
+
+class DaskPool:
+    """An existing Dask cluster; needs the `dask` extra and shared storage."""
+
+    def __init__(self, address: str) -> None:
+        from distributed import Client
+
+        self._client = Client(address, set_as_default=False)
+
+    def submit(self, work: Callable[..., Outcome], *arguments: Any) -> Future[Outcome]:
+        """Start one piece of work on the cluster."""
+        future: Future[Outcome] = self._client.get_executor(pure=False).submit(work, *arguments)
+        return future
+
+    def isolated(self, work: Callable[..., Outcome], *arguments: Any) -> Outcome:
+        """Dask itself sets aside work that kills several of its workers."""
+        return self.submit(work, *arguments).result()
+
+    def close(self) -> None:
+        """Leave the cluster."""
+        self._client.close()
+
+
+def make_pool(kind: Literal["inline", "processes", "dask"], workers: int, errors: ErrorLog, address: str | None = None) -> Pool:
+    """The pool that the configuration names."""
+    if kind == "dask":
+        return DaskPool(address or "")
+    return InlinePool() if kind == "inline" else WorkerPool(workers, errors)
+
+
+@dataclass
+class Summary:
+    """What one turn of a stage over many studies came to."""
+
+    stage: str
+    studies: Counter[str] = field(default_factory=Counter)
+    units: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    failures: dict[str, Outcome] = field(default_factory=dict)
+
+    def add(self, key: str, outcome: Outcome) -> None:
+        """Count one study's outcome."""
+        self.studies[outcome.status] += 1
+        for count in outcome.tally:
+            self.units[count.outcome, count.reason_code, count.unit] += count.n
+        if outcome.status == "failed":
+            self.failures[key] = outcome
+
+    def counts(self) -> tuple[Count, ...]:
+        """Units by outcome and reason."""
+        return tuple(sorted(Count(*end, n) for end, n in self.units.items()))
+
+
+OnEnd = Callable[[str, Outcome], None]
+
+
+def run_by_ledger(
+    stage: Stage, keys: list[str], *, ledger: Ledger, run: str, pool: Pool, errors: ErrorLog, max_attempts: int = 3, on_end: OnEnd | None = None
+) -> Summary:
+    """Do a stage for those of `keys` that are due in the ledger, and write there what became of each.
+
+    Args:
+        keys: study keys. Those whose upstream stage is not finished, or handed nothing on, are left alone.
+        run: the id of the ledger's run in whose name studies are claimed.
+        on_end: called with (study key, outcome) as each study ends.
+
+    Returns:
+        the counts of this turn: `done`, `failed`, and `held` for studies that another live run is working on.
+    """
+    inputs = _inputs(stage, keys, ledger)
+    wanted = {key: fingerprint(stage, given) for key, given in inputs.items()}
+    summary = Summary(stage.label())
+    claimed = {}
+    for key in ledger.due(stage.label(), wanted, max_attempts=max_attempts):
+        if ledger.claim(stage.label(), key, wanted[key], run):
+            claimed[key] = inputs[key]
+
+    def end(key: str, outcome: Outcome) -> None:
+        ledger.finish(stage.label(), key, run, outcome)
+        summary.add(key, outcome)
+        if on_end is not None:
+            on_end(key, outcome)
+
+    _map(stage, claimed, pool, errors, end)
+    rows = ledger.results(stage.label(), list(wanted))
+    summary.studies["held"] = sum(row.status == "running" and row.owner != run for row in rows.values())
+    return summary
+
+
+def run_by_manifest(
+    stage: Stage, inputs: Mapping[str, str], *, lake: Lake, pool: Pool, errors: ErrorLog, on_end: OnEnd | None = None
+) -> Summary:
+    """Do a stage without a ledger: for the studies of `inputs` (key → input digest) whose manifest in the lake is not of today.
+
+    Returns:
+        the counts of this turn; studies that were up to date are counted as `unchanged`.
+    """
+    summary = Summary(stage.label())
+    due = {}
+    for key, given in sorted(inputs.items()):
+        manifest = lake.manifest(stage.label(), key)
+        if manifest is not None and manifest.fingerprint == fingerprint(stage, given) and not manifest.stale:
+            summary.studies["unchanged"] += 1
+        else:
+            due[key] = given
+
+    def end(key: str, outcome: Outcome) -> None:
+        summary.add(key, outcome)
+        if on_end is not None:
+            on_end(key, outcome)
+
+    _map(stage, due, pool, errors, end)
+    return summary
+
+
+def _inputs(stage: Stage, keys: list[str], ledger: Ledger) -> dict[str, str]:
+    if stage.upstream is None:
+        return {key: study.found_digest for key, study in ledger.studies(keys).items()}
+    rows = ledger.results(stage.upstream, keys)
+    return {key: row.output for (key, _), row in rows.items() if row.status == "done" and row.passed}
+
+
+def _map(stage: Stage, inputs: Mapping[str, str], pool: Pool, errors: ErrorLog, end: OnEnd) -> None:
+    futures: dict[Future[Outcome], str] = {}
+    suspects = []
+    for key, given in inputs.items():
+        future = pool.submit(_work, stage, key, given, errors)
+        if isinstance(pool, InlinePool):
+            end(key, future.result())
+        else:
+            futures[future] = key
+    for future in as_completed(futures):
+        try:
+            end(futures[future], future.result())
+        except BrokenExecutor:
+            suspects.append(futures[future])
+    for key in sorted(suspects):  # a worker died: find out alone whose study it was
+        try:
+            outcome = pool.isolated(_work, stage, key, inputs[key], errors)
+        except BrokenExecutor:
+            died = SafelightError("E-WORKER-DIED", f"{stage.label()} {key}")
+            outcome = Outcome("failed", reason_code=died.code, error_id=errors.record(f"{stage.label()} {key}", died))
+        end(key, outcome)
+
+
+def _work(stage: Stage, key: str, inputs: str, errors: ErrorLog) -> Outcome:
+    """One study in a worker."""
+    return guarded(stage.label(), key, errors, lambda: stage.run(key, inputs, fingerprint(stage, inputs)))
+
+
+def _begin_worker(errors: ErrorLog) -> None:
+    for name in _ONE_THREAD:
+        os.environ[name] = "1"
+    seal(errors)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_die_with, args=(parent.sentinel,), name="parent watch", daemon=True).start()
+
+
+def _die_with(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)

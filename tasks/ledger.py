@@ -1,0 +1,413 @@
+"""The ledger: one row a study and stage that says what is in the lake, under which fingerprint, and what is due.
+
+SQLite in WAL mode by default, PostgreSQL by URL; SQLAlchemy Core. It lives in the vault: it alone leads from the lake's keys back
+to the hospital's. A killed run leaves rows `running`; they are due again as soon as their run is known to be dead.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
+
+from tasks.errors import ConfigurationError, SafelightError
+from tasks.processes import ProcessId
+from tasks.stage import Count, Outcome, tally_from_json, tally_to_json
+
+_HEARTBEAT_SECONDS = 5.0
+#: A run of another host whose heart has not beaten for so long counts as dead.
+_DEAD_AFTER_SECONDS = 120.0
+
+_metadata = sa.MetaData()
+
+_studies = sa.Table(
+    "studies", _metadata,
+    sa.Column("study_key", sa.String, primary_key=True),
+    sa.Column("patient_key", sa.String, nullable=False, index=True),
+    sa.Column("source", sa.String, nullable=False),
+    sa.Column("study_instance_uid", sa.String, nullable=False, index=True),
+    sa.Column("patient_id", sa.String, nullable=False, index=True),
+    sa.Column("issuer", sa.String, nullable=False),
+    sa.Column("accession_number", sa.String, nullable=False, index=True),
+    sa.Column("expected", sa.Text, nullable=False),
+    sa.Column("found_digest", sa.String, nullable=False),
+)  # fmt: skip
+
+_results = sa.Table(
+    "results", _metadata,
+    sa.Column("study_key", sa.String, primary_key=True),
+    sa.Column("stage", sa.String, primary_key=True),
+    sa.Column("fingerprint", sa.String, nullable=False),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("reason_code", sa.String, nullable=False, default=""),
+    sa.Column("error_id", sa.String, nullable=False, default=""),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("owner", sa.String, nullable=False),
+    sa.Column("output", sa.String, nullable=False, default=""),
+    sa.Column("passed", sa.Integer, nullable=False, default=0),
+    sa.Column("tally", sa.Text, nullable=False, default="[]"),
+    sa.Column("started_at", sa.Float, nullable=False),
+    sa.Column("finished_at", sa.Float),
+)  # fmt: skip
+
+_events = sa.Table(
+    "events", _metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("run", sa.String, nullable=False),
+    sa.Column("study_key", sa.String, nullable=False),
+    sa.Column("stage", sa.String, nullable=False),
+    sa.Column("event", sa.String, nullable=False),
+    sa.Column("reason_code", sa.String, nullable=False),
+    sa.Column("error_id", sa.String, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+)  # fmt: skip
+
+_runs = sa.Table(
+    "runs", _metadata,
+    sa.Column("run", sa.String, primary_key=True),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("process", sa.String, nullable=False),
+    sa.Column("started_at", sa.Float, nullable=False),
+    sa.Column("heartbeat_at", sa.Float, nullable=False),
+    sa.Column("finished_at", sa.Float),
+    sa.Column("state", sa.String, nullable=False),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A study as the hospital knows it, with the lake's keys. Identified: never leaves the vault.
+
+    `expected` maps each SeriesInstanceUID (as found) to its number of instances; 0 where the source does not say.
+    """
+
+    study_key: str
+    patient_key: str
+    source: str
+    study_instance_uid: str
+    patient_id: str
+    issuer: str
+    accession_number: str
+    expected: Mapping[str, int]
+    found_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A row of the ledger: what a stage last did with a study."""
+
+    study_key: str
+    stage: str
+    fingerprint: str
+    status: Literal["running", "done", "failed", "interrupted"]
+    reason_code: str
+    error_id: str
+    attempts: int
+    owner: str
+    output: str
+    passed: int
+    tally: tuple[Count, ...]
+    started_at: float
+    finished_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One process's turn at the work."""
+
+    run: str
+    kind: str
+    process: str
+    started_at: float
+    heartbeat_at: float
+    finished_at: float | None
+    state: str
+
+
+class Ledger:
+    """A connection to the ledger. Safe to use from several threads; each process opens its own."""
+
+    def __init__(self, url: str, *, clock: Callable[[], float] = time.time) -> None:
+        """Open, and make the tables where they are missing.
+
+        Raises:
+            ConfigurationError: E-LEDGER-UNREACHABLE.
+        """
+        self.url = url
+        self._clock = clock
+        self._engine = _engine(url)
+        self._reader = self._engine.execution_options(reads=True)
+        self._insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
+        try:
+            with self.lock("schema"):
+                _metadata.create_all(self._engine)
+        except (sa.exc.SQLAlchemyError, OSError):
+            raise ConfigurationError("E-LEDGER-UNREACHABLE", self._engine.url.render_as_string(hide_password=True)) from None
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+    # ---- studies ----------------------------------------------------------------------------------------------------
+
+    def register(self, studies: Iterable[Study]) -> int:
+        """Add studies or renew what is known of them; return how many were new."""
+        rows = [
+            {**{name: getattr(study, name) for name in _studies.columns.keys() if name != "expected"}, "expected": json.dumps(dict(study.expected), sort_keys=True)}
+            for study in studies
+        ]  # fmt: skip
+        if not rows:
+            return 0
+        with self._engine.begin() as connection:
+            before = connection.scalar(sa.select(sa.func.count()).select_from(_studies)) or 0
+            statement = self._insert(_studies)
+            renewed = {name: statement.excluded[name] for name in _studies.columns.keys() if name != "study_key"}
+            connection.execute(statement.on_conflict_do_update(index_elements=["study_key"], set_=renewed), rows)
+            after = connection.scalar(sa.select(sa.func.count()).select_from(_studies)) or 0
+        return int(after - before)
+
+    def studies(self, keys: Sequence[str] | None = None) -> dict[str, Study]:
+        """Studies by key, in the order of their keys."""
+        query = sa.select(_studies).order_by(_studies.c.study_key)
+        if keys is not None:
+            query = query.where(_studies.c.study_key.in_(list(keys)))
+        with self._reader.connect() as connection:
+            rows = connection.execute(query).mappings().all()
+        return {row["study_key"]: Study(**{**row, "expected": json.loads(row["expected"])}) for row in rows}
+
+    def study(self, key: str) -> Study:
+        """One study; KeyError where it is unknown."""
+        return self.studies([key])[key]
+
+    # ---- results ----------------------------------------------------------------------------------------------------
+
+    def results(self, stage: str | None = None, keys: Sequence[str] | None = None) -> dict[tuple[str, str], Result]:
+        """Rows by (study key, stage)."""
+        query = sa.select(_results).order_by(_results.c.study_key, _results.c.stage)
+        if stage is not None:
+            query = query.where(_results.c.stage == stage)
+        if keys is not None:
+            query = query.where(_results.c.study_key.in_(list(keys)))
+        with self._reader.connect() as connection:
+            rows = connection.execute(query).mappings().all()
+        return {(row["study_key"], row["stage"]): Result(**{**row, "tally": tally_from_json(row["tally"])}) for row in rows}
+
+    def due(self, stage: str, wanted: Mapping[str, str], *, max_attempts: int) -> list[str]:
+        """Studies of `wanted` (study key → present fingerprint) without a finished row for it, in the order of their keys.
+
+        A study that failed `max_attempts` times under the same fingerprint is set aside; one that a live run holds is not due.
+        """
+        rows = {key: row for (key, _), row in self.results(stage, list(wanted)).items()}
+        dead = self._dead_owners({row.owner for row in rows.values() if row.status == "running"})
+        return [key for key in sorted(wanted) if _is_due(rows.get(key), wanted[key], dead, max_attempts)]
+
+    def claim(self, stage: str, key: str, fingerprint: str, run: str) -> bool:
+        """Take a study for a stage; False where a live run holds it, or has finished it meanwhile."""
+        now = self._clock()
+        with self._engine.begin() as connection:
+            row = connection.execute(
+                sa.select(_results).where(_results.c.study_key == key, _results.c.stage == stage).with_for_update()
+            ).mappings().one_or_none()  # fmt: skip
+            if row is not None:
+                if row["status"] == "done" and row["fingerprint"] == fingerprint:
+                    return False
+                if row["status"] == "running" and row["owner"] not in self._dead_owners({row["owner"]}, connection):
+                    return False
+            attempts = row["attempts"] if row is not None and row["fingerprint"] == fingerprint else 0
+            values = {
+                "study_key": key, "stage": stage, "fingerprint": fingerprint, "status": "running", "owner": run, "attempts": attempts,
+                "reason_code": "", "error_id": "", "output": "", "passed": 0, "tally": "[]", "started_at": now, "finished_at": None,
+            }  # fmt: skip
+            statement = self._insert(_results).values(values)
+            taken = connection.execute(
+                statement.on_conflict_do_update(index_elements=["study_key", "stage"], set_=values).returning(_results.c.owner)
+            ).scalar()
+        return bool(taken == run)
+
+    def finish(self, stage: str, key: str, run: str, outcome: Outcome) -> None:
+        """Write what a stage did with a study that this run holds.
+
+        Raises:
+            SafelightError: E-LEDGER-LOST where the study has meanwhile been taken by another run.
+        """
+        now = self._clock()
+        held = sa.and_(_results.c.study_key == key, _results.c.stage == stage, _results.c.owner == run, _results.c.status == "running")
+        with self._engine.begin() as connection:
+            started = connection.scalar(sa.select(_results.c.started_at).where(held))
+            if started is None:
+                raise SafelightError("E-LEDGER-LOST", f"{stage} {key}")
+            attempts = sa.case((sa.literal(outcome.status == "failed"), _results.c.attempts + 1), else_=_results.c.attempts)
+            connection.execute(sa.update(_results).where(held).values(
+                status=outcome.status, reason_code=outcome.reason_code, error_id=outcome.error_id, attempts=attempts,
+                output=outcome.output, passed=outcome.passed, tally=tally_to_json(outcome.tally), finished_at=now,
+            ))  # fmt: skip
+            self._log(connection, run, key, stage, outcome.status, outcome.reason_code, outcome.error_id, now - started)
+
+    def release(self, stage: str, key: str, run: str) -> None:
+        """Give a study back undone, so that it is due at once."""
+        held = sa.and_(_results.c.study_key == key, _results.c.stage == stage, _results.c.owner == run, _results.c.status == "running")
+        with self._engine.begin() as connection:
+            connection.execute(sa.update(_results).where(held).values(status="interrupted"))
+            self._log(connection, run, key, stage, "interrupted", "", "", 0.0)
+
+    def retry(self, stage: str | None = None) -> int:
+        """Forget the failed attempts, so that studies that were set aside are due again; return how many."""
+        failed = _results.c.status == "failed"
+        query = sa.update(_results).where(failed if stage is None else sa.and_(failed, _results.c.stage == stage)).values(attempts=0)
+        with self._engine.begin() as connection:
+            return int(connection.execute(query).rowcount)
+
+    # ---- runs -------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def run(self, kind: str) -> Iterator[str]:
+        """A run: a row whose heart beats while the context lasts; yields its id. What it still holds at the end is given back."""
+        run = f"{kind}-{secrets.token_hex(6)}"
+        now = self._clock()
+        with self._engine.begin() as connection:
+            connection.execute(sa.insert(_runs).values(
+                run=run, kind=kind, process=str(ProcessId.current()), started_at=now, heartbeat_at=now, finished_at=None, state="running"
+            ))  # fmt: skip
+        stop = threading.Event()
+        heart = threading.Thread(target=self._beat, args=(run, stop), name=f"heartbeat {run}", daemon=True)
+        heart.start()
+        state = "failed"
+        try:
+            yield run
+            state = "finished"
+        finally:
+            stop.set()
+            heart.join()
+            with self._engine.begin() as connection:
+                connection.execute(sa.update(_results).where(_results.c.owner == run, _results.c.status == "running").values(status="interrupted"))
+                connection.execute(sa.update(_runs).where(_runs.c.run == run).values(state=state, finished_at=self._clock()))
+
+    def runs(self) -> list[Run]:
+        """All runs, the newest first."""
+        with self._reader.connect() as connection:
+            rows = connection.execute(sa.select(_runs).order_by(_runs.c.started_at.desc())).mappings().all()
+        return [Run(**row) for row in rows]
+
+    def reconcile(self) -> dict[str, int]:
+        """Close the runs that died and free what they held.
+
+        Returns:
+            `{"runs": closed, "studies": freed}`.
+        """
+        with self._reader.connect() as connection:
+            open_runs = set(connection.scalars(sa.select(_runs.c.run).where(_runs.c.state == "running")))
+        dead = self._dead_owners(open_runs)
+        if not dead:
+            return {"runs": 0, "studies": 0}
+        with self._engine.begin() as connection:
+            freed = connection.execute(
+                sa.update(_results).where(_results.c.owner.in_(dead), _results.c.status == "running").values(status="interrupted")
+            ).rowcount
+            connection.execute(sa.update(_runs).where(_runs.c.run.in_(dead)).values(state="crashed", finished_at=self._clock()))
+            for run in sorted(dead):
+                self._log(connection, run, "", "", "crashed", "", "", 0.0)
+        return {"runs": len(dead), "studies": int(freed)}
+
+    def events(self, study_key: str) -> list[dict[str, Any]]:
+        """What happened to a study, oldest first."""
+        query = sa.select(_events).where(_events.c.study_key == study_key).order_by(_events.c.id)
+        with self._reader.connect() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """Hold a named lock that other processes wait for; a process that dies gives it back.
+
+        A file lock beside an SQLite ledger, an advisory lock on PostgreSQL.
+        """
+        if self._engine.dialect.name == "postgresql":
+            with self._engine.connect() as connection:
+                number = int.from_bytes(name.encode()[-7:].rjust(7, b"\0"), "big")
+                connection.execute(sa.select(sa.func.pg_advisory_lock(number)))
+                try:
+                    yield
+                finally:
+                    connection.execute(sa.select(sa.func.pg_advisory_unlock(number)))
+            return
+        database = Path(str(self._engine.url.database))
+        with (database.parent / f".{database.name}.{name}.lock").open("w") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            yield  # closing the file gives the lock back
+
+    # ---- inside -----------------------------------------------------------------------------------------------------
+
+    def _beat(self, run: str, stop: threading.Event) -> None:
+        while not stop.wait(_HEARTBEAT_SECONDS):
+            with self._engine.begin() as connection:
+                connection.execute(sa.update(_runs).where(_runs.c.run == run).values(heartbeat_at=self._clock()))
+
+    def _dead_owners(self, owners: set[str], connection: sa.Connection | None = None) -> set[str]:
+        if not owners:
+            return set()
+        query = sa.select(_runs.c.run, _runs.c.process, _runs.c.heartbeat_at, _runs.c.state).where(_runs.c.run.in_(owners))
+        if connection is not None:
+            rows = connection.execute(query).all()
+        else:
+            with self._reader.connect() as opened:
+                rows = opened.execute(query).all()
+        dead = owners - {row.run for row in rows}
+        for row in rows:
+            process = ProcessId.parse(row.process)
+            silent = self._clock() - row.heartbeat_at > _DEAD_AFTER_SECONDS
+            gone = process is None or (silent if not process.is_here() else not process.is_alive())
+            if row.state != "running" or gone:
+                dead.add(row.run)
+        return dead
+
+    def _log(self, connection: sa.Connection, run: str, key: str, stage: str, what: str, reason: str, error_id: str, seconds: float) -> None:
+        connection.execute(sa.insert(_events).values(
+            at=self._clock(), run=run, study_key=key, stage=stage, event=what, reason_code=reason, error_id=error_id, seconds=seconds
+        ))  # fmt: skip
+
+
+def _is_due(row: Result | None, fingerprint: str, dead: set[str], max_attempts: int) -> bool:
+    if row is None:
+        return True
+    if row.status == "running":
+        return row.owner in dead
+    if row.fingerprint != fingerprint or row.status == "interrupted":
+        return True
+    return row.status == "failed" and row.attempts < max_attempts
+
+
+def _engine(url: str) -> sa.Engine:
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return sa.create_engine(parsed)
+    if parsed.database:
+        path = Path(parsed.database)
+        if not path.exists() and path.parent.exists():
+            path.touch(mode=0o600)
+    engine = sa.create_engine(parsed, connect_args={"timeout": 60, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # SQLAlchemy's `begin` below decides: a writer must not start as a reader
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        reads = connection.get_execution_options().get("reads", False)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    return engine

@@ -1,0 +1,61 @@
+"""Which process made a thing, and whether that process still lives: how leftovers of a killed run are told from work in flight."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from dataclasses import dataclass
+from functools import cache
+
+import psutil
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessId:
+    """A process on a host. The start time tells it from a later process with the same number."""
+
+    host: str
+    pid: int
+    started: int
+
+    @classmethod
+    def current(cls) -> ProcessId:
+        """This process."""
+        return cls(_host(), os.getpid(), _started(os.getpid()))
+
+    @classmethod
+    def parse(cls, text: str) -> ProcessId | None:
+        """The inverse of `str`; None for anything else."""
+        parts = text.split("-")
+        if len(parts) != 3 or not (parts[1].isdigit() and parts[2].isdigit()):
+            return None
+        return cls(parts[0], int(parts[1]), int(parts[2]))
+
+    def __str__(self) -> str:
+        return f"{self.host}-{self.pid}-{self.started}"
+
+    def is_here(self) -> bool:
+        """Whether it ran on this host, so that `is_alive` can tell."""
+        return self.host == _host()
+
+    def is_alive(self) -> bool:
+        """Whether it still runs. Always True for a process of another host: only its heartbeat can tell."""
+        return not self.is_here() or _started(self.pid) == self.started
+
+
+@cache
+def _host() -> str:
+    """A short hash of the host's name: enough to compare, no name in the lake."""
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+
+
+def _started(pid: int) -> int:
+    """Start time in centiseconds since the epoch, or -1 when there is no such process (a zombie counts as none)."""
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return -1
+        return int(process.create_time() * 100)
+    except psutil.NoSuchProcess:
+        return -1

@@ -1,0 +1,157 @@
+"""The one configuration file: what it may say, and one clear sentence for what is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from tasks.errors import ConfigurationError
+
+AETitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[\x21-\x5b\x5d-\x7e][\x20-\x5b\x5d-\x7e]*$")]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class PacsSettings(_Section):
+    """The PACS that is asked, and the receiver of ours that it sends to."""
+
+    host: str
+    port: Port
+    ae_title: AETitle
+    calling_ae_title: AETitle = "SAFELIGHT"
+    receiver_host: str = "127.0.0.1"
+    receiver_port: Port = 11113
+    acse_timeout_s: float = Field(15.0, gt=0)
+    dimse_timeout_s: float = Field(60.0, gt=0)
+    network_timeout_s: float = Field(60.0, gt=0)
+
+
+class CohortSettings(_Section):
+    """Which studies the night looks for (C-FIND at STUDY level)."""
+
+    modalities: tuple[str, ...] = ()
+    study_date_from: str | None = Field(None, pattern=r"^\d{8}$")
+    study_date_to: str | None = Field(None, pattern=r"^\d{8}$")
+
+
+class DeidentifySettings(_Section):
+    """How studies are de-identified: a profile of `configs/profiles/`, or a path to one."""
+
+    profile: str = "safe_harbor"
+
+
+class InferenceSettings(_Section):
+    """Which model reads: a name below `configs/models/`, or a folder with a manifest."""
+
+    model: str = "demo_nodule"
+
+
+class EvaluationSettings(_Section):
+    """How performance is measured: an evaluation plan. Reference and cohort are tables that `safelight import` made."""
+
+    plan: Path
+
+
+class ExecutorSettings(_Section):
+    """Where stages run."""
+
+    kind: Literal["inline", "processes", "dask"] = "processes"
+    workers: int = Field(2, ge=1, le=256)
+    batch_size: int = Field(8, ge=1, le=10_000)
+    dask_address: str | None = None
+    max_attempts: int = Field(3, ge=1, le=100)
+
+
+class PrefectSettings(_Section):
+    """Prefect's server: an existing one by `api_url`, or one of our own that keeps its database in `home`."""
+
+    api_url: str | None = None
+    home: Path | None = None
+    port: Port = 4210
+
+
+class Settings(_Section):
+    """Everything that a night needs to know. Relative paths are relative to the file's folder."""
+
+    site: str = Field(min_length=1)
+    vault: Path
+    lake: str
+    ledger: str | None = None
+    timezone: str = "UTC"
+    pacs: PacsSettings | None = None
+    cohort: CohortSettings = CohortSettings()
+    deidentify: DeidentifySettings = DeidentifySettings()
+    inference: InferenceSettings = InferenceSettings()
+    evaluation: EvaluationSettings | None = None
+    executor: ExecutorSettings = ExecutorSettings()
+    prefect: PrefectSettings = PrefectSettings()
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            raise ValueError("is not a time zone of the IANA database, such as Europe/Berlin") from None
+        return value
+
+    def ledger_url(self) -> str:
+        """Where the ledger is: as configured, or in the vault."""
+        return self.ledger or f"sqlite:///{self.vault / 'ledger.db'}"
+
+
+def load(path: Path | str) -> Settings:
+    """Read and check a configuration file.
+
+    Raises:
+        ConfigurationError: E-CONFIG-MISSING, E-CONFIG-SYNTAX, or E-CONFIG with each field and what is wrong with it.
+    """
+    source = Path(path).expanduser().absolute()
+    if not source.is_file():
+        raise ConfigurationError("E-CONFIG-MISSING", str(source))
+    try:
+        content = yaml.safe_load(source.read_text("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{source.name}, line {mark.line + 1}" if mark is not None else source.name
+        raise ConfigurationError("E-CONFIG-SYNTAX", where) from None
+    if not isinstance(content, dict):
+        raise ConfigurationError("E-CONFIG-SYNTAX", f"{source.name}: the file must hold keys and values")
+    try:
+        settings = Settings.model_validate(content)
+    except ValidationError as error:
+        raise ConfigurationError("E-CONFIG", f"{source.name}: {_sentences(error)}") from None
+    return _anchored(settings, source.parent)
+
+
+def _sentences(error: ValidationError) -> str:
+    said = []
+    for problem in error.errors(include_input=False, include_url=False):
+        field = ".".join(str(part) for part in problem["loc"])
+        meaning = {"missing": "is missing", "extra_forbidden": "is not a known setting"}.get(problem["type"], problem["msg"])
+        said.append(f"{field} {meaning[0].lower()}{meaning[1:]}")
+    return "; ".join(said)
+
+
+def _anchored(settings: Settings, folder: Path) -> Settings:
+    """The same settings with relative paths made absolute."""
+    changed: dict[str, object] = {"vault": folder / settings.vault.expanduser()}
+    if "://" not in settings.lake:
+        changed["lake"] = str(folder / Path(settings.lake).expanduser())
+    if settings.evaluation is not None:
+        changed["evaluation"] = settings.evaluation.model_copy(update={"plan": folder / settings.evaluation.plan})
+    if settings.prefect.home is not None:
+        changed["prefect"] = settings.prefect.model_copy(update={"home": folder / settings.prefect.home})
+    profile = settings.deidentify.profile
+    if profile.endswith(".yaml"):
+        changed["deidentify"] = settings.deidentify.model_copy(update={"profile": str(folder / profile)})
+    if "/" in settings.inference.model:
+        changed["inference"] = settings.inference.model_copy(update={"model": str(folder / settings.inference.model)})
+    return settings.model_copy(update=changed)
