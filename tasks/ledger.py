@@ -79,6 +79,7 @@ _runs = sa.Table(
     sa.Column("run", sa.String, primary_key=True),
     sa.Column("kind", sa.String, nullable=False),
     sa.Column("process", sa.String, nullable=False),
+    sa.Column("flow_run", sa.String, nullable=False),
     sa.Column("started_at", sa.Float, nullable=False),
     sa.Column("heartbeat_at", sa.Float, nullable=False),
     sa.Column("finished_at", sa.Float),
@@ -130,6 +131,7 @@ class Run:
     run: str
     kind: str
     process: str
+    flow_run: str
     started_at: float
     heartbeat_at: float
     finished_at: float | None
@@ -272,13 +274,16 @@ class Ledger:
     # ---- runs -------------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def run(self, kind: str) -> Iterator[str]:
-        """A run: a row whose heart beats while the context lasts; yields its id. What it still holds at the end is given back."""
+    def run(self, kind: str, *, flow_run: str = "") -> Iterator[str]:
+        """A run: a row whose heart beats while the context lasts; yields its id. What it still holds at the end is given back.
+
+        `flow_run` is the orchestrator's own id of it, so that `reconcile` can close a killed run there too.
+        """
         run = f"{kind}-{secrets.token_hex(6)}"
         now = self._clock()
         with self._engine.begin() as connection:
             connection.execute(sa.insert(_runs).values(
-                run=run, kind=kind, process=str(ProcessId.current()), started_at=now, heartbeat_at=now, finished_at=None, state="running"
+                run=run, kind=kind, process=str(ProcessId.current()), flow_run=flow_run, started_at=now, heartbeat_at=now, finished_at=None, state="running"
             ))  # fmt: skip
         stop = threading.Event()
         heart = threading.Thread(target=self._beat, args=(run, stop), name=f"heartbeat {run}", daemon=True)

@@ -59,6 +59,14 @@ class EvaluationSettings(_Section):
     plan: Path
 
 
+class ImportSettings(_Section):
+    """A table of the hospital's that every night maps to the lake's keys: labels or demographics."""
+
+    file: Path
+    kind: Literal["reference", "cohort"]
+    key: Literal["AccessionNumber", "StudyInstanceUID", "PatientID"]
+
+
 class ExecutorSettings(_Section):
     """Where stages run."""
 
@@ -89,6 +97,7 @@ class Settings(_Section):
     cohort: CohortSettings = CohortSettings()
     deidentify: DeidentifySettings = DeidentifySettings()
     inference: InferenceSettings = InferenceSettings()
+    imports: tuple[ImportSettings, ...] = ()
     evaluation: EvaluationSettings | None = None
     executor: ExecutorSettings = ExecutorSettings()
     prefect: PrefectSettings = PrefectSettings()
@@ -145,6 +154,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     changed: dict[str, object] = {"vault": folder / settings.vault.expanduser()}
     if "://" not in settings.lake:
         changed["lake"] = str(folder / Path(settings.lake).expanduser())
+    changed["imports"] = tuple(entry.model_copy(update={"file": folder / entry.file}) for entry in settings.imports)
     if settings.evaluation is not None:
         changed["evaluation"] = settings.evaluation.model_copy(update={"plan": folder / settings.evaluation.plan})
     if settings.prefect.home is not None:

@@ -11,13 +11,10 @@ from typing import Any, ClassVar, Literal, Protocol
 
 Status = Literal["done", "failed"]
 
-#: Stages that read one study at a time, in the order of the night. `evaluate` and `publish` read the whole cohort after them.
+#: Stages that read one study at a time, in the order of the night. The others read the whole cohort after them.
 STUDY_STAGES = ("pull", "deidentify", "volumes", "infer")
-COHORT_STAGES = ("evaluate", "publish")
+COHORT_STAGES = ("import", "evaluate", "publish")
 NIGHT = (*STUDY_STAGES, *COHORT_STAGES)
-
-#: The key under which the ledger holds the stages that read the whole cohort.
-COHORT = "cohort"
 
 
 @dataclass(frozen=True, slots=True, order=True)

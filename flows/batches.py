@@ -1,0 +1,89 @@
+"""How studies flow: each batch moves along its chain of stages on its own, a few batches at a time."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, deque
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from prefect import allow_failure
+from prefect.runtime import flow_run
+from prefect.futures import PrefectFuture
+from prefect.states import Completed, Failed, State
+
+from tasks.deid.task import deidentify_studies
+from tasks.errors import ConfigurationError
+from tasks.guard import boundary
+from tasks.inference.task import read_studies
+from tasks.pacs.task import pull_studies
+from tasks.site import open_site
+from tasks.volumes.task import convert_studies
+
+#: What the night does with a batch, in order.
+CHAIN = {"pull": pull_studies, "deidentify": deidentify_studies, "volumes": convert_studies, "infer": read_studies}
+
+#: Batches on their way at once. While one is read by the model, the next is de-identified and a third is pulled.
+IN_FLIGHT = 4
+#: Each batch in flight has one thread a stage, most of them waiting.
+THREADS = IN_FLIGHT * len(CHAIN) + 2
+
+
+def stream(config: str, run: str, batches: Sequence[list[str]], stages: Sequence[str]) -> Counter[str]:
+    """Send batches down the chain of `stages`; returns how many batch-studies ended how (`done`, `failed`, `held`).
+
+    A stage of a batch starts when the one before has ended, whether well or not: the ledger knows which studies it may touch.
+    Raises the first exception of a task, after every batch has come to its end.
+    """
+    under_way: deque[list[PrefectFuture[dict[str, int]]]] = deque()
+    ended: list[PrefectFuture[dict[str, int]]] = []
+    for number, keys in enumerate(batches, start=1):
+        chain: list[PrefectFuture[dict[str, int]]] = []
+        for stage in stages:
+            before: list[Any] = [allow_failure(future) for future in chain[-1:]]
+            chain.append(CHAIN[stage].submit(config, run, number, keys, wait_for=before))
+        under_way.append(chain)
+        if len(under_way) == IN_FLIGHT:
+            ended += _wait(under_way.popleft())
+    while under_way:
+        ended += _wait(under_way.popleft())
+    counts: Counter[str] = Counter()
+    for future in ended:
+        counts.update(future.result())
+    return counts
+
+
+def _wait(chain: list[PrefectFuture[dict[str, int]]]) -> list[PrefectFuture[dict[str, int]]]:
+    for future in chain:
+        future.wait()
+    return chain
+
+
+def configured(config: str | None) -> str:
+    """The configuration's path: as given, or from the environment variable SAFELIGHT_CONFIG."""
+    path = config or os.environ.get("SAFELIGHT_CONFIG")
+    if not path:
+        raise ConfigurationError("E-CONFIG-MISSING", "neither the parameter `config` nor SAFELIGHT_CONFIG is set")
+    return path
+
+
+def run_name() -> str:
+    """A flow run's name: its flow, date and time."""
+    return f"{flow_run.flow_name}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
+
+
+def verdict(counts: Counter[str]) -> State[dict[str, int]]:
+    """The flow's final state: failed where a study failed, so that alerts fire; with counts and nothing else."""
+    said = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()) if n) or "nothing was due"
+    if counts["failed"]:
+        return Failed(message=f"E-NIGHT-INCOMPLETE: {said}")
+    return Completed(message=said, data=dict(counts))
+
+
+def run_stages(config: str | None, kind: str, stages: Sequence[str]) -> State[dict[str, int]]:
+    """Do all due work of some stages, for every study that the ledger knows."""
+    path = configured(config)
+    site = open_site(path)
+    with boundary(kind, site.errors), site.ledger.run(kind, flow_run=str(flow_run.id)) as run:
+        return verdict(stream(path, run, site.batches(), stages))

@@ -1,0 +1,58 @@
+"""The whole night: pull → deidentify → volumes → infer, batch by batch, then evaluate and publish."""
+
+from __future__ import annotations
+
+import sys
+
+from prefect import flow
+from prefect.artifacts import create_link_artifact, create_table_artifact
+from prefect.runtime import flow_run
+from prefect.states import State
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows.batches import THREADS, configured, run_name, stream, verdict
+from flows.evaluate import evaluate
+from flows.publish import publish
+from flows.reconcile import reconcile
+from tasks.accountability import rows, totals
+from tasks.guard import boundary
+from tasks.pacs.task import plan
+from tasks.site import Site, open_site
+from tasks.stage import STUDY_STAGES
+
+
+@flow(name="nightly", flow_run_name=run_name, task_runner=ThreadPoolTaskRunner(max_workers=THREADS), persist_result=False)
+def nightly(config: str | None = None) -> State[dict[str, int]]:
+    """Do everything that is due, once, now.
+
+    Args:
+        config: path of the site's configuration; SAFELIGHT_CONFIG where it is left out.
+    """
+    path = configured(config)
+    site = open_site(path)
+    reconcile(path)
+    with boundary("night", site.errors), site.ledger.run("night", flow_run=str(flow_run.id)) as run:
+        plan(path)
+        counts = stream(path, run, site.batches(), STUDY_STAGES)
+        evaluate(path)
+        publish(path)
+        _show(site)
+    return verdict(counts)
+
+
+def _show(site: Site) -> None:
+    """The night's table and a link to the report, on Prefect's page. Counts and a path of ours; nothing else."""
+    table = [
+        {"stage": stage, "outcome": outcome, "reason": reason, "unit": unit, "n": n}
+        for (stage, outcome, reason, unit), n in totals(rows(site.ledger)).items()
+    ]
+    create_table_artifact(key="night", table=table, description="Where every study and instance went.")
+    report = "reports/report.html"
+    if site.lake.exists(report):
+        where = (site.lake.root / report).as_uri() if site.lake.root is not None else f"{site.lake.url}/{report}"
+        create_link_artifact(key="report", link=where, link_text="Validation report")
+
+
+if __name__ == "__main__":
+    state = nightly(sys.argv[1], return_state=True)
+    sys.exit(0 if state.is_completed() else 1)

@@ -1,0 +1,94 @@
+"""Where everything went: the ledger's tallies as one table of the lake, and the check that they balance to the instance."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from data_contracts.accountability import CONTRACT
+from tasks.errors import SafelightError
+from tasks.lake import Lake, Manifest
+from tasks.ledger import Ledger, Result, Study
+from tasks.stage import STUDY_STAGES, digest
+
+#: What one stage hands on is what the next must account for: stage, the outcome it hands on, the unit, and who receives it.
+HANDED_ON = (
+    ("pull", "pulled", "instance", "deidentify"),
+    ("deidentify", "released", "instance", "volumes"),
+)
+
+
+def rows(ledger: Ledger) -> list[dict[str, Any]]:
+    """Study × stage × outcome rows for all that the ledger knows; a stage in flight or not yet begun has the outcome `waiting`."""
+    results = ledger.results()
+    by_study: dict[str, list[Result]] = defaultdict(list)
+    for (key, _), result in results.items():
+        by_study[key].append(result)
+    return [row for study in ledger.studies().values() for row in _study_rows(study, by_study[study.study_key])]
+
+
+def check(accounted: Iterable[Mapping[str, Any]]) -> None:
+    """Hold that nothing was lost or made up between stages.
+
+    Raises:
+        SafelightError: E-BALANCE with the study's key, the stage, and both counts.
+    """
+    by_study: dict[tuple[str, str], dict[tuple[str, str], int]] = defaultdict(dict)
+    for row in accounted:
+        if row["outcome"] != "waiting":
+            ends = by_study[row["StudyInstanceUID"], row["stage"]]
+            end = (row["outcome"], row["unit"])
+            ends[end] = ends.get(end, 0) + row["n"]
+    for giver, outcome, unit, receiver in HANDED_ON:
+        for key, stage in list(by_study):
+            if stage == receiver:
+                given = by_study[key, giver].get((outcome, unit), 0)
+                received = sum(n for (_, counted), n in by_study[key, receiver].items() if counted == unit)
+                if given != received:
+                    raise SafelightError("E-BALANCE", f"study {key}: {giver} handed on {given} {unit}s, {receiver} accounts for {received}")
+
+
+def publish(ledger: Ledger, lake: Lake) -> Manifest:
+    """Check the balance and write the table `accountability`."""
+    accounted = rows(ledger)
+    check(accounted)
+    fingerprint = digest(accounted)
+    earlier = lake.manifest("accountability", "night")
+    if earlier is not None and earlier.fingerprint == fingerprint:
+        return earlier
+    with lake.publication("accountability", "night", fingerprint) as publication:
+        publication.write_table(CONTRACT, accounted)
+        return publication.commit()
+
+
+def totals(accounted: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str, str], int]:
+    """Sums over all studies by (stage, outcome, reason code, unit), in the order of the night."""
+    summed: dict[tuple[str, str, str, str], int] = defaultdict(int)
+    for row in accounted:
+        summed[row["stage"].partition(":")[0], row["outcome"], row["reason_code"], row["unit"]] += row["n"]
+    order = {stage: number for number, stage in enumerate(STUDY_STAGES)}
+    return dict(sorted(summed.items(), key=lambda item: (order.get(item[0][0], 99), item[0])))
+
+
+def _study_rows(study: Study, results: list[Result]) -> list[dict[str, Any]]:
+    made: list[dict[str, Any]] = []
+    expected = sum(study.expected.values())
+
+    def add(stage: str, outcome: str, reason: str, unit: str, n: int) -> None:
+        made.append({
+            "StudyInstanceUID": study.study_key, "PatientID": study.patient_key, "stage": stage, "outcome": outcome,
+            "reason_code": reason, "unit": unit, "n": n,
+        })  # fmt: skip
+
+    add("find", "found", "", "instance", expected)
+    for result in results:
+        for count in result.tally:
+            add(result.stage, count.outcome, count.reason_code, count.unit, count.n)
+        if result.status == "failed" and not result.tally:
+            add(result.stage, "failed", result.reason_code, "study", 1)
+        if result.status in {"running", "interrupted"}:
+            add(result.stage, "waiting", "", "study", 1)
+    if not any(result.stage == "pull" for result in results):
+        add("pull", "waiting", "", "study", 1)
+    return made

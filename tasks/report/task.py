@@ -1,0 +1,16 @@
+"""Prefect's view of the report."""
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from tasks.guard import boundary
+from tasks.report.stage import publish_report
+from tasks.site import open_site
+
+
+@task(name="publish", task_run_name="publish", cache_policy=NO_CACHE, persist_result=False)
+def publish_documents(config: str) -> bool:
+    """Make the report of the latest evaluation; returns whether there was anything new."""
+    site = open_site(config)
+    with boundary("publish", site.errors), site.ledger.lock("publish"):
+        return publish_report(site.lake) is not None
