@@ -149,7 +149,9 @@ class Contract:
         if pa.types.is_floating(column.type):
             broken.append(("is not a finite number", pc.invert(pc.is_finite(values))))
         if column.allowed is not None:
-            broken.append((f"one of {', '.join(column.allowed)}", pc.invert(pc.is_in(values, pa.array(column.allowed, column.type)))))
+            broken.append(
+                (f"one of {', '.join(column.allowed)}", pc.invert(pc.is_in(values, pa.array(column.allowed, column.type))))
+            )
         if column.pattern is not None:
             broken.append((f"matches {column.pattern}", pc.invert(pc.match_substring_regex(values, f"^(?:{column.pattern})$"))))
         if column.minimum is not None:

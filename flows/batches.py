@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from prefect import allow_failure
-from prefect.runtime import flow_run
 from prefect.futures import PrefectFuture
+from prefect.runtime import flow_run
 from prefect.states import Completed, Failed, State
 
 from tasks.deid.task import deidentify_studies

@@ -20,7 +20,7 @@ HANDED_ON = (
 
 
 def rows(ledger: Ledger) -> list[dict[str, Any]]:
-    """Study × stage × outcome rows for all that the ledger knows; a stage in flight or not yet begun has the outcome `waiting`."""
+    """Study × stage × outcome rows of all that the ledger knows; a stage in flight or not begun has the outcome `waiting`."""
     results = ledger.results()
     by_study: dict[str, list[Result]] = defaultdict(list)
     for (key, _), result in results.items():
@@ -46,7 +46,9 @@ def check(accounted: Iterable[Mapping[str, Any]]) -> None:
                 given = by_study[key, giver].get((outcome, unit), 0)
                 received = sum(n for (_, counted), n in by_study[key, receiver].items() if counted == unit)
                 if given != received:
-                    raise SafelightError("E-BALANCE", f"study {key}: {giver} handed on {given} {unit}s, {receiver} accounts for {received}")
+                    raise SafelightError(
+                        "E-BALANCE", f"study {key}: {giver} handed on {given} {unit}s, {receiver} accounts for {received}"
+                    )
 
 
 def publish(ledger: Ledger, lake: Lake) -> Manifest:

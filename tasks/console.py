@@ -1,6 +1,7 @@
 """What a person sees: progress on a terminal, one line of counts at the end, one clear sentence for an error, and the exit code.
 
-Exit codes: 0 done; 1 some studies failed or were quarantined (which, and where to look, is said); 2 could not start (what to fix).
+Exit codes: 0 done; 1 some studies failed or were quarantined (which, and where to look, is said); 2 could not start
+(what to fix).
 """
 
 from __future__ import annotations
@@ -12,7 +13,15 @@ from typing import NoReturn
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from tasks.errors import ConfigurationError, SafelightError
 from tasks.executor import Summary
@@ -27,7 +36,14 @@ _errors = Console(stderr=True, highlight=False, soft_wrap=True)
 @contextmanager
 def progress(title: str, total: int | None) -> Iterator[Callable[[str, Outcome], None]]:
     """A progress bar on a terminal, silence elsewhere; yields the function to call as each study ends."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task(title, total=total)
 
@@ -46,7 +62,8 @@ def counts_line(summary: Summary) -> str:
     """`deidentify: 3 studies done, 1 failed · released 120 instance, quarantined 2 instance (E-…)`."""
     studies = ", ".join(f"{n} {status}" for status, n in sorted(summary.studies.items()) if n) or "nothing to do"
     units = ", ".join(
-        f"{count.outcome} {count.n} {count.unit}" + (f" ({count.reason_code})" if count.reason_code else "") for count in summary.counts()
+        f"{count.outcome} {count.n} {count.unit}" + (f" ({count.reason_code})" if count.reason_code else "")
+        for count in summary.counts()
     )
     return f"{summary.stage}: studies {studies}" + (f" · {units}" if units else "")
 
@@ -58,7 +75,9 @@ def finish(summary: Summary, look_here: str) -> NoReturn:
         say(f"  failed {key}: {outcome.reason_code}" + (f" (error id {outcome.error_id})" if outcome.error_id else ""))
     if len(summary.failures) > 20:
         say(f"  … and {len(summary.failures) - 20} more")
-    incomplete = bool(summary.failures) or any(count.outcome in {"quarantined", "rejected", "failed"} for count in summary.counts())
+    incomplete = bool(summary.failures) or any(
+        count.outcome in {"quarantined", "rejected", "failed"} for count in summary.counts()
+    )
     if incomplete:
         say(f"Look here: {look_here}")
     raise typer.Exit(INCOMPLETE if incomplete else DONE)

@@ -1,4 +1,4 @@
-"""Maps a stage over studies: in this process, in warm worker processes, or on an existing Dask cluster. Same functions, one setting."""
+"""Maps a stage over studies: in this process, in warm worker processes, or on a Dask cluster. Same functions, one setting."""
 
 from __future__ import annotations
 
@@ -145,7 +145,15 @@ OnEnd = Callable[[str, Outcome], None]
 
 
 def run_by_ledger(
-    stage: Stage, keys: list[str], *, ledger: Ledger, run: str, pool: Pool, errors: ErrorLog, max_attempts: int = 3, on_end: OnEnd | None = None
+    stage: Stage,
+    keys: list[str],
+    *,
+    ledger: Ledger,
+    run: str,
+    pool: Pool,
+    errors: ErrorLog,
+    max_attempts: int = 3,
+    on_end: OnEnd | None = None,
 ) -> Summary:
     """Do a stage for those of `keys` that are due in the ledger, and write there what became of each.
 

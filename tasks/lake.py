@@ -150,7 +150,9 @@ class Lake:
     def table(self, contract: Contract, columns: Sequence[str] | None = None) -> pa.Table:
         """All parts of one of the lake's tables, in the order of their names; an empty table where there are none."""
         parts = [path for path in self.files(f"tables/{contract.name}") if path.endswith(".parquet")]
-        tables = [pq.read_table(self._at(path), columns=columns, filesystem=self._filesystem, partitioning=None) for path in parts]
+        tables = [
+            pq.read_table(self._at(path), columns=columns, filesystem=self._filesystem, partitioning=None) for path in parts
+        ]
         schema = contract.schema() if columns is None else pa.schema([contract.schema().field(name) for name in columns])
         return pa.concat_tables([table.cast(schema) for table in tables]) if tables else schema.empty_table()
 

@@ -166,16 +166,17 @@ class Ledger:
 
     def register(self, studies: Iterable[Study]) -> int:
         """Add studies or renew what is known of them; return how many were new."""
+        names = [column.name for column in _studies.columns]
         rows = [
-            {**{name: getattr(study, name) for name in _studies.columns.keys() if name != "expected"}, "expected": json.dumps(dict(study.expected), sort_keys=True)}
+            {name: getattr(study, name) for name in names} | {"expected": json.dumps(dict(study.expected), sort_keys=True)}
             for study in studies
-        ]  # fmt: skip
+        ]
         if not rows:
             return 0
         with self._engine.begin() as connection:
             before = connection.scalar(sa.select(sa.func.count()).select_from(_studies)) or 0
             statement = self._insert(_studies)
-            renewed = {name: statement.excluded[name] for name in _studies.columns.keys() if name != "study_key"}
+            renewed = {name: statement.excluded[name] for name in names if name != "study_key"}
             connection.execute(statement.on_conflict_do_update(index_elements=["study_key"], set_=renewed), rows)
             after = connection.scalar(sa.select(sa.func.count()).select_from(_studies)) or 0
         return int(after - before)
@@ -245,7 +246,7 @@ class Ledger:
             SafelightError: E-LEDGER-LOST where the study has meanwhile been taken by another run.
         """
         now = self._clock()
-        held = sa.and_(_results.c.study_key == key, _results.c.stage == stage, _results.c.owner == run, _results.c.status == "running")
+        held = _held(stage, key, run)
         with self._engine.begin() as connection:
             started = connection.scalar(sa.select(_results.c.started_at).where(held))
             if started is None:
@@ -255,19 +256,22 @@ class Ledger:
                 status=outcome.status, reason_code=outcome.reason_code, error_id=outcome.error_id, attempts=attempts,
                 output=outcome.output, passed=outcome.passed, tally=tally_to_json(outcome.tally), finished_at=now,
             ))  # fmt: skip
-            self._log(connection, run, key, stage, outcome.status, outcome.reason_code, outcome.error_id, now - started)
+            ended = {"reason_code": outcome.reason_code, "error_id": outcome.error_id, "seconds": now - started}
+            self._log(connection, run, outcome.status, study_key=key, stage=stage, **ended)
 
     def release(self, stage: str, key: str, run: str) -> None:
         """Give a study back undone, so that it is due at once."""
-        held = sa.and_(_results.c.study_key == key, _results.c.stage == stage, _results.c.owner == run, _results.c.status == "running")
+        held = _held(stage, key, run)
         with self._engine.begin() as connection:
             connection.execute(sa.update(_results).where(held).values(status="interrupted"))
-            self._log(connection, run, key, stage, "interrupted", "", "", 0.0)
+            self._log(connection, run, "interrupted", study_key=key, stage=stage)
 
     def retry(self, stage: str | None = None) -> int:
         """Forget the failed attempts, so that studies that were set aside are due again; return how many."""
         failed = _results.c.status == "failed"
-        query = sa.update(_results).where(failed if stage is None else sa.and_(failed, _results.c.stage == stage)).values(attempts=0)
+        query = (
+            sa.update(_results).where(failed if stage is None else sa.and_(failed, _results.c.stage == stage)).values(attempts=0)
+        )
         with self._engine.begin() as connection:
             return int(connection.execute(query).rowcount)
 
@@ -296,7 +300,11 @@ class Ledger:
             stop.set()
             heart.join()
             with self._engine.begin() as connection:
-                connection.execute(sa.update(_results).where(_results.c.owner == run, _results.c.status == "running").values(status="interrupted"))
+                connection.execute(
+                    sa.update(_results)
+                    .where(_results.c.owner == run, _results.c.status == "running")
+                    .values(status="interrupted")
+                )
                 connection.execute(sa.update(_runs).where(_runs.c.run == run).values(state=state, finished_at=self._clock()))
 
     def runs(self) -> list[Run]:
@@ -322,7 +330,7 @@ class Ledger:
             ).rowcount
             connection.execute(sa.update(_runs).where(_runs.c.run.in_(dead)).values(state="crashed", finished_at=self._clock()))
             for run in sorted(dead):
-                self._log(connection, run, "", "", "crashed", "", "", 0.0)
+                self._log(connection, run, "crashed")
         return {"runs": len(dead), "studies": int(freed)}
 
     def events(self, study_key: str) -> list[dict[str, Any]]:
@@ -376,10 +384,15 @@ class Ledger:
                 dead.add(row.run)
         return dead
 
-    def _log(self, connection: sa.Connection, run: str, key: str, stage: str, what: str, reason: str, error_id: str, seconds: float) -> None:
-        connection.execute(sa.insert(_events).values(
-            at=self._clock(), run=run, study_key=key, stage=stage, event=what, reason_code=reason, error_id=error_id, seconds=seconds
-        ))  # fmt: skip
+    def _log(self, connection: sa.Connection, run: str, what: str, **known: Any) -> None:
+        blank = {"study_key": "", "stage": "", "reason_code": "", "error_id": "", "seconds": 0.0}
+        connection.execute(sa.insert(_events).values(**(blank | known), at=self._clock(), run=run, event=what))
+
+
+def _held(stage: str, key: str, run: str) -> sa.ColumnElement[bool]:
+    """The row that `run` is working on."""
+    row = _results.c
+    return sa.and_(row.study_key == key, row.stage == stage, row.owner == run, row.status == "running")
 
 
 def _is_due(row: Result | None, fingerprint: str, dead: set[str], max_attempts: int) -> bool:

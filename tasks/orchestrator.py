@@ -6,6 +6,7 @@ Prefect; settings reach it by its environment.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import socket
@@ -17,8 +18,10 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from tasks.errors import ConfigurationError
+from tasks.processes import ProcessId
 from tasks.settings import PrefectSettings
 from tasks.vault import private_folder
 
@@ -44,7 +47,10 @@ def environment(api_url: str, home: Path) -> dict[str, str]:
 
 @contextmanager
 def server(settings: PrefectSettings, default_home: Path) -> Iterator[dict[str, str]]:
-    """The environment of a server that answers: the configured one, or our own, started here and stopped at the end.
+    """The environment of a server that answers: the configured one, or our own.
+
+    Our own is started by the first process that needs it, shared by all that name the same home, and stopped by the last of them.
+    One that a killed process left behind is used again.
 
     Args:
         settings: `api_url` names a server that runs already; otherwise one is started on `port` with its database in `home`.
@@ -59,23 +65,67 @@ def server(settings: PrefectSettings, default_home: Path) -> Iterator[dict[str, 
             raise ConfigurationError("E-PREFECT-UNREACHABLE", settings.api_url)
         yield environment(settings.api_url, home)
         return
-    api_url = f"http://127.0.0.1:{settings.port}/api"
-    if not _is_free(settings.port):
-        raise ConfigurationError("E-PREFECT-PORT-BUSY", f"port {settings.port}")
-    environ = environment(api_url, home)
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(settings.port)]
-    with (home / "server.log").open("ab") as log:
-        process = subprocess.Popen(command, env=environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL)  # noqa: S603 - our own argv
-    try:
-        _await(process, api_url, home)
-        yield environ
-    finally:
-        process.terminate()
+    with (home / ".users.lock").open("w") as users:
+        with (home / ".start.lock").open("w") as starting:
+            fcntl.flock(starting, fcntl.LOCK_EX)
+            fcntl.flock(users, fcntl.LOCK_SH)
+            api_url = _running(home) or _start(home, settings.port)
         try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            yield environment(api_url, home)
+        finally:
+            with (home / ".start.lock").open("w") as starting:
+                fcntl.flock(starting, fcntl.LOCK_EX)
+                fcntl.flock(users, fcntl.LOCK_UN)
+                if _is_last(users):
+                    _stop(home)
+
+
+def _is_last(users: IO[str]) -> bool:
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _running(home: Path) -> str | None:
+    """The API's URL of the server that lives in `home`, if it answers."""
+    try:
+        owner, api_url = (home / "server.pid").read_text().split()
+    except (OSError, ValueError):
+        return None
+    process = ProcessId.parse(owner)
+    return api_url if process is not None and process.is_alive() and healthy(api_url) else None
+
+
+def _start(home: Path, port: int) -> str:
+    if not _is_free(port):
+        raise ConfigurationError("E-PREFECT-PORT-BUSY", f"port {port}")
+    api_url = f"http://127.0.0.1:{port}/api"
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    with (home / "server.log").open("ab") as log:
+        process = subprocess.Popen(  # noqa: S603 - our own argv
+            command, env=environment(api_url, home), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+        )
+    (home / "server.pid").write_text(f"{ProcessId.of(process.pid)} {api_url}")
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        if healthy(api_url):
+            return api_url
+        time.sleep(0.2)
+    process.kill()
+    raise ConfigurationError("E-PREFECT-UNREACHABLE", f"{api_url}; its log is {home / 'server.log'}")
+
+
+def _stop(home: Path) -> None:
+    try:
+        owner, _ = (home / "server.pid").read_text().split()
+    except (OSError, ValueError):
+        return
+    process = ProcessId.parse(owner)
+    if process is not None and process.is_here() and process.is_alive():
+        process.stop()
+    (home / "server.pid").unlink(missing_ok=True)
 
 
 def healthy(api_url: str) -> bool:
@@ -87,17 +137,6 @@ def healthy(api_url: str) -> bool:
             return bool(json.load(answer) is True)
     except (urllib.error.URLError, OSError, ValueError):
         return False
-
-
-def _await(process: subprocess.Popen[bytes], api_url: str, home: Path) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        if healthy(api_url):
-            return
-        if process.poll() is not None:
-            break
-        time.sleep(0.2)
-    raise ConfigurationError("E-PREFECT-UNREACHABLE", f"{api_url}; its log is {home / 'server.log'}")
 
 
 def _is_free(port: int) -> bool:

@@ -1,10 +1,11 @@
-"""Which process made a thing, and whether that process still lives: how leftovers of a killed run are told from work in flight."""
+"""Which process made a thing, and whether it still lives: how leftovers of a killed run are told from work in flight."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import platform
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
@@ -22,7 +23,12 @@ class ProcessId:
     @classmethod
     def current(cls) -> ProcessId:
         """This process."""
-        return cls(_host(), os.getpid(), _started(os.getpid()))
+        return cls.of(os.getpid())
+
+    @classmethod
+    def of(cls, pid: int) -> ProcessId:
+        """A process of this host."""
+        return cls(_host(), pid, _started(pid))
 
     @classmethod
     def parse(cls, text: str) -> ProcessId | None:
@@ -42,6 +48,20 @@ class ProcessId:
     def is_alive(self) -> bool:
         """Whether it still runs. Always True for a process of another host: only its heartbeat can tell."""
         return not self.is_here() or _started(self.pid) == self.started
+
+    def stop(self, patience_s: float = 20.0) -> None:
+        """Ask a process of this host, and its children, to end; kill what has not ended in time."""
+        try:
+            process = psutil.Process(self.pid)
+            family = [process, *process.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return
+        for member in family:
+            with suppress(psutil.NoSuchProcess):
+                member.terminate()
+        for member in psutil.wait_procs(family, patience_s)[1]:
+            with suppress(psutil.NoSuchProcess):
+                member.kill()
 
 
 @cache

@@ -28,17 +28,17 @@ class PacsSettings(_Section):
     calling_ae_title: AETitle = "SAFELIGHT"
     receiver_host: str = "127.0.0.1"
     receiver_port: Port = 11113
-    acse_timeout_s: float = Field(15.0, gt=0)
-    dimse_timeout_s: float = Field(60.0, gt=0)
-    network_timeout_s: float = Field(60.0, gt=0)
+    acse_timeout_s: float = Field(default=15.0, gt=0)
+    dimse_timeout_s: float = Field(default=60.0, gt=0)
+    network_timeout_s: float = Field(default=60.0, gt=0)
 
 
 class CohortSettings(_Section):
     """Which studies the night looks for (C-FIND at STUDY level)."""
 
     modalities: tuple[str, ...] = ()
-    study_date_from: str | None = Field(None, pattern=r"^\d{8}$")
-    study_date_to: str | None = Field(None, pattern=r"^\d{8}$")
+    study_date_from: str | None = Field(default=None, pattern=r"^\d{8}$")
+    study_date_to: str | None = Field(default=None, pattern=r"^\d{8}$")
 
 
 class DeidentifySettings(_Section):
@@ -71,10 +71,10 @@ class ExecutorSettings(_Section):
     """Where stages run."""
 
     kind: Literal["inline", "processes", "dask"] = "processes"
-    workers: int = Field(2, ge=1, le=256)
-    batch_size: int = Field(8, ge=1, le=10_000)
+    workers: int = Field(default=2, ge=1, le=256)
+    batch_size: int = Field(default=8, ge=1, le=10_000)
     dask_address: str | None = None
-    max_attempts: int = Field(3, ge=1, le=100)
+    max_attempts: int = Field(default=3, ge=1, le=100)
 
 
 class PrefectSettings(_Section):

@@ -38,7 +38,7 @@ class Outcome:
     """What one stage did with one study.
 
     Args:
-        status: `done` when every input is accounted for (quarantine and refusal are ends too), `failed` when it must be tried again.
+        status: `done` when every input is accounted for (quarantine and refusal are ends too), `failed` to be tried again.
         output: digest of what was published; the next stage's input. Empty when there is nothing to hand on.
         passed: how many units the next stage will receive.
         tally: where every unit went.
@@ -83,7 +83,7 @@ def digest(value: object) -> str:
 
 
 def fingerprint(stage: Stage, inputs: str) -> str:
-    """What a finished row was done under: stage, revision, configuration and inputs. Another fingerprint makes the study due again."""
+    """What a row was done under: stage, revision, configuration and inputs. Another fingerprint makes the study due again."""
     return digest({"stage": stage.label(), "revision": stage.revision, "configuration": stage.configuration(), "inputs": inputs})
 
 

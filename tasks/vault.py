@@ -1,4 +1,4 @@
-"""The vault: the identified zone. Spool, quarantine, site key, ledger and the detailed error log live here, for the owner's eyes only.
+"""The vault: the identified zone. Spool, quarantine, site key, ledger and error log live here, for the owner's eyes only.
 
 Directories are 0700 and files 0600. Only `pull`, `deidentify`, `import` and the return of results may open a `Vault`; other
 stages take a `Lake`. A vault that others can read is refused.

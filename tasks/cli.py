@@ -1,0 +1,178 @@
+"""The `safelight` command: every stage on its own, the whole night, and what one asks in the morning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tasks import console as terminal
+from tasks.console import one_sentence, say
+from tasks.deid.command import deidentify, import_table
+from tasks.evaluation.command import evaluate
+from tasks.inference.command import infer
+from tasks.pacs.command import pull, serve
+from tasks.report.command import report
+from tasks.synthetic.command import synthesize
+from tasks.volumes.command import volumes
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown", help=(
+    "From a hospital's PACS to de-identified data sets, overnight model readings and subgroup validation reports."
+))  # fmt: skip
+pacs = typer.Typer(no_args_is_help=True, help="The embedded PACS.")
+
+Config = Annotated[Path, typer.Option(help="The site's configuration.", envvar="SAFELIGHT_CONFIG", show_default=False)]
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Where everything is made.")] = Path("safelight-demo"),
+    patients: Annotated[int, typer.Option(min=4, max=1000, help="Patients of the synthetic cohort.")] = 64,
+    seed: Annotated[int, typer.Option(help="Seed of the synthetic cohort.")] = 20261124,
+    keep_open: Annotated[bool, typer.Option(help="Leave the PACS and Prefect's page running at the end.")] = False,
+) -> None:
+    """The whole night on this machine, over a synthetic hospital.
+
+    Example: `safelight demo --out /tmp/night --keep-open`
+    """
+    from tasks.demo import run
+
+    with one_sentence():
+        raise typer.Exit(run(out, patients=patients, seed=seed, keep_open=keep_open))
+
+
+@app.command()
+def nightly(config: Config) -> None:
+    """The whole night once, now: pull, deidentify, volumes, infer, evaluate, publish.
+
+    Example: `safelight nightly --config site.yaml`
+    """
+    from tasks.night import night_table, run_flow
+    from tasks.orchestrator import server
+    from tasks.pacs.find import echo
+    from tasks.site import open_site
+
+    with one_sentence():
+        site = open_site(str(config.absolute()))
+        if site.settings.pacs is not None:
+            echo(site.settings.pacs)
+        home = site.vault.root.parent / "prefect"
+        with server(site.settings.prefect, home) as environment:
+            log = Path(environment["PREFECT_HOME"]) / "flow.log"
+            code = run_flow(config.absolute(), environment, site.ledger, log)
+        terminal.console.print(night_table(site))
+        if code:
+            say(f"Some studies failed, or the night could not end: `safelight status` names them; the log is {log}")
+        raise typer.Exit(terminal.INCOMPLETE if code else terminal.DONE)
+
+
+@app.command()
+def doctor(
+    config: Annotated[
+        Path | None,
+        typer.Option(help="The site's configuration; without one, only the installation is checked.", envvar="SAFELIGHT_CONFIG"),
+    ] = None,
+) -> None:
+    """Check versions, keys, permissions, the PACS (C-ECHO), Prefect, the model and the disk.
+
+    Example: `safelight doctor --config site.yaml`
+    """
+    from tasks.doctor import examine
+
+    findings = examine(config)
+    for finding in findings:
+        say(f"{'ok  ' if finding.ok else 'BAD '} {finding.what}: {finding.said}")
+    raise typer.Exit(terminal.DONE if all(finding.ok for finding in findings) else terminal.NOT_STARTED)
+
+
+@app.command()
+def status(config: Config) -> None:
+    """Where every study is, what failed, and what was quarantined and why.
+
+    Example: `safelight status --config site.yaml`
+    """
+    from tasks.night import night_table
+    from tasks.site import open_site
+    from tasks.status import overview, table
+
+    with one_sentence():
+        site = open_site(str(config.absolute()))
+        terminal.console.print(table(overview(site.ledger), "Studies"))
+        terminal.console.print(night_table(site))
+        failed = [row for row in site.ledger.results().values() if row.status == "failed"]
+        for row in failed[:50]:
+            tried = f"after {row.attempts} attempt(s)"
+            set_aside = (
+                "; set aside, `safelight retry` takes it up again" if row.attempts >= site.settings.executor.max_attempts else ""
+            )
+            say(f"failed {row.stage} {row.study_key}: {row.reason_code} {tried}, error id {row.error_id or 'none'}{set_aside}")
+        for run in site.ledger.runs()[:5]:
+            say(f"run {run.run}: {run.state}")
+        raise typer.Exit(terminal.INCOMPLETE if failed else terminal.DONE)
+
+
+@app.command()
+def reconcile(config: Config) -> None:
+    """Close runs that were killed, free the studies they held, and remove what they left half-written.
+
+    Example: `safelight reconcile --config site.yaml`
+    """
+    from tasks.site import open_site
+
+    with one_sentence():
+        counts = open_site(str(config.absolute())).reconcile()
+        say(
+            f"reconcile: {counts['runs']} runs closed, {counts['studies']} studies freed, {counts['leftovers']} leftovers removed"
+        )
+
+
+@app.command()
+def retry(
+    config: Config, stage: Annotated[str | None, typer.Option(help="Only this stage, as `safelight status` names it.")] = None
+) -> None:
+    """Let studies that were set aside after their last attempt be tried again on the next run.
+
+    Example: `safelight retry --config site.yaml --stage pull`
+    """
+    from tasks.site import open_site
+
+    with one_sentence():
+        say(f"retry: {open_site(str(config.absolute())).ledger.retry(stage)} studies will be tried again")
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="SQL over the lake's tables, in DuckDB's dialect.")],
+    lake: Annotated[Path, typer.Option(help="The lake's folder.")] = Path("lake"),
+    csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values instead of a table.")] = False,
+) -> None:
+    """Ask the lake's tables.
+
+    Example: `safelight query --lake lake "SELECT Manufacturer, count(*) AS n FROM series GROUP BY 1 ORDER BY 2 DESC"`
+    """
+    from tasks.query import as_csv, ask, draw
+
+    with one_sentence():
+        answer = ask(lake, sql)
+        if csv:
+            typer.echo(as_csv(answer), nl=False)
+        else:
+            terminal.console.print(draw(answer))
+
+
+pacs.command("serve")(serve)
+app.add_typer(pacs, name="pacs")
+app.command("pull")(pull)
+app.command("deidentify")(deidentify)
+app.command("import")(import_table)
+app.command("volumes")(volumes)
+app.command("infer")(infer)
+app.command("evaluate")(evaluate)
+app.command("report")(report)
+app.command("synthesize")(synthesize)
+
+
+def main() -> None:
+    """The console script."""
+    app()

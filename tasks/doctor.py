@@ -1,0 +1,129 @@
+"""What `safelight doctor` looks at: each finding says what is fine, or in one sentence what to fix."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from tasks.errors import SafelightError
+from tasks.orchestrator import environment, healthy
+from tasks.settings import PacsSettings
+from tasks.site import Site, open_site
+
+#: Versions that were seen to work together where others were seen not to.
+_SEEN_TO_WORK = {"prefect": "3.8.8", "fastapi": "0.141.1", "torch": "2.13.0"}
+_PACKAGES = ("pydicom", "pynetdicom", "numpy", "SimpleITK", "pandas", "pyarrow", "deid")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    ok: bool
+    said: str
+
+
+def examine(config: Path | None) -> list[Finding]:
+    """Look at the installation and, with a configuration, at everything that a night needs. Never raises for what it finds."""
+    findings = list(_installation())
+    if config is None:
+        return findings
+    try:
+        site = open_site(str(config.absolute()))
+    except SafelightError as error:
+        return [*findings, Finding("configuration", False, str(error))]
+    findings.append(Finding("configuration", True, f"{config} describes {site.settings.site}"))
+    findings.append(Finding("vault", True, f"{site.vault.root} is private, its site key is there"))
+    findings.append(Finding("lake", True, f"{site.lake.url} can be written"))
+    findings.append(Finding("ledger", True, f"{len(site.ledger.studies())} studies known"))
+    findings += [_check(what, look) for what, look in _looks(site)]
+    return findings
+
+
+def _installation() -> Iterator[Finding]:
+    python = platform.python_version()
+    yield Finding("python", sys.version_info >= (3, 11), f"{python} (3.11 or newer is needed)")
+    yield Finding("processors", True, str(os.cpu_count()))
+    for package, wanted in _SEEN_TO_WORK.items():
+        found = _version(package)
+        yield Finding(package, found.split("+")[0] == wanted, f"{found} (tested with {wanted})")
+    for package in _PACKAGES:
+        found = _version(package)
+        yield Finding(package, found != "missing", found)
+    quiet = environment("http://127.0.0.1/api", Path("/nonexistent"))
+    off = quiet["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false" and quiet["DO_NOT_TRACK"] == "1"
+    yield Finding("analytics", off, "off for our own Prefect server and its clients")
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "missing"
+
+
+def _check(what: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(what, True, look())
+    except SafelightError as error:
+        return Finding(what, False, str(error))
+
+
+def _looks(site: Site) -> Iterator[tuple[str, Callable[[], str]]]:
+    settings = site.settings
+    if settings.pacs is not None:
+        pacs = settings.pacs
+        yield "PACS", lambda: _echo(pacs)
+        yield "receiver", lambda: _receiver(pacs)
+    yield "de-identification", lambda: f"profile {site.stage('deidentify').configuration()['profile']}"
+    yield "model", lambda: site.stage("infer").label()
+    if settings.evaluation is not None:
+        plan = settings.evaluation.plan
+        yield "plan", lambda: _plan(plan)
+    for entry in settings.imports:
+        yield f"import of {entry.kind}", lambda file=entry.file: _readable(file)  # type: ignore[misc]
+    if settings.prefect.api_url is not None:
+        url = settings.prefect.api_url
+        yield "Prefect", lambda: _server(url)
+
+
+def _echo(pacs: PacsSettings) -> str:
+    from tasks.pacs.find import echo
+
+    echo(pacs)
+    return f"{pacs.ae_title} at {pacs.host}:{pacs.port} answers C-ECHO"
+
+
+def _receiver(pacs: PacsSettings) -> str:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((pacs.receiver_host, pacs.receiver_port))
+        except OSError:
+            raise SafelightError("E-PULL-PORT-BUSY", f"{pacs.receiver_host}:{pacs.receiver_port}") from None
+    return f"{pacs.calling_ae_title} can listen on {pacs.receiver_host}:{pacs.receiver_port}"
+
+
+def _plan(path: Path) -> str:
+    from tasks.evaluation.plan import load_plan
+
+    return f"{load_plan(path).name} ({path.name})"
+
+
+def _readable(file: Path) -> str:
+    if not os.access(file, os.R_OK):
+        raise SafelightError("E-CONFIG", f"imports: {file} cannot be read")
+    return f"{file} is there"
+
+
+def _server(url: str) -> str:
+    if not healthy(url):
+        raise SafelightError("E-PREFECT-UNREACHABLE", url)
+    return f"{url} answers"
