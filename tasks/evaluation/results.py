@@ -36,7 +36,10 @@ class Counts(_Part):
 
 
 class Performance(_Part):
-    """One row of the subgroup table. `attribute` is empty for all cases; a declared level without cases is still a row."""
+    """One row of the subgroup table. `attribute` is empty for all cases; a declared level without cases is still a row.
+
+    `suppressed`: the level has cases, but too few patients to show; all its counts are set to zero and nothing is estimated.
+    """
 
     attribute: str
     level: str
@@ -50,6 +53,7 @@ class Performance(_Part):
     ppv: Estimate
     npv: Estimate
     auc: Estimate
+    suppressed: bool = False
 
 
 class Accounted(_Part):
@@ -70,13 +74,14 @@ class Excluded(_Part):
 
 
 class Baseline(_Part):
-    """Who was in the data: one attribute's level, by the reference standard."""
+    """Who was in the data: one attribute's level, by the reference standard; `suppressed` as in `Performance`."""
 
     attribute: str
     level: str
     patients: int = Field(ge=0)
     studies: int = Field(ge=0)
     positives: int = Field(ge=0)
+    suppressed: bool = False
 
 
 class Roc(_Part):
