@@ -1,0 +1,52 @@
+# The two commands are `make demo` and `make test`; each makes .venv first, with every package pinned.
+PYTHON ?= python3
+BIN := .venv/bin
+OUT ?= safelight-demo
+
+.PHONY: demo test setup lint docs bench train-demo-model clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo               a whole night on this machine, over a synthetic hospital (OUT=$(OUT))"
+	@echo "make test               the linter, the type checker and all tests"
+	@echo "make setup              .venv with the safelight command in it"
+	@echo "make docs               write the generated pages of docs/ anew"
+	@echo "make bench              every benchmark, with its ratio to the floor"
+	@echo "make train-demo-model   train the demo's model anew (under ten minutes on two cores)"
+
+# torch comes by its exact version, before anything asks for a range of it: a range may bring a build of several GB.
+.venv/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^torch==' constraints.txt)" -c constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+setup: .venv/.installed
+	@echo "Ready: $(BIN)/safelight --help"
+
+demo: .venv/.installed
+	$(BIN)/safelight demo --out $(OUT)
+
+lint: .venv/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/python -m pytest
+
+docs: .venv/.installed
+	$(BIN)/python -m data_contracts.document
+	$(BIN)/python -m tasks.reason_page
+	$(BIN)/python -m tasks.night_picture
+
+bench: .venv/.installed
+	for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark || exit 1; done
+
+train-demo-model: .venv/.installed
+	$(BIN)/python -m tasks.inference.train
+
+clean:
+	rm -rf .venv build dist *.egg-info
