@@ -39,7 +39,14 @@ def test_only_the_wrappers_import_prefect() -> None:
 
 def test_flows_do_no_work() -> None:
     for path in (ROOT / "flows").glob("*.py"):
-        assert not {name.split(".")[0] for name in imports(path)} & {"numpy", "pydicom", "pandas", "pyarrow", "torch", "SimpleITK"}, path
+        assert not {name.split(".")[0] for name in imports(path)} & {
+            "numpy",
+            "pydicom",
+            "pandas",
+            "pyarrow",
+            "torch",
+            "SimpleITK",
+        }, path
 
 
 #: Those that may open the identified zone, and those that put the zones together.

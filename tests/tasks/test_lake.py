@@ -58,7 +58,9 @@ def test_what_an_earlier_publication_held_and_this_one_does_not_is_removed_with_
     assert sorted(manifest.files) == ["dicom/p/a.dcm", "tables/accountability/2.25.7.parquet"]
 
 
-def test_a_crash_while_stale_files_are_removed_leaves_none_behind_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crash_while_stale_files_are_removed_leaves_none_behind_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lake = Lake.open(tmp_path / "lake")
     publish(lake, ["dicom/p/a.dcm", "dicom/q/b.dcm", "dicom/q/c.dcm"])
     remove = Lake._remove

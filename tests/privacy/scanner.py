@@ -1,0 +1,158 @@
+"""Searches files of every kind that a night leaves, decoded, for planted identifiers.
+
+It knows nothing of the code under test: it opens each file as its own reader would (pydicom, pyarrow, nibabel, zip, poppler, SQLite),
+turns everything it finds into text, and looks for the identifiers in it, besides in the raw bytes in three encodings.
+"""
+
+from __future__ import annotations
+
+import gzip
+import html
+import io
+import re
+import sqlite3
+import subprocess
+import unicodedata
+import warnings
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pypdf import PdfReader
+
+_WORD = re.compile(r"[^\W_]+")
+#: From this length on an identifier is searched for anywhere; a shorter one only as a word of its own.
+_ANYWHERE = 6
+
+
+def plain(text: str) -> str:
+    """Case and accents folded, component separators as spaces: `Müller^Ann` and `MULLER ANN` are the same."""
+    folded = unicodedata.normalize("NFKD", text).casefold()
+    folded = "".join(letter for letter in folded if not unicodedata.combining(letter))
+    return re.sub(r"[\s^=,;\\\x00]+", " ", folded).strip()
+
+
+class Scanner:
+    """Looks for a fixed set of identifiers."""
+
+    def __init__(self, identifiers: Iterable[str]) -> None:
+        values = {plain(value) for value in identifiers} - {""}
+        self._long = sorted(value for value in values if len(value) >= _ANYWHERE)
+        self._short = {value for value in values if len(value) < _ANYWHERE and not re.fullmatch(r"\d{1,3}|.", value)}
+
+    def hits(self, text: str) -> set[str]:
+        """The identifiers that stand in a text."""
+        folded = plain(text)
+        return {value for value in self._long if value in folded} | (self._short & set(_WORD.findall(folded)))
+
+    def search(self, root: Path) -> dict[str, set[str]]:
+        """Every file below `root` (or `root` itself) that holds an identifier in its name or content."""
+        paths = sorted(path for path in root.rglob("*") if path.is_file()) if root.is_dir() else [root]
+        found: dict[str, set[str]] = {}
+        for path in paths:
+            name = str(path.relative_to(root)) if root.is_dir() else path.name
+            hits = self.hits(name)
+            for text in texts(path):
+                hits |= self.hits(text)
+            if hits:
+                found[name] = hits
+        return found
+
+
+def texts(path: Path) -> Iterator[str]:
+    """All that a file says, by its kind."""
+    content = path.read_bytes()
+    suffix = "".join(path.suffixes[-2:]) if path.name.endswith(".nii.gz") else path.suffix
+    if suffix == ".dcm":
+        yield from _dicom(content)
+    elif suffix == ".parquet":
+        yield from _parquet(path)
+    elif suffix == ".nii.gz":
+        yield from _raw(gzip.decompress(content)[:4096])
+    elif suffix == ".pdf":
+        yield from _pdf(path)
+    elif suffix in {".docx", ".xlsx", ".zip"}:
+        yield from _zip(content)
+    elif content[:15] == b"SQLite format 3":
+        yield from _sqlite(path)
+    elif suffix in {".html", ".svg", ".xml"}:
+        text = content.decode("utf-8", "replace")
+        yield html.unescape(text)
+        yield html.unescape(re.sub(r"<[^>]+>", "", text))
+    else:
+        yield from _raw(content)
+
+
+def _raw(content: bytes) -> Iterator[str]:
+    yield content.decode("utf-8", "replace")
+    yield content.decode("latin-1")
+    for offset in (0, 1):
+        yield content[offset:].decode("utf-16-le", "replace")
+        yield content[offset:].decode("utf-16-be", "replace")
+
+
+def _dicom(content: bytes) -> Iterator[str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what cannot be parsed is still searched for in the raw bytes below
+        dataset = dcmread(io.BytesIO(content), force=True)
+        pixels = dataset.pop("PixelData", None)
+        said = [*_elements(dataset.file_meta), *_elements(dataset)]
+    yield from said
+    header = content.replace(bytes(pixels.value), b"") if pixels is not None and len(pixels.value) else content
+    yield from _raw(header)
+
+
+def _elements(dataset: Dataset) -> Iterator[str]:
+    said = []
+    for element in dataset.iterall():
+        if element.VR != "SQ":
+            value = element.value
+            if isinstance(value, bytes):
+                yield from _raw(value)
+            else:
+                said.append(
+                    str(value) if not hasattr(value, "__iter__") or isinstance(value, str) else " \n ".join(map(str, value))
+                )
+    yield "\n".join(said)
+
+
+def _parquet(path: Path) -> Iterator[str]:
+    table = pq.read_table(path, partitioning=None)
+    yield str(table.schema.to_string(show_field_metadata=True, show_schema_metadata=True))
+    for column in table.columns:
+        yield "\n".join(str(value) for value in column.to_pylist())
+
+
+def _pdf(path: Path) -> Iterator[str]:
+    done = subprocess.run(["pdftotext", "-layout", str(path), "-"], capture_output=True, check=True)
+    yield done.stdout.decode("utf-8", "replace")
+    reader = PdfReader(path)
+    yield "\n".join(str(value) for value in (reader.metadata or {}).values())
+    yield str(reader.xmp_metadata.rdf_root.toxml() if reader.xmp_metadata else "")
+    yield "\n".join(page.extract_text() for page in reader.pages)
+    yield from _raw(path.read_bytes())
+
+
+def _zip(content: bytes) -> Iterator[str]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for name in archive.namelist():
+            yield name
+            text = archive.read(name).decode("utf-8", "replace")
+            yield html.unescape(text)
+            yield html.unescape(re.sub(r"<[^>]+>", "", text))
+
+
+def _sqlite(path: Path) -> Iterator[str]:
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
+        tables = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        for table in tables:
+            for row in database.execute(f'SELECT * FROM "{table}"'):
+                for value in row:
+                    if isinstance(value, bytes):
+                        yield from _raw(value)
+                    elif value is not None:
+                        yield str(value)
+    database.close()
