@@ -1,13 +1,13 @@
-"""`results.json`: the one product of an evaluation, from which every report is made. Its shape, checked on writing and on reading."""
+"""`results.json`: the one product of an evaluation, from which every report is made. Its shape, checked both ways."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA = "safelight-results-1"
+SCHEMA: Final = "safelight-results-1"
 
 
 class _Part(BaseModel):

@@ -1,0 +1,77 @@
+"""`safelight evaluate`: a model's performance per subgroup from plain files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tasks.console import DONE, INCOMPLETE, one_sentence, say
+from tasks.errors import ConfigurationError
+from tasks.evaluation import output
+from tasks.evaluation.analysis import analyse
+from tasks.evaluation.plan import load_plan
+from tasks.evaluation.results import Estimate, Performance, Results
+from tasks.evaluation.tables import read_table
+from tasks.evaluation.threshold import operating_point
+
+
+def evaluate(
+    predictions: Annotated[Path, typer.Option(help="Scores by StudyInstanceUID: .parquet, .csv or a folder of .parquet parts.")],
+    reference: Annotated[Path, typer.Option(help="Labels (1, 0, or empty) by StudyInstanceUID.")],
+    cohort: Annotated[Path, typer.Option(help="PatientID and attributes by StudyInstanceUID.")],
+    plan: Annotated[str, typer.Option(help="The evaluation plan: a file, or the name of one in configs/plans.")],
+    out: Annotated[Path, typer.Option(help="The folder for results.json and the CSV tables; made where it is missing.")],
+) -> None:
+    """Measure a model in every subgroup that the plan declares, with intervals over patients.
+
+    Writes OUT/results.json and one CSV a table. Ends with 1 where the model left cases unread that have a reference standard.
+
+    Example:
+
+        safelight evaluate --predictions predictions.csv --reference reference.csv --cohort cohort.csv --plan plan.yaml --out out
+    """
+    with one_sentence():
+        wanted = load_plan(plan)
+        scores, labels = read_table(predictions, "predictions"), read_table(reference, "reference")
+        results = analyse(scores, labels, read_table(cohort, "cohort"), wanted, threshold=operating_point(wanted))
+        write(results, out)
+        overall, worst = results.overall(), results.worst_case
+        unread = worst.studies - overall.studies
+        say(_summary(overall, results))
+        for line in results.limitations:
+            say(f"  {line}")
+        say(f"Look here: {out / 'results.json'}")
+        raise typer.Exit(INCOMPLETE if unread or (worst.suppressed and not overall.suppressed) else DONE)
+
+
+def write(results: Results, out: Path) -> None:
+    """Write results.json and the CSV tables into a folder, each by one rename, results.json last.
+
+    Raises:
+        ConfigurationError: E-EVAL-OUTPUT with the folder.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        made = output.files(results)
+        for name in sorted(made, key=lambda name: name == "results.json"):
+            scratch = out / f".{name}.part"
+            scratch.write_bytes(made[name])
+            scratch.replace(out / name)
+    except OSError:
+        raise ConfigurationError("E-EVAL-OUTPUT", str(out)) from None
+
+
+def _summary(overall: Performance, results: Results) -> str:
+    excluded = sum(row.studies for row in results.excluded)
+    return (
+        f"evaluate: {overall.studies} studies of {overall.patients} patients analysed, {excluded} excluded · "
+        f"AUC {_short(overall.auc)} · sensitivity {_short(overall.sensitivity)} · specificity {_short(overall.specificity)}"
+    )
+
+
+def _short(estimate: Estimate) -> str:
+    if estimate.estimate is None:
+        return f"not estimable ({estimate.reason})"
+    return f"{estimate.estimate:.3f} ({estimate.lower:.3f}-{estimate.upper:.3f})"

@@ -1,0 +1,106 @@
+"""What the reader must know before using the numbers, worked out from the numbers themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tasks.evaluation.plan import NOT_DECLARED, NOT_STATED, Plan
+from tasks.evaluation.results import Estimate, Performance
+
+_COMPARED = (("auc", "AUC"), ("sensitivity", "sensitivity"), ("specificity", "specificity"))
+
+
+def limitations(plan: Plan, rows: Sequence[Performance], worst: Performance, *, unread: int) -> tuple[str, ...]:
+    """Sentences for the report, the harder subgroups first.
+
+    Args:
+        rows: the performance table; the first row is that of all cases.
+        worst: the row in which every unread case counts as an error.
+        unread: how many cases with a reference standard the model did not read.
+    """
+    overall, levels = rows[0], rows[1:]
+    said = [*_harder(overall, levels)]
+    if plan.synthetic:
+        said.append("The data are synthetic: nothing here says how the model works on patients.")
+    said += _missing(overall, levels, plan)
+    said += _unread(overall, worst, unread)
+    said += _few_sites(levels)
+    for row in levels:
+        if row.level in (NOT_STATED, NOT_DECLARED) and not row.suppressed:
+            said.append(f"{_name(row)} for {row.studies} of {overall.studies} studies.")
+    return tuple(said)
+
+
+def _name(row: Performance) -> str:
+    if row.level == NOT_STATED:
+        return f"{row.attribute} is not stated"
+    if row.level == NOT_DECLARED:
+        return f"{row.attribute} has a value that the plan does not declare"
+    return f"{row.attribute} = {row.level}"
+
+
+def _interval(estimate: Estimate) -> str:
+    return f"{estimate.estimate:.3f}, {100 * estimate.confidence:g} % interval {estimate.lower:.3f} to {estimate.upper:.3f}"
+
+
+def _harder(overall: Performance, levels: Sequence[Performance]) -> list[str]:
+    said, compared = [], 0
+    for field, name in _COMPARED:
+        whole: Estimate = getattr(overall, field)
+        for row in levels:
+            part: Estimate = getattr(row, field)
+            if whole.estimate is None or part.upper is None:
+                continue
+            compared += 1
+            if part.upper < whole.estimate:
+                said.append(
+                    f"The model does worse where {_name(row)}: {name} {_interval(part)}, "
+                    f"which lies wholly below the overall {whole.estimate:.3f}."
+                )
+    if said:
+        said.append(
+            f"{compared} subgroup intervals were held against the overall estimates without correction for multiple comparisons."
+        )
+    return said
+
+
+def _missing(overall: Performance, levels: Sequence[Performance], plan: Plan) -> list[str]:
+    said = []
+    if overall.suppressed or not overall.studies:
+        few = f"fewer than {plan.minimum_cases} patients" if overall.suppressed else "no cases"
+        said.append(f"There are {few} with both a prediction and a reference standard: nothing can be estimated.")
+        return said
+    empty = [_name(row) for row in levels if not row.studies and not row.suppressed]
+    small = [_name(row) for row in levels if row.suppressed]
+    one_sided = [_name(row) for row in levels if row.studies and not (row.positives and row.negatives)]
+    if empty:
+        said.append(f"There are no cases where {'; '.join(empty)}: the results do not apply there.")
+    if small:
+        said.append(f"Withheld because of few patients (minimum {plan.minimum_cases}): {'; '.join(small)}.")
+    if one_sided:
+        said.append(f"There are only positive or only negative cases where {'; '.join(one_sided)}.")
+    for field, name in _COMPARED:
+        estimate: Estimate = getattr(overall, field)
+        if estimate.status == "not_estimable":
+            said.append(f"The overall {name} is not estimable: {estimate.reason}.")
+    return said
+
+
+def _unread(overall: Performance, worst: Performance, unread: int) -> list[str]:
+    if not unread or worst.suppressed:
+        return []
+    changes = [
+        f"{name} falls from {before.estimate:.3f} to {after.estimate:.3f}"
+        for field, name in _COMPARED
+        if (before := getattr(overall, field)).estimate is not None and (after := getattr(worst, field)).estimate is not None
+    ]
+    consequence = f"; if each of them were read wrongly, {', '.join(changes)}" if changes else ""
+    return [f"The model did not read {unread} of {worst.studies} studies with a reference standard{consequence}."]
+
+
+def _few_sites(levels: Sequence[Performance]) -> list[str]:
+    sites = [row for row in levels if row.attribute == "site"]
+    if not sites:
+        return ["The plan declares no subgroups by site: nothing is said about other hospitals."]
+    named = [row for row in sites if (row.studies or row.suppressed) and row.level != NOT_STATED]
+    return ["All cases are of one site: nothing is said about other hospitals."] if len(named) < 2 else []

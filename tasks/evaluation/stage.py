@@ -1,0 +1,81 @@
+"""The evaluation of a lake: its tables in, `results/` and the table `metrics` out, once for each state of the inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts import cohort, metrics, predictions, reference, volumes
+from tasks import accountability as night
+from tasks.evaluation import output
+from tasks.evaluation.analysis import analyse
+from tasks.evaluation.cases import ACQUISITION
+from tasks.evaluation.plan import Plan
+from tasks.evaluation.results import Results
+from tasks.evaluation.tables import content_sha256
+from tasks.evaluation.threshold import operating_point
+from tasks.lake import Lake, Manifest
+from tasks.stage import Count, digest
+
+STAGE = "evaluate"
+#: Raised by hand whenever the same inputs and plan give other results than before.
+REVISION = 1
+
+
+def evaluate_lake(lake: Lake, plan: Plan, accountability: Iterable[Mapping[str, Any]] = ()) -> Manifest | None:
+    """Evaluate the plan on the lake's tables `predictions`, `reference`, `cohort` and `volumes`.
+
+    Publishes `results/results.json`, `results/*.csv` and `tables/metrics/<plan>.parquet` under the plan's name.
+
+    Args:
+        accountability: rows of `tasks.accountability.rows`.
+
+    Returns:
+        what was published, or None where inputs and plan are those of the earlier publication: then nothing was done.
+
+    Raises:
+        ConfigurationError, SafelightError: those of `tasks.evaluation.analysis.analyse` and of `operating_point`.
+    """
+    rows = list(accountability)
+    threshold = operating_point(plan)
+    series = _acquisition(lake.table(volumes.CONTRACT, ["SeriesInstanceUID", *ACQUISITION]))
+    read = lake.table(predictions.CONTRACT).join(series, "SeriesInstanceUID", join_type="left outer")
+    truth, people = lake.table(reference.CONTRACT), lake.table(cohort.CONTRACT)
+    totals = [[*end, n] for end, n in night.totals(rows).items()]
+    fingerprint = digest({
+        "stage": STAGE, "revision": REVISION, "version": version("safelight"), "plan": plan.sha256, "threshold": threshold,
+        "inputs": [content_sha256(table) for table in (read, truth, people)], "accountability": totals,
+    })  # fmt: skip
+    earlier = lake.manifest(STAGE, plan.name)
+    if earlier is not None and earlier.fingerprint == fingerprint:
+        return None
+    results = analyse(read, truth, people, plan, threshold=threshold, accountability=rows)
+    with lake.publication(STAGE, plan.name, fingerprint) as publication:
+        for name, content in output.files(results).items():
+            publication.write(f"results/{name}", content)
+        publication.write_table(metrics.CONTRACT, output.metrics(results))
+        analysed = 0 if results.overall().suppressed else results.overall().studies
+        return publication.commit(tally=_tally(results), passed=analysed)
+
+
+def _acquisition(table: pa.Table) -> pa.Table:
+    """One row a series: what all its volumes agree on; null where they differ or do not say."""
+    grouped = table.group_by("SeriesInstanceUID").aggregate(
+        [(name, function) for name in ACQUISITION for function in ("min", "count_distinct")]
+    )
+    columns = {"SeriesInstanceUID": grouped["SeriesInstanceUID"]}
+    for name in ACQUISITION:
+        least = grouped[f"{name}_min"]
+        columns[name] = pc.if_else(pc.equal(grouped[f"{name}_count_distinct"], 1), least, pa.scalar(None, least.type))
+    return pa.table(columns)
+
+
+def _tally(results: Results) -> list[Count]:
+    excluded = [Count("excluded", row.reason.partition(":")[0], "study", row.studies) for row in results.excluded]
+    overall = results.overall()
+    shown = [] if overall.suppressed else [Count("analysed", "", "study", overall.studies)]
+    return [*shown, *excluded]
