@@ -1,0 +1,184 @@
+"""Asks the PACS: one association for C-ECHO, C-FIND and C-MOVE (Study Root, PS3.4 Annex C), opened anew where it was lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pydicom.dataset import Dataset
+from pynetdicom import AE
+from pynetdicom.association import Association
+from pynetdicom.sop_class import (
+    StudyRootQueryRetrieveInformationModelFind,
+    StudyRootQueryRetrieveInformationModelMove,
+    Verification,
+)  # type: ignore[attr-defined]
+
+from tasks.errors import ConfigurationError, SafelightError
+from tasks.pacs.server import MAXIMUM_PDU, unbuffered
+from tasks.settings import PacsSettings
+
+_PENDING = (0xFF00, 0xFF01)
+_DESTINATION_UNKNOWN = 0xA801
+#: Why a peer rejected the association, by source and diagnostic (PS3.8 Table 9-21).
+_REJECTED = {
+    (1, 2): "the application context is not supported",
+    (1, 3): "it does not know the calling AE title",
+    (1, 7): "it does not answer to the called AE title",
+    (3, 1): "it is congested",
+    (3, 2): "it has no free association",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """How a C-MOVE ended: its last status (None where the PACS went away) and the sub-operations it counted."""
+
+    status: int | None
+    completed: int = 0
+    failed: int = 0
+    warning: int = 0
+
+
+class Requestor:
+    """An association with the PACS. Use as a context manager; it connects with the first request."""
+
+    def __init__(self, pacs: PacsSettings) -> None:
+        self._pacs = pacs
+        self._association: Association | None = None
+        self._message_id = 0
+        entity = AE(ae_title=pacs.calling_ae_title)
+        entity.acse_timeout = pacs.acse_timeout_s
+        entity.connection_timeout = pacs.acse_timeout_s
+        entity.dimse_timeout = pacs.dimse_timeout_s
+        entity.network_timeout = pacs.network_timeout_s
+        for uid in (Verification, StudyRootQueryRetrieveInformationModelFind, StudyRootQueryRetrieveInformationModelMove):
+            entity.add_requested_context(uid)
+        self._entity = entity
+
+    def __enter__(self) -> Requestor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._association is not None and self._association.is_established:
+            self._association.release()
+        self._association = None
+
+    def echo(self) -> None:
+        """C-ECHO; also holds that C-FIND and C-MOVE are offered.
+
+        Raises:
+            ConfigurationError: E-PULL-UNREACHABLE, E-PULL-AE-REJECTED, E-PULL-UNSUPPORTED.
+        """
+        association = self._connected()
+        try:
+            answer = association.send_c_echo()
+        except (ValueError, RuntimeError):
+            raise ConfigurationError("E-PULL-UNSUPPORTED", f"{self._place()}: C-ECHO") from None
+        if answer.get("Status") != 0x0000:
+            raise ConfigurationError("E-PULL-UNREACHABLE", f"{self._place()}: C-ECHO is not answered with success")
+
+    def find(self, identifier: Dataset) -> list[Dataset]:
+        """C-FIND: every match, decoded by its own character set when its elements are read.
+
+        Raises:
+            SafelightError: E-PULL-FIND-FAILED for any end but success, E-PULL-NO-ANSWER; ConfigurationError as `echo`.
+        """
+        level = str(identifier.QueryRetrieveLevel)
+        found = []
+        for status, match in self._send("send_c_find", identifier, StudyRootQueryRetrieveInformationModelFind, _still):
+            code = status.get("Status")
+            if code is None:
+                raise SafelightError("E-PULL-NO-ANSWER", f"C-FIND at {level} level")
+            if code in _PENDING and match is not None:
+                found.append(match)
+            elif code != 0x0000:
+                raise SafelightError("E-PULL-FIND-FAILED", f"{level} level, status 0x{code:04X}")
+        return found
+
+    def move(self, identifier: Dataset, activity: Callable[[], int]) -> Moved:
+        """C-MOVE to our receiver. `activity` counts what arrives there: as long as it grows, a silent PACS is waited for.
+
+        Raises:
+            SafelightError: E-PULL-DESTINATION-UNKNOWN; ConfigurationError as `echo`.
+        """
+        last = Moved(None)
+        model = StudyRootQueryRetrieveInformationModelMove
+        for status, _ in self._send("send_c_move", identifier, model, activity, self._pacs.calling_ae_title):
+            code = status.get("Status")
+            if code == _DESTINATION_UNKNOWN:
+                raise SafelightError("E-PULL-DESTINATION-UNKNOWN", self._pacs.calling_ae_title)
+            completed, failed, warning = (
+                int(status.get(f"NumberOf{kind}Suboperations") or 0) for kind in ("Completed", "Failed", "Warning")
+            )
+            last = Moved(code, completed, failed, warning)
+        return last
+
+    def _send(
+        self, method: str, identifier: Dataset, model: str, activity: Callable[[], int], *to: str
+    ) -> Iterator[tuple[Dataset, Dataset | None]]:
+        association = self._connected()
+        _wait_while_active(association, activity)
+        self._message_id = self._message_id % 65535 + 1
+        try:
+            responses: Iterator[tuple[Dataset, Dataset | None]] = getattr(association, method)(
+                identifier, *to, query_model=model, msg_id=self._message_id
+            )
+        except ValueError:
+            raise ConfigurationError("E-PULL-UNSUPPORTED", f"{self._place()}: {method.removeprefix('send_')}") from None
+        except RuntimeError:
+            return iter([(Dataset(), None)])  # it went away between the check and the request
+        return responses
+
+    def _connected(self) -> Association:
+        if self._association is not None and self._association.is_established:
+            return self._association
+        try:
+            association = self._entity.associate(
+                self._pacs.host, self._pacs.port, ae_title=self._pacs.ae_title, max_pdu=MAXIMUM_PDU
+            )
+        except OSError:  # the host's name is not known
+            raise ConfigurationError("E-PULL-UNREACHABLE", f"{self._place()}: no such host") from None
+        if association.is_rejected:
+            answer = association.acceptor.primitive
+            why = _REJECTED.get((answer.result_source, answer.diagnostic), "no reason is given") if answer is not None else ""
+            raise ConfigurationError("E-PULL-AE-REJECTED", f"{self._place()}, called by {self._pacs.calling_ae_title}: {why}")
+        if not association.is_established:
+            raise ConfigurationError("E-PULL-UNREACHABLE", self._place())
+        unbuffered(association)
+        self._association = association
+        return association
+
+    def _place(self) -> str:
+        return f"{self._pacs.ae_title} at {self._pacs.host}:{self._pacs.port}"
+
+
+def echo(pacs: PacsSettings) -> None:
+    """Ask whether the PACS is there and takes our AE title, before any work.
+
+    Raises:
+        ConfigurationError: E-PULL-UNREACHABLE, E-PULL-AE-REJECTED, E-PULL-UNSUPPORTED.
+    """
+    with Requestor(pacs) as requestor:
+        requestor.echo()
+
+
+def _still() -> int:
+    return 0
+
+
+def _wait_while_active(association: Association, activity: Callable[[], int]) -> None:
+    """Start the DIMSE timeout again whenever `activity` has grown: a PACS need not say that a long C-MOVE goes on (PS3.4 C.4.2.3)."""
+    take = type(association.dimse).get_msg
+
+    def get_msg(block: bool = False) -> Any:
+        while True:
+            before, since = activity(), time.monotonic()
+            message = take(association.dimse, block)
+            timed_out = time.monotonic() - since >= (association.dimse_timeout or float("inf"))
+            if message[1] is not None or not block or not timed_out or activity() == before:
+                return message
+
+    association.dimse.get_msg = get_msg

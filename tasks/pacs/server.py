@@ -1,0 +1,127 @@
+"""What our two DICOM servers (the receiver, the embedded PACS) share: the storage classes they take, and how they listen.
+
+Importing this module silences pynetdicom's own logging of messages and identifiers: it would show values of patients.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+from socketserver import BaseServer
+from typing import Any
+
+from pydicom._uid_dict import UID_dictionary
+from pydicom.uid import (
+    UID,
+    JPEG2000Lossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
+)  # fmt: skip
+from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, _config, register_uid
+from pynetdicom.association import Association
+from pynetdicom.presentation import PresentationContext, build_context
+from pynetdicom.service_class import StorageServiceClass
+from pynetdicom.transport import ThreadedAssociationServer
+
+_config.LOG_HANDLER_LEVEL = "none"
+_config.LOG_REQUEST_IDENTIFIERS = False
+_config.LOG_RESPONSE_IDENTIFIERS = False
+
+#: Bytes of a P-DATA PDU that we take; the default of 16 kB costs a turn of the reactor for each.
+MAXIMUM_PDU = 131072
+
+_STORAGE_ROOT = "1.2.840.10008.5.1.4.1.1."
+
+Handler = tuple[Any, Callable[..., Any]]
+
+
+def _retired_storage_classes() -> list[str]:
+    """Storage SOP classes that left the standard but not the archives (PS3.6 Annex A), which pynetdicom does not know."""
+    known = {str(context.abstract_syntax) for context in AllStoragePresentationContexts}
+    found = []
+    for uid, (name, kind, _, retired, keyword) in UID_dictionary.items():
+        if uid.startswith(_STORAGE_ROOT) and kind == "SOP Class" and retired and "Storage" in name and uid not in known:
+            register_uid(uid, keyword, StorageServiceClass)
+            found.append(uid)
+    return found
+
+
+def _by_preference() -> list[str]:
+    """Transfer syntaxes, the preferred first: where a peer offers several, uncompressed or lossless, so that we never invite loss."""
+    first = ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"]
+    lossless = [str(uid) for uid in (RLELossless, JPEGLosslessSV1, JPEGLSLossless, JPEG2000Lossless)]
+    others = [str(uid) for uid in ALL_TRANSFER_SYNTAXES if str(uid) not in {*first, *lossless}]
+    return [*first, *lossless, *others]
+
+
+STORAGE_CLASSES: tuple[str, ...] = (
+    *(str(context.abstract_syntax) for context in AllStoragePresentationContexts),
+    *_retired_storage_classes(),
+)
+TRANSFER_SYNTAXES: tuple[str, ...] = tuple(_by_preference())
+
+
+class _Contexts(list[PresentationContext]):
+    """Presentation contexts that associations share: pynetdicom copies them deeply for each association, though it only reads them."""
+
+    def __deepcopy__(self, memo: dict[int, object]) -> _Contexts:
+        return self
+
+
+def storage_contexts() -> list[PresentationContext]:
+    """One context a storage class, each with every transfer syntax, for an acceptor."""
+    syntaxes: list[str | UID] = list(TRANSFER_SYNTAXES)
+    return [build_context(uid, syntaxes) for uid in STORAGE_CLASSES]
+
+
+def unbuffered(association: Association) -> None:
+    """Send small packets of an association at once (TCP_NODELAY): each C-STORE would otherwise wait 40 ms for the peer's delayed ACK."""
+    transport = association.dul.socket
+    if transport is not None and transport.socket is not None:
+        transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+class Listener(ThreadedAssociationServer):  # type: ignore[misc]
+    """A listening socket with a thread of its own, and one an association. Use as a context manager."""
+
+    _thread: threading.Thread
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Accept a connection; answers of a few bytes must not wait for more to send."""
+        connection, address = super().get_request()
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection, address
+
+    def service_actions(self) -> None:
+        """Nothing: pynetdicom would collect garbage here, which costs more than all else with large libraries loaded."""
+
+    def shutdown(self) -> None:
+        """Stop listening, and end the associations that are still open."""
+        BaseServer.shutdown(self)
+        self.server_close()
+        for association in self.active_associations:
+            association.abort()
+
+    def __enter__(self) -> Listener:
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), name=f"listener {self.port}", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self._thread.join()
+
+    @property
+    def port(self) -> int:
+        """The TCP port, also where 0 asked for any free one."""
+        return int(self.server_address[1])
+
+
+def listen(entity: AE, address: tuple[str, int], contexts: list[PresentationContext], handlers: list[Handler]) -> Listener:
+    """Bind a listener for an application entity; raises OSError where the address cannot be had."""
+    server: Listener = entity.make_server(
+        address, contexts=_Contexts(contexts), evt_handlers=handlers, server_class=Listener
+    )
+    return server
