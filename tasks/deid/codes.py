@@ -1,0 +1,66 @@
+"""Coded concepts: a code that PS3.16 knows keeps its value and takes the standard's own meaning; any other becomes `Unknown`.
+
+CodeMeaning is free text that people type into, and a local CodeValue can be a number of a person. So neither is passed on: the
+meaning is looked up (pydicom's copy of PS3.16's context groups), and what cannot be looked up is replaced by SNOMED CT 261665006.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from pydicom import Dataset
+from pydicom.sr import _concepts_dict, _snomed_dict  # the public `codes` object cannot be asked by value
+
+UNKNOWN = ("261665006", "SCT", "Unknown")
+
+CODE_VALUE, SCHEME, SCHEME_VERSION, CODE_MEANING, LONG_CODE_VALUE, URN_CODE_VALUE = (
+    0x00080100, 0x00080102, 0x00080103, 0x00080104, 0x00080119, 0x00080120,
+)  # fmt: skip
+CODE_TAGS = frozenset({CODE_VALUE, SCHEME, SCHEME_VERSION, CODE_MEANING, LONG_CODE_VALUE, URN_CODE_VALUE})
+
+#: Legacy names of schemes (PS3.16 section 8): SNOMED RT codes are looked up by their SNOMED CT equivalents.
+_SNOMED_RT = frozenset({"SRT", "SNM3", "99SDM"})
+
+
+@cache
+def _meanings() -> dict[tuple[str, str], str]:
+    found = {}
+    for scheme, concepts in _concepts_dict.concepts.items():
+        for values in concepts.values():
+            for value, entry in values.items():
+                found[scheme, value] = entry[0][:64]
+    return found
+
+
+@cache
+def meaning(value: str, scheme: str) -> str | None:
+    """The standard's meaning (ASCII, at most 64 characters) of a code, or None where PS3.16 does not list it."""
+    if scheme in _SNOMED_RT:
+        value, scheme = _snomed_dict.mapping["SRT"].get(value, ""), "SCT"
+    known = _meanings().get((scheme, value))
+    return None if known is None else known.encode("ascii", "replace").decode()
+
+
+def clean(item: Dataset) -> str | None:
+    """Clean the code that a data set states, in place.
+
+    Returns:
+        what was done: None where it states no code, `known` or `replaced`.
+    """
+    if not any(tag in item for tag in CODE_TAGS):
+        return None
+    value, scheme = _text(item, CODE_VALUE), _text(item, SCHEME)
+    known = meaning(value, scheme)
+    for tag in CODE_TAGS:
+        if tag in item:
+            del item[tag]
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = (value, scheme, known) if known is not None else UNKNOWN
+    return "replaced" if known is None else "known"
+
+
+def _text(item: Dataset, tag: int) -> str:
+    if tag not in item:
+        return ""
+    element = item.get_item(tag)
+    raw = element.value
+    return (raw.decode("latin-1") if isinstance(raw, bytes) else str(raw or "")).strip(" \0")

@@ -1,0 +1,212 @@
+"""Collects a study's own identifiers from its original instances, so that a proof can look for them in what is about to be released.
+
+What counts: every part of a person's name; every value of an attribute that Table E.1-1 protects as identifying; every date; every UID;
+and in any other text, private element or unknown bytes: tokens that look like an identifier (numbers, mixed numbers and letters, names
+with a caret, addresses of the net, phone numbers, dates, UIDs).
+
+What does not, so that clean studies are not held back: name parts of fewer than 3 letters, numbers of fewer than 4 digits (5 in free
+text), numbers of one repeated digit, YYYY0101 (how a year is released), and the words of the released vocabulary: released text can be
+built from those alone, whoever is called Chest or Philips.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from pydicom import DataElement, Dataset
+from pydicom.charset import convert_encodings, decode_bytes
+from pydicom.dataelem import RawDataElement
+from pydicom.datadict import dictionary_VR
+
+from tasks.deid.rules import TEXT, Profile, identifying_text_tags
+
+UID = re.compile(r"(?<![0-9.])[0-2](?:\.[0-9]+){3,}(?![0-9.])")
+_WELL_KNOWN = "1.2.840.10008."
+_WORD = re.compile(r"[^\W_]+")
+_NAME_WITH_CARET = re.compile(r"[^\W\d_]{2,}(?:\^[^\W\d_]*)+")
+_CONTACT = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|https?://\S+|www\.\S+")
+_PHONE = re.compile(r"\+?[0-9][0-9 ()/.-]{6,20}[0-9]")
+_DATES = (
+    re.compile(r"(?<!\d)(?P<y>(?:18|19|20)\d\d)[-./]?(?P<m>0[1-9]|1[0-2])[-./]?(?P<d>0[1-9]|[12]\d|3[01])(?!\d)"),
+    re.compile(r"(?<!\d)(?P<d>\d?\d)[-./](?P<m>\d?\d)[-./](?P<y>(?:18|19|20)\d\d)(?!\d)"),
+)
+_PRINTABLE = re.compile(rb"[\x20-\x7e\x80-\xff]{4,}")
+_PIXEL_GROUP = 0x7FE0
+_LONGEST = 1 << 16
+#: What this software itself writes into a header.
+_OWN_WORDS = frozenset({"removed", "safelight", "modified"})
+_RELEASED_YEAR = re.compile(r"(18|19|20)[0-9]{2}0101")
+
+
+def fold(text: str) -> str:
+    """Text as it is compared: without accents and case."""
+    return "".join(each for each in unicodedata.normalize("NFKD", text).casefold() if not unicodedata.combining(each))
+
+
+@dataclass
+class Identifiers:
+    """A study's identifiers. They never leave the process, and its repr shows none.
+
+    Attributes:
+        words: folded tokens that must not stand alone in released text.
+        numbers: those identifying numbers (5 digits or more) that may not be the value of a DS or IS either.
+        long: folded values and tokens of 6 characters or more that must not stand anywhere, not even in raw bytes.
+        dates: dates in every spelling; compact ones as YYYYMMDD.
+        uids: original UIDs.
+    """
+
+    profile: Profile = field(repr=False)
+    words: set[str] = field(default_factory=set, repr=False)
+    numbers: set[str] = field(default_factory=set, repr=False)
+    long: set[str] = field(default_factory=set, repr=False)
+    dates: set[str] = field(default_factory=set, repr=False)
+    uids: set[str] = field(default_factory=set, repr=False)
+    _seen: set[tuple[int, str, bytes]] = field(default_factory=set, repr=False)
+    _strong: frozenset[int] = field(default_factory=frozenset, repr=False)
+
+    def __post_init__(self) -> None:
+        self._strong = identifying_text_tags(self.profile)
+
+    def collect(self, dataset: Dataset) -> None:
+        """Add what one original data set holds, at every depth. Must run before the data set is rewritten."""
+        meta = getattr(dataset, "file_meta", None)
+        if meta is not None:
+            self.collect(meta)
+        for tag, vr, value, encodings in _elements(dataset, ["iso8859"]):
+            mark = (tag, vr, value)
+            if mark in self._seen:
+                continue
+            self._seen.add(mark)
+            self._element(tag, vr, value, encodings)
+
+    def _element(self, tag: int, vr: str, value: bytes, encodings: list[str]) -> None:
+        if vr == "UI":
+            for uid in value.decode("latin-1").split("\\"):
+                self._uid(uid.strip(" \0"))
+        elif vr in ("DA", "DT"):
+            for text in value.decode("latin-1").split("\\"):
+                self._date(text.strip(" \0"), birth=tag == 0x00100030)
+        elif vr == "PN":
+            for name in _decode(value, encodings):
+                self._name(name)
+        elif vr in TEXT:
+            strong = vr == "AE" or tag in self._strong
+            for text in _decode(value, encodings):
+                if strong:
+                    self._identifier(text)
+                self._free_text(text)
+        elif vr in ("UN", "OB") and len(value) <= _LONGEST:
+            # private data: text in an unknown encoding; UTF-16 text of Latin letters shows when its zeros are left out
+            for run in (*_PRINTABLE.findall(value), *(_PRINTABLE.findall(value.replace(b"\0", b"")) if b"\0" in value else ())):
+                self._free_text(run.decode("latin-1"))
+
+    def _uid(self, uid: str) -> None:
+        if len(uid) >= 8 and not uid.startswith(_WELL_KNOWN) and not self.profile.keep_uid.fullmatch(uid):
+            self.uids.add(uid)
+
+    def _name(self, name: str) -> None:
+        for part in _WORD.findall(fold(name)):
+            letters = sum(not each.isdigit() for each in part)
+            if letters >= 3 or (letters == 2 and not part.isascii()):
+                self._word(part)
+        whole = fold(name).strip()
+        if len(whole) >= 6 and not self._is_vocabulary(whole):
+            self.long.add(whole)
+
+    def _identifier(self, text: str) -> None:
+        whole = fold(text).strip()
+        if len(whole) >= 6 and not self._is_vocabulary(whole) and any(map(str.isalnum, whole)):
+            self.long.add(whole)
+        for token in _WORD.findall(whole):
+            digits = sum(map(str.isdigit, token))
+            if len(token) >= 4 or (len(token) == 3 and 0 < digits < 3):
+                self._word(token)
+                if digits == len(token) >= 5 and len(set(token)) > 1:
+                    self.numbers.add(token)
+
+    def _free_text(self, text: str) -> None:
+        folded = fold(text[:_LONGEST])
+        for uid in UID.findall(folded):
+            self._uid(uid)
+        for pattern in _DATES:
+            for match in pattern.finditer(folded):
+                self._spell(int(match["y"]), int(match["m"]), int(match["d"]), birth=False)
+        for name in _NAME_WITH_CARET.findall(folded):
+            self._name(name)
+        for contact in _CONTACT.findall(folded):
+            self.long.add(contact)
+        for phone in _PHONE.findall(UID.sub(" ", folded)):
+            if sum(map(str.isdigit, phone)) >= 7 and not phone.replace(".", "").isdigit():
+                self.long.add(phone)
+        for token in _WORD.findall(folded):
+            digits = sum(map(str.isdigit, token))
+            if (digits == len(token) >= 5) or (len(token) >= 6 and 3 <= digits < len(token)):
+                self._word(token, raw=False)
+
+    def _date(self, text: str, *, birth: bool) -> None:
+        match = _DATES[0].match(text[:10]) or _DATES[0].match(text[:8])
+        if match is not None:
+            self._spell(int(match["y"]), int(match["m"]), int(match["d"]), birth=birth)
+
+    def _spell(self, y: int, m: int, d: int, *, birth: bool) -> None:
+        """Every spelling of a date. A first of January is how a year is released, so its compact form alone proves nothing."""
+        for a, b in ((d, m), (m, d)):
+            for sign in "-./":
+                self.dates |= {f"{a:02d}{sign}{b:02d}{sign}{y}", f"{a}{sign}{b}{sign}{y}", f"{y}{sign}{b:02d}{sign}{a:02d}"}
+        if (m, d) != (1, 1):
+            self.dates |= {f"{y}{m:02d}{d:02d}", f"{d:02d}{m:02d}{y}", f"{m:02d}{d:02d}{y}"}
+        if birth:
+            self.dates.add(f"{y}-{m:02d}-{d:02d}")
+
+    def _word(self, token: str, *, raw: bool = True) -> None:
+        if token in self.profile.vocabulary or token in _OWN_WORDS or len(set(token)) == 1 or _RELEASED_YEAR.fullmatch(token):
+            return
+        self.words.add(token)
+        if raw and len(token) >= 6:
+            self.long.add(token)
+
+    def _is_vocabulary(self, whole: str) -> bool:
+        return all(token in self.profile.vocabulary or token in _OWN_WORDS or len(token) < 3 or len(set(token)) == 1 for token in _WORD.findall(whole))
+
+
+def _decode(value: bytes, encodings: list[str]) -> list[str]:
+    try:
+        decoded = decode_bytes(value, encodings, {"\r", "\n", "\t", "\f", "^", "=", "\\"})
+    except (LookupError, UnicodeError):
+        decoded = value.decode("latin-1")
+    texts = [decoded]
+    if not value.isascii():  # the character set that is stated may be wrong
+        texts += [value.decode("latin-1"), value.decode("utf-8", "ignore")]
+    return texts
+
+
+def _elements(dataset: Dataset, encodings: list[str]) -> Iterator[tuple[int, str, bytes, list[str]]]:
+    """Every element but pixel data, at every depth, as (tag, VR, value bytes, character encodings)."""
+    if 0x00080005 in dataset:
+        stated = dataset.get_item(0x00080005).value
+        text = stated.decode("latin-1").strip(" \0").split("\\") if isinstance(stated, bytes) else stated
+        encodings = convert_encodings(text or "")
+    for tag in list(dataset.keys()):
+        if tag >> 16 == _PIXEL_GROUP:
+            continue
+        element = dataset.get_item(tag)
+        vr = element.VR or _vr(tag)
+        if vr == "SQ":
+            for item in dataset[tag].value or ():
+                yield from _elements(item, encodings)
+        elif element.value:
+            yield int(tag), "UN" if tag.is_private and vr not in ("UI", "PN", "DA", "DT", *TEXT) else vr, _bytes(element), encodings
+
+
+def _bytes(element: RawDataElement | DataElement) -> bytes:
+    return element.value if isinstance(element.value, bytes) else str(element.value).encode("utf-8", "replace")
+
+
+def _vr(tag: int) -> str:
+    try:
+        return dictionary_VR(tag)
+    except KeyError:
+        return "UN"
