@@ -1,0 +1,30 @@
+"""Every released instance."""
+
+import pyarrow as pa
+
+from data_contracts.contract import PATIENT_PATTERN, UID_PATTERN, Column, Contract
+
+CONTRACT = Contract(
+    name="instances",
+    meaning="One row an instance that was released into the lake, converted or not.",
+    columns=(
+        Column("StudyInstanceUID", pa.string(), "The study's key in the lake.", pattern=UID_PATTERN),
+        Column("PatientID", pa.string(), "The patient's key in the lake.", pattern=PATIENT_PATTERN),
+        Column("SeriesInstanceUID", pa.string(), "The series' key in the lake.", pattern=UID_PATTERN),
+        Column("SOPInstanceUID", pa.string(), "The instance's key in the lake.", pattern=UID_PATTERN),
+        Column("SOPClassUID", pa.string(), "What kind of object it is.", pattern=r"[0-9.]{1,64}"),
+        Column("TransferSyntaxUID", pa.string(), "How its pixels are encoded.", nullable=True, pattern=r"[0-9.]{1,64}"),
+        Column("InstanceNumber", pa.int64(), "As the instance states it.", nullable=True),
+        Column("Rows", pa.int32(), "Height of the image.", nullable=True, minimum=0),
+        Column("Columns", pa.int32(), "Width of the image.", nullable=True, minimum=0),
+        Column("NumberOfFrames", pa.int32(), "Frames of the image.", nullable=True, minimum=0),
+        Column("ImagePositionPatient", pa.list_(pa.float64()), "Centre of the first pixel, LPS.", unit="mm", nullable=True),
+        Column("ImageOrientationPatient", pa.list_(pa.float64()), "Cosines of the row and of the column, LPS.", nullable=True),
+        Column("PixelSpacing", pa.list_(pa.float64()), "Distance of rows, and of columns.", unit="mm", nullable=True),
+        Column("path", pa.string(), "Lake path of the file; null where it was read from a plain folder.", nullable=True),
+        Column("status", pa.string(), "Whether it is part of a volume.", allowed=("converted", "refused")),
+        Column("reason_code", pa.string(), "Why it is not; empty where it is."),
+        Column("slice_index", pa.int32(), "Its place on the volume's third axis.", nullable=True, minimum=0),
+    ),
+    key=("SOPInstanceUID",),
+)
