@@ -1,0 +1,195 @@
+"""Folder mode: DICOM files below a folder become studies in the ledger and links in the vault's spool, as if they had been pulled.
+
+Every file is accounted for: linked, the same instance twice, another content under the same UID, without UIDs, or no DICOM at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydicom import config as pydicom_config
+from pydicom import dcmread
+
+from tasks.deid.instances import is_dicom
+from tasks.errors import ConfigurationError
+from tasks.ledger import Ledger, Study
+from tasks.processes import ProcessId
+from tasks.pseudonyms import Pseudonyms
+from tasks.stage import Outcome, digest, tally
+from tasks.vault import Vault, private_folder
+
+SOURCE = "folder"
+_NAMES = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "PatientID", "IssuerOfPatientID", "AccessionNumber")
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: Path
+    sha256: str
+    header: dict[str, str] = field(repr=False)
+
+    @property
+    def has_uids(self) -> bool:
+        return all(self.header.get(name) for name in _NAMES[:3])
+
+
+@dataclass
+class Intake:
+    """What a scan found.
+
+    Attributes:
+        keys: the studies, by key.
+        files: how many files met which end: `linked`, `duplicate`, `conflict`, `rejected` (with a reason code), `pulled` (left alone,
+            because the study came from a PACS).
+    """
+
+    keys: list[str] = field(default_factory=list)
+    files: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def line(self) -> str:
+        """The counts in words."""
+        said = ", ".join(f"{n} {end}" + (f" ({code})" if code else "") for (end, code), n in sorted(self.files.items()))
+        return f"files: {sum(self.files.values())} found: {said or 'none'}"
+
+
+def take_in(source: Path, *, vault: Vault, ledger: Ledger, run: str, leave_out: tuple[Path, ...] = ()) -> Intake:
+    """Link the DICOM files below `source` into the spool and finish stage `pull` for their studies.
+
+    A study that an earlier scan has seen gains the new files; links to files that are gone are dropped.
+
+    Args:
+        source: a folder, read at any depth; symbolic links to folders are not followed.
+        run: the ledger's run in whose name studies are claimed.
+        leave_out: folders that are not scanned (the lake, the vault).
+
+    Raises:
+        ConfigurationError: E-DEID-SOURCE where there is no such folder.
+    """
+    if not source.is_dir():
+        raise ConfigurationError("E-DEID-SOURCE")
+    pseudonyms = Pseudonyms(vault.site_key())
+    intake = Intake()
+    studies: dict[str, list[_File]] = defaultdict(list)
+    for path in _walk(source, leave_out):
+        found = _read(path)
+        if isinstance(found, str):
+            intake.files["rejected", found] += 1
+        else:
+            studies[pseudonyms.study(found.header["StudyInstanceUID"]) if found.has_uids else pseudonyms.file(found.sha256)].append(found)
+    known = ledger.studies(list(studies))
+    for key in sorted(studies):
+        if key in known and known[key].source != SOURCE:
+            intake.files["pulled", ""] += len(studies[key])
+            continue
+        _file(key, studies[key], pseudonyms, vault, ledger, run, intake)
+        intake.keys.append(key)
+    return intake
+
+
+def _walk(source: Path, leave_out: tuple[Path, ...]) -> Iterator[Path]:
+    closed = {folder.resolve() for folder in leave_out}
+    for folder, folders, names in os.walk(source):
+        folders[:] = sorted(name for name in folders if (Path(folder) / name).resolve() not in closed)
+        for name in sorted(names):
+            path = Path(folder) / name
+            if path.is_file():
+                yield path.absolute()
+
+
+def _read(path: Path) -> _File | str:
+    """A file's identity, or the code under which it is rejected."""
+    sha = hashlib.sha256()
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(132)
+            if not is_dicom(head):
+                return "E-DEID-NOT-DICOM"
+            sha.update(head)
+            while block := stream.read(1 << 20):
+                sha.update(block)
+    except OSError:
+        return "E-DEID-UNREADABLE"
+    header: dict[str, str] = {}
+    with warnings.catch_warnings(), pydicom_config.disable_value_validation():
+        warnings.simplefilter("ignore")
+        try:
+            dataset = dcmread(path, stop_before_pixels=True, specific_tags=list(_NAMES))
+            header = {name: str(dataset.get(name) or "").strip(" \0") for name in _NAMES}
+        except MemoryError:
+            raise
+        except Exception:  # noqa: BLE001 - whatever a parser makes of damaged input; the stage quarantines it with a reason
+            header = {}
+    return _File(path, sha.hexdigest(), header)
+
+
+def _file(key: str, files: list[_File], pseudonyms: Pseudonyms, vault: Vault, ledger: Ledger, run: str, intake: Intake) -> None:
+    """Link one study's files, register it, and finish its `pull`."""
+    folder = vault.spool / key
+    chosen: dict[tuple[str, str], _File] = {}
+    ends: list[tuple[str, str]] = []
+    for each in [*_linked_before(folder), *files]:
+        place = _place(each, pseudonyms)
+        first = chosen.setdefault(place, each)
+        if each.path == first.path:
+            continue
+        ends.append(("duplicate", "") if each.sha256 == first.sha256 else ("conflict", "E-DEID-CONFLICT"))
+    new = {each.path for each in files}
+    intake.files["linked", ""] += sum(each.path in new for each in chosen.values())
+    for end, code in ends:
+        intake.files[end, code] += 1
+    found = digest(sorted([*place, each.sha256] for place, each in chosen.items()))
+    ledger.register([_study(key, chosen, pseudonyms, found)])
+    fingerprint = digest({"source": SOURCE, "found": found, "conflicts": sum(end == "conflict" for end, _ in ends)})
+    _link(folder, {place: each.path for place, each in chosen.items()})
+    if ledger.claim("pull", key, fingerprint, run):
+        counts = tally([("pulled", "", "instance")] * len(chosen) + [(end, code, "instance") for end, code in ends])
+        ledger.finish("pull", key, run, Outcome("done", output=found, passed=len(chosen), tally=counts))
+
+
+def _place(each: _File, pseudonyms: Pseudonyms) -> tuple[str, str]:
+    """Series key and instance key."""
+    if not each.has_uids:
+        return pseudonyms.file(each.sha256), pseudonyms.file(each.sha256)
+    return pseudonyms.uid(each.header["SeriesInstanceUID"]), pseudonyms.uid(each.header["SOPInstanceUID"])
+
+
+def _linked_before(folder: Path) -> list[_File]:
+    """The files that an earlier scan linked and that are still there."""
+    targets = [link.readlink() for link in sorted(folder.glob("*/*.dcm")) if link.is_symlink() and link.exists()]
+    return [found for found in map(_read, targets) if isinstance(found, _File)]
+
+
+def _study(key: str, chosen: dict[tuple[str, str], _File], pseudonyms: Pseudonyms, found: str) -> Study:
+    first = chosen[min(chosen)]
+    stated: Callable[[str], str] = lambda name: first.header.get(name, "")  # noqa: E731
+    patient = stated("PatientID").strip()
+    owner = pseudonyms.patient(stated("IssuerOfPatientID"), patient) if patient else pseudonyms.patient("no PatientID", key)
+    expected = Counter(each.header.get("SeriesInstanceUID", "") for each in chosen.values())
+    return Study(
+        study_key=key, patient_key=owner, source=SOURCE, study_instance_uid=stated("StudyInstanceUID"), patient_id=patient,
+        issuer=stated("IssuerOfPatientID"), accession_number=stated("AccessionNumber"), expected=dict(expected), found_digest=found,
+    )  # fmt: skip
+
+
+def _link(folder: Path, targets: dict[tuple[str, str], Path]) -> None:
+    """Replace a study's folder in the spool by one with these links, by one rename."""
+    mark = f"{ProcessId.current()}-{secrets.token_hex(4)}"
+    fresh = private_folder(folder.with_name(f"{folder.name}.incoming-{mark}"))
+    for (series, instance), target in sorted(targets.items()):
+        private_folder(fresh / series)
+        (fresh / series / f"{instance}.dcm").symlink_to(target)
+    old = folder.with_name(f"{folder.name}.outgoing-{mark}")
+    if folder.exists():
+        folder.rename(old)
+    fresh.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
