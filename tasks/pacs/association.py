@@ -10,11 +10,11 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pynetdicom import AE
 from pynetdicom.association import Association
-from pynetdicom.sop_class import (
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     StudyRootQueryRetrieveInformationModelFind,
     StudyRootQueryRetrieveInformationModelMove,
     Verification,
-)  # type: ignore[attr-defined]
+)
 
 from tasks.errors import ConfigurationError, SafelightError
 from tasks.pacs.server import MAXIMUM_PDU, unbuffered
@@ -23,7 +23,7 @@ from tasks.settings import PacsSettings
 _PENDING = (0xFF00, 0xFF01)
 _DESTINATION_UNKNOWN = 0xA801
 #: Why a peer rejected the association, by source and diagnostic (PS3.8 Table 9-21).
-_REJECTED = {
+_REJECTED: dict[tuple[int | None, int | None], str] = {
     (1, 2): "the application context is not supported",
     (1, 3): "it does not know the calling AE title",
     (1, 7): "it does not answer to the called AE title",
@@ -143,7 +143,8 @@ class Requestor:
             raise ConfigurationError("E-PULL-UNREACHABLE", f"{self._place()}: no such host") from None
         if association.is_rejected:
             answer = association.acceptor.primitive
-            why = _REJECTED.get((answer.result_source, answer.diagnostic), "no reason is given") if answer is not None else ""
+            cause = (answer.result_source, answer.diagnostic) if answer is not None else (None, None)
+            why = _REJECTED.get(cause, "no reason is given")
             raise ConfigurationError("E-PULL-AE-REJECTED", f"{self._place()}, called by {self._pacs.calling_ae_title}: {why}")
         if not association.is_established:
             raise ConfigurationError("E-PULL-UNREACHABLE", self._place())
@@ -170,7 +171,7 @@ def _still() -> int:
 
 
 def _wait_while_active(association: Association, activity: Callable[[], int]) -> None:
-    """Start the DIMSE timeout again whenever `activity` has grown: a PACS need not say that a long C-MOVE goes on (PS3.4 C.4.2.3)."""
+    """Start the DIMSE timeout again whenever `activity` has grown: a PACS need not say that a C-MOVE goes on (PS3.4 C.4.2.3)."""
     take = type(association.dimse).get_msg
 
     def get_msg(block: bool = False) -> Any:
@@ -181,4 +182,4 @@ def _wait_while_active(association: Association, activity: Callable[[], int]) ->
             if message[1] is not None or not block or not timed_out or activity() == before:
                 return message
 
-    association.dimse.get_msg = get_msg
+    association.dimse.get_msg = get_msg  # type: ignore[method-assign]

@@ -49,7 +49,8 @@ def show_plan(studies: list[FoundStudy]) -> None:
     """The plan as a table of counts."""
     wanted = [study for study in studies if not study.reason_code]
     table = Table("studies", "series", "instances", title="found in the PACS")
-    table.add_row(str(len(wanted)), str(sum(len(study.series) for study in wanted)), str(sum(study.instances for study in wanted)))
+    series, instances = sum(len(study.series) for study in wanted), sum(study.instances for study in wanted)
+    table.add_row(str(len(wanted)), str(series), str(instances))
     console.print(table)
     for code, n in sorted(refused(studies).items()):
         say(f"{n} studies cannot be pulled: {code}")
@@ -60,7 +61,7 @@ def serve(
     port: Annotated[int, typer.Option(help="TCP port to listen on.", min=1, max=65535)] = 11112,
     aet: Annotated[str, typer.Option(help="The AE title that it answers to.")] = "HOSPITAL",
     destination: Annotated[list[str] | None, typer.Option(help="Who may be sent to: AETITLE=HOST:PORT. Repeatable.")] = None,
-    bind: Annotated[str, typer.Option(help="Address to listen on; others than this machine can reach it only if this is given.")] = "127.0.0.1",
+    bind: Annotated[str, typer.Option(help="Address to listen on. Without it, only this machine can connect.")] = "127.0.0.1",
 ) -> None:
     """Serve a folder of DICOM files as a PACS (C-ECHO, C-FIND, C-MOVE, C-STORE) until interrupted.
 

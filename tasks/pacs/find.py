@@ -1,4 +1,4 @@
-"""The plan: which studies of the cohort the PACS has (C-FIND), with their series and instance counts, and their rows in the ledger."""
+"""The plan: which studies of the cohort the PACS has (C-FIND), with their counts, and their rows in the ledger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded PACS's index: what each DICOM file of a folder is, read from its header alone, and every file that it cannot serve."""
+"""The embedded PACS's index: what each DICOM file of a folder is, from its header alone, and every file that it cannot serve."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def is_uid(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One file that can be served: where it is, how its data set is encoded, and its values by keyword (multiple: by backslash)."""
+    """One file that can be served: where it is, how its data set is encoded, its values by keyword (several: by backslash)."""
 
     path: Path
     transfer_syntax: str

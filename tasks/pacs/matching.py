@@ -34,7 +34,9 @@ def answers(query: Dataset, entries: Iterable[Entry], ae_title: str) -> Iterator
     wanted = {keyword: _asked(query, keyword) for keyword in _keywords(query)}
     matched = {keyword: wanted[keyword] for each in above for keyword in LEVELS[each] if wanted.get(keyword)}
     everything = list(entries)
-    fitting = [entry for entry in everything if all(_matches(keyword, asked, entry.value(keyword)) for keyword, asked in matched.items())]
+    fitting = [
+        entry for entry in everything if all(_matches(keyword, asked, entry.value(keyword)) for keyword, asked in matched.items())
+    ]
     all_of = grouped(everything, level)
     for unique, members in sorted(grouped(fitting, level).items()):
         related = all_of[unique]
@@ -42,7 +44,11 @@ def answers(query: Dataset, entries: Iterable[Entry], ae_title: str) -> Iterator
         asked = [part for part in wanted.get("ModalitiesInStudy", "").split("\\") if part]
         if level == "STUDY" and asked and not any(_matches("Modality", part, has) for part in asked for has in modalities):
             continue
-        yield _answer(level, above, wanted, members[0], related, modalities, ae_title)
+        answer = _answer(level, wanted, members[0], related)
+        answer.RetrieveAETitle = ae_title
+        if level == "STUDY" and "ModalitiesInStudy" in wanted:
+            answer.ModalitiesInStudy = modalities
+        yield answer
 
 
 def chosen(query: Dataset, entries: Iterable[Entry]) -> list[Entry]:
@@ -59,20 +65,16 @@ def chosen(query: Dataset, entries: Iterable[Entry]) -> list[Entry]:
     return [entry for entry in entries if all(_matches(keyword, asked, entry.value(keyword)) for keyword, asked in keys.items())]
 
 
-def _answer(
-    level: str, above: tuple[str, ...], wanted: dict[str, str], entry: Entry, related: list[Entry], modalities: list[str], ae_title: str
-) -> Dataset:
+def _answer(level: str, wanted: Iterable[str], entry: Entry, related: list[Entry]) -> Dataset:
+    above = _ORDER[: _ORDER.index(level) + 1]
     answer = Dataset()
     answer.SpecificCharacterSet = "ISO_IR 192"
     answer.QueryRetrieveLevel = level
-    answer.RetrieveAETitle = ae_title
     names = [UNIQUE_KEYS[each] for each in above if each != "PATIENT" or level == "PATIENT"]
     stored = [keyword for each in above for keyword in LEVELS[each]]
     for keyword in {*names, *wanted}:
         if keyword in stored:
             answer.add(element(keyword, entry.value(keyword)))
-        elif keyword == "ModalitiesInStudy" and level == "STUDY":
-            answer.ModalitiesInStudy = modalities
         elif keyword in _COUNTS and _COUNTS[keyword][0] == level:
             answer.add(element(keyword, len(grouped(related, _COUNTS[keyword][1]))))
     return answer

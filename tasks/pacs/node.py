@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,13 @@ from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.dsutils import split_dataset
 from pynetdicom.presentation import PresentationContext, build_context
-from pynetdicom.sop_class import (
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     PatientRootQueryRetrieveInformationModelFind,
     PatientRootQueryRetrieveInformationModelMove,
     StudyRootQueryRetrieveInformationModelFind,
     StudyRootQueryRetrieveInformationModelMove,
     Verification,
-)  # type: ignore[attr-defined]
+)
 
 from tasks.pacs.index import Entry, Index, is_uid
 from tasks.pacs.matching import answers, chosen
@@ -58,7 +59,12 @@ class PacsNode:
     """
 
     def __init__(
-        self, folder: Path | str, ae_title: str, port: int = 0, destinations: Mapping[str, tuple[str, int]] | None = None, bind: str = "127.0.0.1"
+        self,
+        folder: Path | str,
+        ae_title: str,
+        port: int = 0,
+        destinations: Mapping[str, tuple[str, int]] | None = None,
+        bind: str = "127.0.0.1",
     ) -> None:
         self.folder = Path(folder)
         self.ae_title = ae_title
@@ -178,7 +184,7 @@ def encoded_dataset(path: Path) -> bytes:
 
 
 def _contexts(entries: list[Entry]) -> list[PresentationContext]:
-    """One context for each storage class and transfer syntax among the instances, the most frequent first, 128 at most (PS3.8 9.3.2)."""
+    """One context for each storage class and transfer syntax, the most frequent first, 128 at most (PS3.8 9.3.2)."""
     pairs = Counter((entry.value("SOPClassUID"), entry.transfer_syntax) for entry in entries)
     return [build_context(sop_class, syntax) for (sop_class, syntax), _ in pairs.most_common(128)]
 
@@ -192,14 +198,14 @@ class _Stored(Dataset):
         self.__dict__["entry"], self.__dict__["originator"] = entry, originator
 
 
-class _Entity(AE):  # type: ignore[misc]
+class _Entity(AE):
     """An application entity whose associations send `_Stored` files without decoding them."""
 
     def associate(self, *arguments: Any, **options: Any) -> Association:
         """As pynetdicom's, with our way to send."""
         association = super().associate(*arguments, **options)
         unbuffered(association)
-        association.send_c_store = lambda stored, **sent: _send(association, stored, **sent)
+        association.send_c_store = partial(_send, association)  # type: ignore[method-assign]
         return association
 
 
@@ -223,7 +229,7 @@ def _send(association: Association, stored: _Stored, msg_id: int, originator_aet
     association._reactor_checkpoint.clear()
     while not association._is_paused:
         time.sleep(0.0001)
-    association.dimse.send_msg(request, context.context_id)
+    association.dimse.send_msg(request, context.context_id or 0)
     _, answer = association.dimse.get_msg(block=True)
     if answer is None:
         association.abort()

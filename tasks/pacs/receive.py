@@ -97,7 +97,7 @@ class Intake:
 
 
 class Receiver:
-    """The listening Storage SCP. Use as a context manager, started once for a batch; refuses everything while nothing is expected.
+    """The listening Storage SCP. Use as a context manager, started once for a batch. It refuses all while nothing is expected.
 
     Any calling AE title is taken: many a PACS sends from another title than it answers to. The called one must be ours.
     """
@@ -180,7 +180,7 @@ def _uids(content: bytes) -> dict[int, str]:
     """The UIDs of instance, study and series that a file's data set states; elements after them are not looked at."""
 
     def past(tag: BaseTag, _representation: str | None, _length: int) -> bool:
-        return tag > _SERIES
+        return int(tag) > _SERIES
 
     wanted: list[Any] = [_SOP_INSTANCE, _STUDY, _SERIES]
     header = read_partial(BytesIO(content), stop_when=past, specific_tags=wanted)
@@ -210,7 +210,8 @@ def _meta(number: int, representation: bytes, value: bytes) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    private_folder(path.parent)
+    if not path.parent.exists():
+        private_folder(path.parent)
     fresh = path.with_name(f".{path.name}")
     try:
         write_private(fresh, content)

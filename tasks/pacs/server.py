@@ -49,7 +49,7 @@ def _retired_storage_classes() -> list[str]:
 
 
 def _by_preference() -> list[str]:
-    """Transfer syntaxes, the preferred first: where a peer offers several, uncompressed or lossless, so that we never invite loss."""
+    """Transfer syntaxes, the preferred first. Where a peer offers several we take a lossless one, so that we never invite loss."""
     first = ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"]
     lossless = [str(uid) for uid in (RLELossless, JPEGLosslessSV1, JPEGLSLossless, JPEG2000Lossless)]
     others = [str(uid) for uid in ALL_TRANSFER_SYNTAXES if str(uid) not in {*first, *lossless}]
@@ -64,7 +64,7 @@ TRANSFER_SYNTAXES: tuple[str, ...] = tuple(_by_preference())
 
 
 class _Contexts(list[PresentationContext]):
-    """Presentation contexts that associations share: pynetdicom copies them deeply for each association, though it only reads them."""
+    """Presentation contexts that associations share: pynetdicom copies them deeply for each, though it only reads them."""
 
     def __deepcopy__(self, memo: dict[int, object]) -> _Contexts:
         return self
@@ -83,7 +83,7 @@ def unbuffered(association: Association) -> None:
         transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-class Listener(ThreadedAssociationServer):  # type: ignore[misc]
+class Listener(ThreadedAssociationServer):
     """A listening socket with a thread of its own, and one an association. Use as a context manager."""
 
     _thread: threading.Thread
@@ -121,7 +121,4 @@ class Listener(ThreadedAssociationServer):  # type: ignore[misc]
 
 def listen(entity: AE, address: tuple[str, int], contexts: list[PresentationContext], handlers: list[Handler]) -> Listener:
     """Bind a listener for an application entity; raises OSError where the address cannot be had."""
-    server: Listener = entity.make_server(
-        address, contexts=_Contexts(contexts), evt_handlers=handlers, server_class=Listener
-    )
-    return server
+    return Listener(entity, address, entity.ae_title, _Contexts(contexts), evt_handlers=[*handlers])

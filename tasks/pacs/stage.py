@@ -44,7 +44,7 @@ class PullStage:
         """Nothing: the PACS's instances are taken as they come."""
         return {}
 
-    def run(self, study_key: str, inputs: str, fingerprint: str) -> Outcome:
+    def run(self, study_key: str, inputs: str, fingerprint: str) -> Outcome:  # noqa: ARG002 - the shape of every stage
         """Retrieve a study and publish it as `spool/<study key>/<series key>/<instance key>.dcm` by one rename.
 
         Tally, in instances: `pulled` + `failed` = found; `refused` are those that came unasked for, twice with different
@@ -121,7 +121,8 @@ def _reason(retrieved: Retrieved, intake: Intake) -> str:
     for code in ("E-PULL-DISK-FULL", "E-PULL-WRITE"):
         if intake.refused[code]:
             return code
-    return "E-PULL-MOVE-FAILED" if not intake.received and retrieved.moved.status not in (0x0000, 0xB000, 0xA702, None) else "E-PULL-INCOMPLETE"
+    refused = retrieved.moved.status not in (0x0000, 0xB000, 0xA702, None)
+    return "E-PULL-MOVE-FAILED" if refused and not intake.received else "E-PULL-INCOMPLETE"
 
 
 def _tally(intake: Intake, failed: int, reason: str) -> tuple[Count, ...]:

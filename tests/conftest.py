@@ -1,0 +1,17 @@
+"""What all tests share: `@pytest.mark.peer(name)` skips with a reason where a program is missing, and fails there in CI."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.peers import programs
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Hold a test back whose peer is missing."""
+    for mark in item.iter_markers("peer"):
+        for name in mark.args:
+            if programs.find(name) is None:
+                if programs.required():
+                    pytest.fail(f"{programs.missing(name)} (SAFELIGHT_REQUIRE_PEERS=1)", pytrace=False)
+                pytest.skip(programs.missing(name))
