@@ -92,7 +92,9 @@ def _unread(overall: Performance, worst: Performance, unread: int) -> list[str]:
     changes = [
         f"{name} falls from {before.estimate:.3f} to {after.estimate:.3f}"
         for field, name in _COMPARED
-        if (before := getattr(overall, field)).estimate is not None and (after := getattr(worst, field)).estimate is not None
+        if (before := getattr(overall, field)).estimate is not None
+        and (after := getattr(worst, field)).estimate is not None
+        and after.estimate < before.estimate
     ]
     consequence = f"; if each of them were read wrongly, {', '.join(changes)}" if changes else ""
     return [f"The model did not read {unread} of {worst.studies} studies with a reference standard{consequence}."]

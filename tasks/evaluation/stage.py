@@ -9,7 +9,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts import cohort, metrics, predictions, reference, volumes
+from data_contracts.cohort import CONTRACT as COHORT
+from data_contracts.metrics import CONTRACT as METRICS
+from data_contracts.predictions import CONTRACT as PREDICTIONS
+from data_contracts.reference import CONTRACT as REFERENCE
+from data_contracts.volumes import CONTRACT as VOLUMES
 from tasks import accountability as night
 from tasks.evaluation import output
 from tasks.evaluation.analysis import analyse
@@ -42,9 +46,9 @@ def evaluate_lake(lake: Lake, plan: Plan, accountability: Iterable[Mapping[str, 
     """
     rows = list(accountability)
     threshold = operating_point(plan)
-    series = _acquisition(lake.table(volumes.CONTRACT, ["SeriesInstanceUID", *ACQUISITION]))
-    read = lake.table(predictions.CONTRACT).join(series, "SeriesInstanceUID", join_type="left outer")
-    truth, people = lake.table(reference.CONTRACT), lake.table(cohort.CONTRACT)
+    series = _acquisition(lake.table(VOLUMES, ["SeriesInstanceUID", *ACQUISITION]))
+    read = lake.table(PREDICTIONS).join(series, "SeriesInstanceUID", join_type="left outer")
+    truth, people = lake.table(REFERENCE), lake.table(COHORT)
     totals = [[*end, n] for end, n in night.totals(rows).items()]
     fingerprint = digest({
         "stage": STAGE, "revision": REVISION, "version": version("safelight"), "plan": plan.sha256, "threshold": threshold,
@@ -57,7 +61,7 @@ def evaluate_lake(lake: Lake, plan: Plan, accountability: Iterable[Mapping[str, 
     with lake.publication(STAGE, plan.name, fingerprint) as publication:
         for name, content in output.files(results).items():
             publication.write(f"results/{name}", content)
-        publication.write_table(metrics.CONTRACT, output.metrics(results))
+        publication.write_table(METRICS, output.metrics(results))
         analysed = 0 if results.overall().suppressed else results.overall().studies
         return publication.commit(tally=_tally(results), passed=analysed)
 

@@ -17,8 +17,8 @@ from pyarrow import csv
 
 from tasks.errors import ConfigurationError
 
-#: Columns that hold numbers in a CSV file; all others are text there, so that `007` stays what it is.
-_NUMBERS = {"score": pa.float64(), "SliceThickness": pa.float64(), "age_years": pa.float64()}
+#: Columns that are numbers, whatever type a file gives them; all others are text, so that `007` stays what it is.
+NUMBERS = frozenset({"score", "label", "SliceThickness"})
 
 
 def read_table(path: Path, what: str) -> pa.Table:
@@ -49,10 +49,8 @@ def read_table(path: Path, what: str) -> pa.Table:
 def _read_csv(path: Path) -> pa.Table:
     with csv.open_csv(path) as reader:
         header = reader.schema.names
-    types = {name: _NUMBERS.get(name, pa.string()) for name in header}
-    options = csv.ConvertOptions(
-        column_types=types, strings_can_be_null=True, quoted_strings_can_be_null=True, null_values=[""], check_utf8=True
-    )
+    types = dict.fromkeys(header, pa.string())
+    options = csv.ConvertOptions(column_types=types, strings_can_be_null=True, quoted_strings_can_be_null=True, null_values=[""])
     return csv.read_csv(path, convert_options=options)
 
 
@@ -100,18 +98,28 @@ def number(table: pa.Table, column: str, what: str) -> NDArray[np.float64]:
         values = table[column]
         if pa.types.is_boolean(values.type):
             values = values.cast(pa.int8())
+        if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+            trimmed = pc.utf8_trim_whitespace(values)
+            values = pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, trimmed.type), trimmed)
         return np.asarray(pc.fill_null(values.cast(pa.float64(), safe=False), float("nan")), dtype=np.float64)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise ConfigurationError("E-EVAL-COLUMN", f"{what}: {column} can't be read as numbers") from None
 
 
 def content_sha256(table: pa.Table) -> str:
-    """SHA-256 of what a table says, whatever file it came from: columns by name, rows sorted, as CSV.
+    """SHA-256 of what a table says, whatever file it came from: columns by name, numbers as float64, rows sorted, as CSV.
 
-    Nulls and empty texts differ; the order of rows and columns and the Parquet layout do not count.
+    The order of rows and columns, the layout of the file, and whether an empty text is null do not count. Columns that can't be
+    read as text (lists, structures) raise ConfigurationError E-EVAL-COLUMN.
     """
     names = sorted(table.column_names)
-    ordered = table.select(names).combine_chunks()
+    made = {}
+    for name in names:
+        if name in NUMBERS:
+            made[name] = pa.array(number(table, name, "input"))
+        else:
+            made[name] = pa.array(text(table, name, "input"), pa.string())
+    ordered = pa.table(made)
     if ordered.num_rows:
         ordered = ordered.take(pc.sort_indices(ordered, sort_keys=[(name, "ascending") for name in names]))
     sink = pa.BufferOutputStream()
