@@ -214,12 +214,12 @@ def _only(values: pd.Series[Any], name: str) -> str:
 
 def _patients(known: pd.DataFrame, truth: pd.DataFrame, studies: pd.DataFrame) -> pd.Series[Any]:
     """Each study's patient, from whichever table names it; None where none does."""
-    said = pd.concat([frame[_PATIENT] for frame in (studies, known, truth)], axis=1)
-    disagree = int((said.nunique(axis=1) > 1).sum())
-    if disagree:
-        raise SafelightError("E-EVAL-PATIENT", f"{disagree} studies have more than one PatientID")
-    found = said.iloc[:, 0].where(said.iloc[:, 0].notna(), said.iloc[:, 1])
-    found = found.where(found.notna(), said.iloc[:, 2])
+    found, disagree = studies[_PATIENT], pd.Series(data=False, index=studies.index)
+    for other in (known[_PATIENT], truth[_PATIENT]):
+        disagree |= found.notna() & other.notna() & (found != other)
+        found = found.where(found.notna(), other)
+    if disagree.any():
+        raise SafelightError("E-EVAL-PATIENT", f"{int(disagree.sum())} studies have more than one PatientID")
     if len(found) and found.isna().all():
         raise ConfigurationError("E-EVAL-PATIENT", "no table has a PatientID")
     return found
