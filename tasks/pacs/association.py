@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydicom.dataset import Dataset
-from pynetdicom import AE
 from pynetdicom.association import Association
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     StudyRootQueryRetrieveInformationModelFind,
@@ -17,7 +16,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 
 from tasks.errors import ConfigurationError, SafelightError
-from tasks.pacs.server import MAXIMUM_PDU, unbuffered
+from tasks.pacs.server import MAXIMUM_PDU, Caller
 from tasks.settings import PacsSettings
 
 _PENDING = (0xFF00, 0xFF01)
@@ -49,7 +48,7 @@ class Requestor:
         self._pacs = pacs
         self._association: Association | None = None
         self._message_id = 0
-        entity = AE(ae_title=pacs.calling_ae_title)
+        entity = Caller(ae_title=pacs.calling_ae_title)
         entity.acse_timeout = pacs.acse_timeout_s
         entity.connection_timeout = pacs.acse_timeout_s
         entity.dimse_timeout = pacs.dimse_timeout_s
@@ -148,7 +147,6 @@ class Requestor:
             raise ConfigurationError("E-PULL-AE-REJECTED", f"{self._place()}, called by {self._pacs.calling_ae_title}: {why}")
         if not association.is_established:
             raise ConfigurationError("E-PULL-UNREACHABLE", self._place())
-        unbuffered(association)
         self._association = association
         return association
 

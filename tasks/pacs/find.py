@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 
 from tasks.errors import ConfigurationError
 from tasks.ledger import Ledger, Study
@@ -137,8 +138,7 @@ def text(match: Dataset, keyword: str) -> str:
     value = match.get(keyword)
     if value is None:
         return ""
-    parts = [value] if isinstance(value, str) or not hasattr(value, "__iter__") else value
-    return "\\".join(str(part) for part in parts).strip(" \0")
+    return ("\\".join(str(part) for part in value) if isinstance(value, MultiValue) else str(value)).strip(" \0")
 
 
 def _study_identifier(modality: str, dates: str) -> Dataset:

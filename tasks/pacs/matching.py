@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 
 from tasks.pacs.index import LEVELS, UNIQUE_KEYS, Entry, element, grouped
 
@@ -88,7 +89,7 @@ def _asked(query: Dataset, keyword: str) -> str:
     value = query.get(keyword)
     if value is None:
         return ""
-    return str(value) if isinstance(value, str) or not hasattr(value, "__iter__") else "\\".join(str(part) for part in value)
+    return "\\".join(str(part) for part in value) if isinstance(value, MultiValue) else str(value)
 
 
 def _matches(keyword: str, asked: str, value: str) -> bool:

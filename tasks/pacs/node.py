@@ -19,7 +19,7 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
-from pynetdicom import AE, evt
+from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.dsutils import split_dataset
@@ -34,7 +34,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 
 from tasks.pacs.index import Entry, Index, is_uid
 from tasks.pacs.matching import answers, chosen
-from tasks.pacs.server import MAXIMUM_PDU, Listener, listen, storage_contexts, unbuffered
+from tasks.pacs.server import MAXIMUM_PDU, Caller, Listener, listen, storage_contexts
 
 _SERVICES = (
     Verification,
@@ -198,13 +198,12 @@ class _Stored(Dataset):
         self.__dict__["entry"], self.__dict__["originator"] = entry, originator
 
 
-class _Entity(AE):
+class _Entity(Caller):
     """An application entity whose associations send `_Stored` files without decoding them."""
 
     def associate(self, *arguments: Any, **options: Any) -> Association:
         """As pynetdicom's, with our way to send."""
         association = super().associate(*arguments, **options)
-        unbuffered(association)
         association.send_c_store = partial(_send, association)  # type: ignore[method-assign]
         return association
 

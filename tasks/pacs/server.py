@@ -23,7 +23,7 @@ from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.service_class import StorageServiceClass
-from pynetdicom.transport import ThreadedAssociationServer
+from pynetdicom.transport import AssociationSocket, ThreadedAssociationServer
 
 _config.LOG_HANDLER_LEVEL = "none"
 _config.LOG_REQUEST_IDENTIFIERS = False
@@ -33,6 +33,9 @@ _config.LOG_RESPONSE_IDENTIFIERS = False
 MAXIMUM_PDU = 131072
 
 _STORAGE_ROOT = "1.2.840.10008.5.1.4.1.1."
+
+#: Where an association remembers its socket: pynetdicom forgets to close it when the connection is refused.
+_OPENED = "safelight_opened_socket"
 
 Handler = tuple[Any, Callable[..., Any]]
 
@@ -76,11 +79,25 @@ def storage_contexts() -> list[PresentationContext]:
     return [build_context(uid, syntaxes) for uid in STORAGE_CLASSES]
 
 
-def unbuffered(association: Association) -> None:
-    """Send small packets of an association at once (TCP_NODELAY): each C-STORE would otherwise wait 40 ms for the peer's delayed ACK."""
-    transport = association.dul.socket
-    if transport is not None and transport.socket is not None:
-        transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+class Caller(AE):
+    """An application entity whose associations send at once, do not wait for ever, and leave no socket open when refused."""
+
+    def associate(self, *arguments: Any, **options: Any) -> Association:
+        """As pynetdicom's; raises OSError where the host has no address."""
+        association = super().associate(*arguments, **options)
+        transport = association.dul.socket
+        if transport is None or transport.socket is None:
+            getattr(association, _OPENED).close()
+        else:
+            # Without TCP_NODELAY each C-STORE waits 40 ms for the peer's delayed ACK.
+            transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            transport.socket.settimeout(self.network_timeout)
+        return association
+
+    def _create_socket(self, *arguments: Any) -> AssociationSocket:
+        transport = super()._create_socket(*arguments)
+        setattr(arguments[0], _OPENED, transport.socket)
+        return transport
 
 
 class Listener(ThreadedAssociationServer):

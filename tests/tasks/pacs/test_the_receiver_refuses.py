@@ -1,0 +1,172 @@
+"""The receiver takes what was asked for, and nothing else: each refusal has a status for the sender and a count for us."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from pynetdicom import AE
+from pynetdicom.association import Association
+from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.dsutils import encode
+
+from tasks.pacs import receive
+from tasks.pacs.receive import STATUS, Intake, Receiver
+from tests.tasks.pacs.hospital import ROOT, Site, instance
+
+STUDY = f"{ROOT}.1"
+
+
+@contextmanager
+def sending(site: Site, called: str = "SAFELIGHT") -> Iterator[Association]:
+    """An association to the receiver, as some PACS opens it."""
+    entity = AE(ae_title="ANYBODY")
+    entity.add_requested_context(CTImageStorage, ExplicitVRLittleEndian)
+    association = entity.associate("127.0.0.1", site.receiver_port, ae_title=called)
+    try:
+        yield association
+    finally:
+        if association.is_established:
+            association.release()
+
+
+def store(association: Association, made: Dataset | bytes, uid: str | None = None) -> int:
+    """C-STORE a data set under any UID; returns the status."""
+    request = C_STORE()
+    request.MessageID = 1
+    request.Priority = 2
+    request.AffectedSOPClassUID = CTImageStorage
+    request.AffectedSOPInstanceUID = uid or (made.SOPInstanceUID if isinstance(made, Dataset) else "1.2.3")
+    request.DataSet = BytesIO(made if isinstance(made, bytes) else encode(made, False, True) or b"")
+    association._reactor_checkpoint.clear()
+    association.dimse.send_msg(request, association.accepted_contexts[0].context_id or 0)
+    _, answer = association.dimse.get_msg(block=True)
+    association._reactor_checkpoint.set()
+    assert isinstance(answer, C_STORE)
+    return int(answer.Status or 0)
+
+
+@pytest.fixture
+def receiver(site: Site) -> Iterator[Receiver]:
+    """A listening receiver."""
+    with Receiver(site.pacs(1)) as listening:
+        yield listening
+
+
+@pytest.fixture
+def intake(site: Site, receiver: Receiver) -> Iterator[Intake]:
+    """The receiver expects the first study."""
+    made = Intake(STUDY, site.root / "incoming", site.vault.quarantine / "conflicts", site.keys)
+    with receiver.expecting(made):
+        yield made
+
+
+def files(folder: Path) -> list[Path]:
+    """All files below a folder, hidden ones too."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def test_an_expected_instance_is_written_and_answered_with_success(site: Site, intake: Intake) -> None:
+    with sending(site) as association:
+        assert store(association, instance()) == 0x0000
+    assert len(files(intake.folder)) == 1
+    assert not intake.refused
+
+
+@pytest.mark.parametrize("uid", ["../../x", "1.2.3/../../../etc", "1.2.3;rm", "one.two", "1..2", ".1.2"])
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
+def test_a_uid_that_is_none_is_refused_and_no_path_is_made_of_it(site: Site, intake: Intake, uid: str) -> None:
+    with sending(site) as association:
+        assert store(association, instance(), uid) == STATUS["E-PULL-UID"]
+    assert intake.refused == {"E-PULL-UID": 1}
+    assert files(intake.folder) == []
+
+
+@pytest.mark.parametrize("keyword", ["StudyInstanceUID", "SeriesInstanceUID"])
+@pytest.mark.parametrize("value", ["../../../x", ""])
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
+def test_a_data_set_without_valid_uids_is_refused(site: Site, intake: Intake, keyword: str, value: str) -> None:
+    with sending(site) as association:
+        assert store(association, instance(**{keyword: value})) == STATUS["E-PULL-UID"]
+    assert intake.refused == {"E-PULL-UID": 1}
+
+
+def test_a_study_that_was_not_asked_for_is_refused(site: Site, intake: Intake) -> None:
+    with sending(site) as association:
+        assert store(association, instance(study=2)) == STATUS["E-PULL-UNASKED"]
+    assert intake.refused == {"E-PULL-UNASKED": 1}
+    assert files(intake.folder) == []
+
+
+def test_while_nothing_is_expected_everything_is_refused(site: Site, receiver: Receiver) -> None:
+    with sending(site) as association:
+        assert store(association, instance()) == STATUS["E-PULL-UNASKED"]
+    assert receiver.strays == {"E-PULL-UNASKED": 1}
+
+
+def test_an_instance_under_another_ones_uid_is_refused(site: Site, intake: Intake) -> None:
+    with sending(site) as association:
+        assert store(association, instance(), "1.2.3.4") == STATUS["E-PULL-MISMATCH"]
+    assert intake.refused == {"E-PULL-MISMATCH": 1}
+
+
+def test_bytes_that_are_no_data_set_are_refused(site: Site, intake: Intake) -> None:
+    with sending(site) as association:
+        assert store(association, b"\xff" * 50) in {STATUS["E-PULL-UNREADABLE"], STATUS["E-PULL-UID"]}
+    assert sum(intake.refused.values()) == 1
+
+
+def test_the_same_instance_twice_is_one_file(site: Site, intake: Intake) -> None:
+    with sending(site) as association:
+        assert [store(association, instance()), store(association, instance())] == [0, 0]
+    assert len(files(intake.folder)) == len(intake.received) == 1
+    assert not intake.refused
+
+
+def test_another_content_under_the_same_uid_is_kept_apart_as_a_conflict(site: Site, intake: Intake) -> None:
+    other = instance(InstanceNumber=99)
+    with sending(site) as association:
+        assert store(association, instance()) == 0x0000
+        before = files(intake.folder)[0].read_bytes()
+        assert store(association, other) == STATUS["E-PULL-CONFLICT"]
+        assert store(association, other) == STATUS["E-PULL-CONFLICT"]
+    assert [path.read_bytes() for path in files(intake.folder)] == [before]
+    assert len(files(intake.conflicts)) == 1
+    assert intake.refused == {"E-PULL-CONFLICT": 2}
+
+
+@pytest.mark.parametrize(("number", "code"), [(errno.ENOSPC, "E-PULL-DISK-FULL"), (errno.EACCES, "E-PULL-WRITE")])
+def test_a_full_disk_is_answered_as_out_of_resources(
+    site: Site, intake: Intake, monkeypatch: pytest.MonkeyPatch, number: int, code: str
+) -> None:
+    def full(path: Path, content: bytes) -> None:
+        path.write_bytes(content[:100])
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(receive, "write_private", full)
+    with sending(site) as association:
+        assert store(association, instance()) == STATUS[code]
+    assert intake.refused == {code: 1}
+    assert files(intake.folder) == []
+
+
+def test_success_is_answered_only_after_the_file_is_on_disk(site: Site, intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    fsync, replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (order.append("fsync"), fsync(descriptor))[1])
+    monkeypatch.setattr(os, "replace", lambda one, other: (order.append("rename"), replace(one, other))[1])
+    with sending(site) as association:
+        store(association, instance())
+    assert order == ["fsync", "rename"]
+
+
+def test_who_calls_another_ae_title_is_rejected(site: Site, receiver: Receiver) -> None:
+    with sending(site, called="SOMEBODY") as association:
+        assert association.is_rejected
