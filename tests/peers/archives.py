@@ -31,7 +31,7 @@ def study_set(folder: Path, *names: str) -> list[Path]:
     """Real files, and a made-up study of two series with three instances each."""
     folder.mkdir()
     for name in names:
-        (folder / name).write_bytes(Path(str(get_testdata_file(name))).read_bytes())
+        (folder / name).write_bytes(Path(str(get_testdata_file(name, download=False))).read_bytes())
     fill(folder)
     return sorted(folder.iterdir())
 

@@ -16,8 +16,8 @@ from tests.tasks.pacs.hospital import free_port
 
 pytestmark = pytest.mark.peer("Orthanc", "storescu")
 
-#: Compressed ones too: Orthanc keeps and sends them as they are.
-COMPRESSED = ("MR_small_jp2klossless.dcm", "SC_rgb_small_odd_jpeg.dcm")
+#: Compressed ones, with storescu's option for each; Orthanc keeps and sends them as they are.
+COMPRESSED = {"examples_jpeg2k.dcm": "-xv", "SC_rgb_small_odd_jpeg.dcm": "-xy"}
 
 
 def transfer_syntax(path: Path) -> str:
@@ -60,8 +60,8 @@ def test_a_study_set_comes_out_of_orthanc_as_it_went_in(orthanc: PacsSettings, t
 def test_compressed_images_come_out_compressed_and_unchanged(orthanc: PacsSettings, tmp_path: Path) -> None:
     folder = tmp_path / "files"
     files = [path for path in study_set(folder, *COMPRESSED) if path.name in COMPRESSED]
-    load([files[0]], orthanc, "-xv")
-    load([files[1]], orthanc, "-xy")
+    for path in files:
+        load([path], orthanc, COMPRESSED[path.name])
     _, summary, arrived = pulled(tmp_path, orthanc)
     assert summary.studies["done"] == 2
     assert unequal(files, arrived) == []

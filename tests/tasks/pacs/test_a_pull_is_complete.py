@@ -96,7 +96,7 @@ def test_pulling_the_same_again_gives_the_same_output_and_the_same_bytes(site: S
      "ExplVR_BigEnd.dcm", "rtplan.dcm", "test-SR.dcm"],
 )  # fmt: skip
 def test_whatever_the_transfer_syntax_the_data_set_arrives_byte_for_byte(site: Site, hospital: Path, name: str) -> None:
-    source = Path(str(get_testdata_file(name)))
+    source = Path(str(get_testdata_file(name, download=False)))
     (hospital / name).write_bytes(source.read_bytes())
     with serving(hospital, site) as node:
         assert node.refused == []
