@@ -69,7 +69,7 @@ def totals(accounted: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str, 
     summed: dict[tuple[str, str, str, str], int] = defaultdict(int)
     for row in accounted:
         summed[row["stage"].partition(":")[0], row["outcome"], row["reason_code"], row["unit"]] += row["n"]
-    order = {stage: number for number, stage in enumerate(STUDY_STAGES)}
+    order = {stage: number for number, stage in enumerate(("find", *STUDY_STAGES))}
     return dict(sorted(summed.items(), key=lambda item: (order.get(item[0][0], 99), item[0])))
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from tests.peers import programs
 
+pytest_plugins = ["tests.nights"]
+
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Hold a test back whose peer is missing."""

@@ -1,0 +1,29 @@
+"""The report as one self-contained HTML page: nothing is loaded from elsewhere, nothing needs a script."""
+
+from __future__ import annotations
+
+import base64
+from functools import cache
+from importlib.resources import files
+
+import jinja2
+
+from tasks.report.document import Document, Figure
+
+
+def render(document: Document) -> bytes:
+    """The page's bytes; the same document gives the same."""
+    return _template().render(document=document).encode()
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=False, keep_trailing_newline=True
+    )
+    environment.filters["data_uri"] = _data_uri
+    return environment.from_string(files("tasks.report").joinpath("templates", "report.html").read_text("utf-8"))
+
+
+def _data_uri(figure: Figure) -> str:
+    return f"data:image/svg+xml;base64,{base64.b64encode(figure.svg).decode()}"

@@ -1,0 +1,92 @@
+"""kill -9 at random moments: started again, the night ends with the same lake, byte for byte, and nothing is done twice."""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+import sqlalchemy as sa
+
+from tests.nights import Ward
+
+KILLS, SEED = 5, 20261124
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_night_that_is_killed_again_and_again_ends_as_if_it_had_not_been(ward: Callable[..., Ward]) -> None:
+    calm, rough = ward("calm"), ward("rough")
+    began = time.monotonic()
+    assert calm.night() == 0, calm.log.read_text()
+    usual = time.monotonic() - began
+
+    moments = random.Random(SEED)
+    killed = 0
+    for _ in range(KILLS):
+        process = rough.begin()
+        _await_run(rough, killed + 1)
+        time.sleep(moments.uniform(0, 0.6 * usual))
+        if process.poll() is None:
+            rough.kill(process)
+            killed += 1
+    assert killed >= 3, "the night is too short to be killed: make the hospital larger"
+    assert rough.night() == 0, rough.log.read_text()
+
+    assert rough.tree() == calm.tree()
+    leftovers = [path for zone in (rough.lake, rough.vault / "spool") for path in zone.rglob("*") if path.name.startswith(".") or ".incoming" in path.name]
+    assert leftovers == []
+    ledger = rough.ledger()
+    rows = ledger.results()
+    assert {row.status for row in rows.values()} == {"done"}
+    assert {row.attempts for row in rows.values()} == {0}, "a kill of the night is no attempt of a study"
+    done = Counter((event["study_key"], event["stage"]) for key in ledger.studies() for event in ledger.events(key) if event["event"] == "done")
+    assert set(done.values()) == {1}, "finished work was done again"
+    assert sum(run.state == "crashed" for run in ledger.runs()) == killed
+    ledger.close()
+
+
+@pytest.mark.slow
+def test_two_nights_at_once_share_the_work_and_do_not_harm_each_other(ward: Callable[..., Ward]) -> None:
+    calm, shared = ward("calm"), ward("shared")
+    assert calm.night() == 0
+    nights = [shared.begin(), shared.begin()]
+    assert [night.wait(300) for night in nights] == [0, 0], shared.log.read_text()
+    assert shared.tree() == calm.tree()
+    ledger = shared.ledger()
+    done = Counter((event["study_key"], event["stage"]) for key in ledger.studies() for event in ledger.events(key))
+    assert set(done.values()) == {1}
+    ledger.close()
+
+
+@pytest.mark.slow
+def test_a_second_night_does_nothing_new(ward: Callable[..., Ward]) -> None:
+    site = ward("again")
+    assert site.night() == 0
+    before, ledger = site.tree(), site.ledger()
+    rows = ledger.results()
+    stamps = {path: path.stat().st_mtime_ns for path in site.lake.rglob("*") if path.is_file()}
+    assert site.night() == 0
+    assert site.tree() == before
+    assert ledger.results() == rows
+    assert {path: path.stat().st_mtime_ns for path in site.lake.rglob("*") if path.is_file()} == stamps
+    ledger.close()
+
+
+def _await_run(site: Ward, number: int) -> None:
+    """Wait until the night's run is in the ledger: from then on there is something to be interrupted."""
+    deadline = time.monotonic() + 120
+    path = site.vault / "ledger.db"
+    while time.monotonic() < deadline:
+        if path.exists():
+            engine = sa.create_engine(f"sqlite:///{path}")
+            try:
+                with engine.connect() as connection:
+                    if int(connection.exec_driver_sql("SELECT count(*) FROM runs WHERE kind = 'night'").scalar() or 0) >= number:
+                        return
+            except sa.exc.OperationalError:
+                pass  # the tables are being made
+            finally:
+                engine.dispose()
+        time.sleep(0.05)
+    raise AssertionError("the night never began: " + site.log.read_text())

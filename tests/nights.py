@@ -1,0 +1,132 @@
+"""Fixtures for tests that run whole nights: one small synthetic hospital, one Prefect server, and sites that share them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tasks.ledger import Ledger
+from tasks.orchestrator import server
+from tasks.pacs.node import PacsNode
+from tasks.settings import PrefectSettings
+from tasks.synthetic.cohort import make_cohort
+from tasks.vault import Vault, write_private
+
+ROOT = Path(__file__).parents[1]
+PATIENTS, SEED = 6, 77
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Ward:
+    """A site of its own (vault, lake, ledger) over the shared hospital."""
+
+    folder: Path
+    config: Path
+    environment: dict[str, str]
+
+    @property
+    def lake(self) -> Path:
+        return self.folder / "lake"
+
+    @property
+    def vault(self) -> Path:
+        return self.folder / "vault"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "flow.log"
+
+    def ledger(self) -> Ledger:
+        return Ledger(f"sqlite:///{self.vault / 'ledger.db'}")
+
+    def begin(self) -> subprocess.Popen[bytes]:
+        """Start a night in a process group of its own."""
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "flows.nightly", str(self.config)], env=self.environment, cwd=ROOT,
+                stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
+
+    def night(self) -> int:
+        """One whole night; its exit code."""
+        return self.begin().wait(300)
+
+    def kill(self, process: subprocess.Popen[bytes]) -> None:
+        """kill -9 the night and its workers."""
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def tree(self) -> dict[str, str]:
+        """Every file of the lake and its SHA-256."""
+        files = (path for path in sorted(self.lake.rglob("*")) if path.is_file())
+        return {str(path.relative_to(self.lake)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.fixture(scope="session")
+def hospital(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small synthetic hospital: DICOM, labels, demographics, and the list of its planted identifiers."""
+    folder = tmp_path_factory.mktemp("hospital")
+    make_cohort(folder, seed=SEED, patients=PATIENTS)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def identifiers(hospital: Path) -> list[str]:
+    """Every planted identifier."""
+    return [entry["value"] for entry in json.loads((hospital / "identifiers.json").read_text("utf-8"))]
+
+
+@pytest.fixture(scope="session")
+def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of a Prefect server that lives as long as the tests."""
+    home = tmp_path_factory.mktemp("prefect")
+    home.chmod(0o700)
+    with server(PrefectSettings(port=free_port()), home) as environment:
+        yield environment
+
+
+@pytest.fixture
+def ward(tmp_path: Path, hospital: Path, prefect: dict[str, str]) -> Iterator[Callable[..., Ward]]:
+    """Makes sites; each gets a PACS node of its own over the shared hospital, and the same site key, so that lakes compare."""
+    with ExitStack() as stack:
+
+        def make(name: str, *, batch_size: int = 2) -> Ward:
+            folder = tmp_path / name
+            folder.mkdir(mode=0o700)
+            vault = Vault.open(folder / "vault")
+            write_private(vault.root / "site.key", bytes(range(32)))
+            content = yaml.safe_load((ROOT / "configs" / "demo.yaml").read_text("utf-8"))
+            receiver = free_port()
+            pacs = content["pacs"]
+            node = PacsNode(hospital / "dicom", pacs["ae_title"], destinations={pacs["calling_ae_title"]: ("127.0.0.1", receiver)})
+            stack.enter_context(node)
+            pacs |= {"port": node.port, "receiver_port": receiver}
+            content["executor"]["batch_size"] = batch_size
+            for entry in content["imports"]:
+                entry["file"] = str(hospital / Path(entry["file"]).name)
+            content["prefect"] = {"api_url": prefect["PREFECT_API_URL"]}
+            shutil.copyfile(ROOT / "configs" / "plans" / "demo.yaml", folder / "plan.yaml")
+            config = folder / "safelight.yaml"
+            config.write_text(yaml.safe_dump(content), "utf-8")
+            return Ward(folder, config, prefect)
+
+        yield make

@@ -1,0 +1,59 @@
+"""An exception with an identifier in its message, thrown inside each stage, stays inside the vault."""
+
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.nights import Ward
+from tests.privacy.scanner import Scanner
+
+SECRET = "Quillfeather^Zephyrine"
+
+#: Where each stage does its work: module, and the name in it that will raise.
+INSIDE = {
+    "plan": ("tasks.pacs.task", "find"),
+    "pull": ("tasks.pacs.stage", "PullStage.run"),
+    "deidentify": ("tasks.deid.stage", "DeidentifyStage.run"),
+    "volumes": ("tasks.volumes.stage", "VolumesStage.run"),
+    "infer": ("tasks.inference.stage", "InferStage.run"),
+    "import": ("tasks.deid.task", "import_table"),
+    "account": ("tasks.accountability", "publish"),
+    "evaluate": ("tasks.evaluation.task", "evaluate_lake"),
+    "publish": ("tasks.report.task", "publish_report"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", INSIDE)
+def test_what_an_exception_says_inside_a_stage_is_in_the_error_log_and_nowhere_else(
+    stage: str, ward: Callable[..., Ward], tmp_path: Path
+) -> None:
+    site = ward(stage, batch_size=50)
+    module, name = INSIDE[stage]
+    sabotage = tmp_path / "sabotage"
+    sabotage.mkdir()
+    # every Python process of the night, workers too, imports this before anything else
+    (sabotage / "sitecustomize.py").write_text(textwrap.dedent(f"""
+        import sys
+        if "flows.nightly" in " ".join(sys.orig_argv) or "multiprocessing" in " ".join(sys.orig_argv):
+            import importlib
+            def fail(*arguments, **named):
+                try:
+                    raise KeyError({SECRET!r})
+                except KeyError as cause:
+                    raise ValueError("cannot read {SECRET}") from cause
+            place = importlib.import_module({module!r})
+            *owner, name = {name!r}.split(".")
+            setattr(getattr(place, owner[0]) if owner else place, name, fail)
+    """))
+    site.environment = site.environment | {"PYTHONPATH": str(sabotage)}
+    assert site.night() == 1, "the night cannot have ended well"
+    scanner = Scanner([SECRET])
+    assert scanner.search(site.vault / "errors"), "the sabotage did not work"
+    for place in (site.lake, Path(site.environment["PREFECT_HOME"]), site.log):
+        assert scanner.search(place) == {}, place
+    assert "E-STAGE-UNEXPECTED" in site.log.read_text() or any(
+        row.reason_code == "E-STAGE-UNEXPECTED" for row in site.ledger().results().values()
+    )
