@@ -31,7 +31,7 @@ def pull_batch(  # noqa: PLR0917 - called like the executor's other work
         raise ConfigurationError("E-CONFIG", "pacs is missing")
     with ledger.lock(f"receiver-{pacs.receiver_port}"), Requestor(pacs) as requestor:
         receiver = Receiver(pacs)
-        stage = PullStage(vault, ledger, requestor, receiver)
+        stage = PullStage(vault, ledger, requestor, receiver, errors)
         wanted = {key: fingerprint(stage, study.found_digest) for key, study in ledger.studies(keys).items()}
         if not ledger.due(stage.label(), wanted, max_attempts=settings.executor.max_attempts):
             keys = []

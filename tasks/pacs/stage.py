@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from tasks.errors import SafelightError
+from tasks.guard import ErrorLog
 from tasks.ledger import Ledger
 from tasks.pacs.association import Requestor
 from tasks.pacs.move import Retrieved, retrieve
@@ -35,6 +37,7 @@ class PullStage:
     ledger: Ledger
     requestor: Requestor
     receiver: Receiver
+    errors: ErrorLog
 
     def label(self) -> str:
         """`pull`."""
@@ -48,24 +51,33 @@ class PullStage:
         """Retrieve a study and publish it as `spool/<study key>/<series key>/<instance key>.dcm` by one rename.
 
         Tally, in instances: `pulled` + `failed` = found; `refused` are those that came unasked for, twice with different
-        content, or in a way that could not be taken. An incomplete study is failed, and nothing of it is published.
-
-        Raises:
-            SafelightError: E-PULL-UNREACHABLE and the like, for a study of which nothing could be asked.
+        content, or in a way that could not be taken. An incomplete study is failed, and nothing of it is published; where it
+        could not even be asked for, all that the plan found is failed.
         """
         study = self.ledger.study(study_key)
+        planned = sum(study.expected.values())
         _sweep(self.vault.spool, f"{study_key}.")
         with _incoming(self.vault.spool, study_key) as folder:
             conflicts = self.vault.quarantine / study_key / "pull"
             intake = Intake(study.study_instance_uid, folder, conflicts, Pseudonyms(self.vault.site_key()))
-            retrieved = retrieve(self.requestor, self.receiver, intake)
-            failed = retrieved.listing.failed(intake.received, sum(study.expected.values()))
+            try:
+                retrieved = retrieve(self.requestor, self.receiver, intake)
+            except SafelightError as error:
+                intake.received.clear()
+                return self._failed(study_key, error, intake, planned)
+            failed = retrieved.listing.failed(intake.received, planned)
             if failed:
-                reason = _reason(retrieved, intake)
-                return Outcome("failed", reason_code=reason, tally=_tally(intake, failed, reason))
+                status = retrieved.moved.status
+                said = "none" if status is None else f"0x{status:04X}"
+                place = f"study {study_key}: {len(intake.received)} pulled, {failed} failed, last C-MOVE status {said}"
+                return self._failed(study_key, SafelightError(_reason(retrieved, intake), place), intake, failed)
             _publish(folder, self.vault.spool / study_key)
         output = digest(sorted((entry.series_key, entry.instance_key, entry.sha256) for entry in intake.received.values()))
         return Outcome("done", output=output, passed=len(intake.received), tally=_tally(intake, 0, ""))
+
+    def _failed(self, study_key: str, error: SafelightError, intake: Intake, failed: int) -> Outcome:
+        error_id = self.errors.record(f"{self.name} {study_key}", error)
+        return Outcome("failed", reason_code=error.code, error_id=error_id, tally=_tally(intake, failed, error.code))
 
 
 def sweep(vault: Vault) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,43 @@ class AlwaysVanishing(Vanishing):
         return super().on_move(event)
 
 
+class Quiet(PacsNode):
+    """Sends slowly and without a word until the end, as PS3.4 C.4.2.3 allows."""
+
+    pause_s = 0.3
+
+    def on_move(self, event: Any) -> Iterator[Any]:
+        """Swallow the pending responses."""
+        send = event.assoc.dimse.send_msg
+        event.assoc.dimse.send_msg = lambda message, context: None if message.Status == 0xFF00 else send(message, context)
+        for number, step in enumerate(super().on_move(event)):
+            yield step
+            time.sleep(self.pause_s if number > 1 else 0)
+
+
+class Hanging(Quiet):
+    """Stops in the middle and never says why."""
+
+    pause_s = 3
+
+
+def test_a_long_silent_move_is_waited_for_as_long_as_instances_come(site: Site, hospital: Path) -> None:
+    fill(hospital)
+    with serving(hospital, site, Quiet) as node:
+        site.find(node.port)
+        assert counts(site.pull(node.port, dimse_timeout_s=0.6)) == {("pulled", ""): 6}
+
+
+def test_a_pacs_that_hangs_is_not_waited_for_for_ever(site: Site, hospital: Path) -> None:
+    fill(hospital)
+    with serving(hospital, site, Hanging) as node:
+        site.find(node.port)
+        began = time.monotonic()
+        summary = site.pull(node.port, dimse_timeout_s=0.4)
+    assert time.monotonic() - began < 12
+    assert counts(summary)["failed", "E-PULL-INCOMPLETE"] > 0
+
+
 def test_an_instance_that_never_comes_fails_the_study_with_counts(site: Site, hospital: Path) -> None:
     fill(hospital)
     with serving(hospital, site, Forgetful) as node:
@@ -129,7 +167,9 @@ def test_a_pacs_that_does_not_know_us_as_destination_says_so(site: Site, hospita
     with PacsNode(hospital, "HOSPITAL") as node:
         site.find(node.port)
         summary = site.pull(node.port)
-    assert [outcome.reason_code for outcome in summary.failures.values()] == ["E-PULL-DESTINATION-UNKNOWN"]
+    assert counts(summary) == {("failed", "E-PULL-DESTINATION-UNKNOWN"): 6}
+    (outcome,) = summary.failures.values()
+    assert "status A801" in (site.vault.errors / f"{outcome.error_id}.txt").read_text()
 
 
 def test_a_wrong_ae_title_is_one_clear_sentence(site: Site, hospital: Path) -> None:
