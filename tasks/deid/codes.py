@@ -6,7 +6,9 @@ meaning is looked up (pydicom's copy of PS3.16's context groups), and what canno
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 from pydicom import Dataset
 from pydicom.sr import _concepts_dict, _snomed_dict  # the public `codes` object cannot be asked by value
@@ -25,9 +27,10 @@ _SNOMED_RT = frozenset({"SRT", "SNM3", "99SDM"})
 @cache
 def _meanings() -> dict[tuple[str, str], str]:
     found = {}
-    for scheme, concepts in _concepts_dict.concepts.items():
-        for values in concepts.values():
-            for value, entry in values.items():
+    listed: Mapping[str, Any] = _concepts_dict.concepts
+    for scheme, concepts in listed.items():
+        for codes in concepts.values():
+            for value, entry in codes.items():
                 found[scheme, value] = entry[0][:64]
     return found
 
@@ -39,6 +42,12 @@ def meaning(value: str, scheme: str) -> str | None:
         value, scheme = _snomed_dict.mapping["SRT"].get(value, ""), "SCT"
     known = _meanings().get((scheme, value))
     return None if known is None else known.encode("ascii", "replace").decode()
+
+
+@cache
+def values() -> frozenset[str]:
+    """Every code value that PS3.16 lists, of any scheme."""
+    return frozenset(value for _scheme, value in _meanings()) | frozenset(_snomed_dict.mapping["SRT"])
 
 
 def clean(item: Dataset) -> str | None:

@@ -11,7 +11,7 @@ import secrets
 import shutil
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -76,21 +76,23 @@ def take_in(source: Path, *, vault: Vault, ledger: Ledger, run: str, leave_out: 
     if not source.is_dir():
         raise ConfigurationError("E-DEID-SOURCE")
     pseudonyms = Pseudonyms(vault.site_key())
-    intake = Intake()
+    filing = _Filing(pseudonyms, vault, ledger, run)
+    intake = filing.intake
     studies: dict[str, list[_File]] = defaultdict(list)
     for path in _walk(source, leave_out):
         found = _read(path)
         if isinstance(found, str):
             intake.files["rejected", found] += 1
         else:
-            studies[pseudonyms.study(found.header["StudyInstanceUID"]) if found.has_uids else pseudonyms.file(found.sha256)].append(found)
+            studies[
+                pseudonyms.study(found.header["StudyInstanceUID"]) if found.has_uids else pseudonyms.file(found.sha256)
+            ].append(found)
     known = ledger.studies(list(studies))
     for key in sorted(studies):
         if key in known and known[key].source != SOURCE:
             intake.files["pulled", ""] += len(studies[key])
             continue
-        _file(key, studies[key], pseudonyms, vault, ledger, run, intake)
-        intake.keys.append(key)
+        filing.study(key, studies[key])
     return intake
 
 
@@ -130,28 +132,35 @@ def _read(path: Path) -> _File | str:
     return _File(path, sha.hexdigest(), header)
 
 
-def _file(key: str, files: list[_File], pseudonyms: Pseudonyms, vault: Vault, ledger: Ledger, run: str, intake: Intake) -> None:
-    """Link one study's files, register it, and finish its `pull`."""
-    folder = vault.spool / key
-    chosen: dict[tuple[str, str], _File] = {}
-    ends: list[tuple[str, str]] = []
-    for each in [*_linked_before(folder), *files]:
-        place = _place(each, pseudonyms)
-        first = chosen.setdefault(place, each)
-        if each.path == first.path:
-            continue
-        ends.append(("duplicate", "") if each.sha256 == first.sha256 else ("conflict", "E-DEID-CONFLICT"))
-    new = {each.path for each in files}
-    intake.files["linked", ""] += sum(each.path in new for each in chosen.values())
-    for end, code in ends:
-        intake.files[end, code] += 1
-    found = digest(sorted([*place, each.sha256] for place, each in chosen.items()))
-    ledger.register([_study(key, chosen, pseudonyms, found)])
-    fingerprint = digest({"source": SOURCE, "found": found, "conflicts": sum(end == "conflict" for end, _ in ends)})
-    _link(folder, {place: each.path for place, each in chosen.items()})
-    if ledger.claim("pull", key, fingerprint, run):
-        counts = tally([("pulled", "", "instance")] * len(chosen) + [(end, code, "instance") for end, code in ends])
-        ledger.finish("pull", key, run, Outcome("done", output=found, passed=len(chosen), tally=counts))
+@dataclass
+class _Filing:
+    """Links studies into the spool and finishes their `pull`."""
+
+    pseudonyms: Pseudonyms
+    vault: Vault
+    ledger: Ledger
+    run: str
+    intake: Intake = field(default_factory=Intake)
+
+    def study(self, key: str, files: list[_File]) -> None:
+        """File one study. Of several files of one instance the first one, by the order of their paths, is used."""
+        folder = self.vault.spool / key
+        chosen: dict[tuple[str, str], _File] = {}
+        ends: list[tuple[str, str]] = []
+        for each in [*_linked_before(folder), *files]:
+            first = chosen.setdefault(_place(each, self.pseudonyms), each)
+            if each.path != first.path:
+                ends.append(("duplicate", "") if each.sha256 == first.sha256 else ("conflict", "E-DEID-CONFLICT"))
+        new = {each.path for each in files}
+        self.intake.keys.append(key)
+        self.intake.files["linked", ""] += sum(each.path in new for each in chosen.values())
+        self.intake.files.update(ends)
+        found = digest(sorted([*place, each.sha256] for place, each in chosen.items()))
+        self.ledger.register([_study(key, chosen, self.pseudonyms, found)])
+        _link(folder, {place: each.path for place, each in chosen.items()})
+        if self.ledger.claim("pull", key, digest({"source": SOURCE, "found": found, "ends": sorted(ends)}), self.run):
+            counts = tally([("pulled", "", "instance")] * len(chosen) + [(end, code, "instance") for end, code in ends])
+            self.ledger.finish("pull", key, self.run, Outcome("done", output=found, passed=len(chosen), tally=counts))
 
 
 def _place(each: _File, pseudonyms: Pseudonyms) -> tuple[str, str]:
@@ -169,13 +178,12 @@ def _linked_before(folder: Path) -> list[_File]:
 
 def _study(key: str, chosen: dict[tuple[str, str], _File], pseudonyms: Pseudonyms, found: str) -> Study:
     first = chosen[min(chosen)]
-    stated: Callable[[str], str] = lambda name: first.header.get(name, "")  # noqa: E731
-    patient = stated("PatientID").strip()
-    owner = pseudonyms.patient(stated("IssuerOfPatientID"), patient) if patient else pseudonyms.patient("no PatientID", key)
+    patient, issuer = (first.header.get(name, "").strip() for name in ("PatientID", "IssuerOfPatientID"))
+    owner = pseudonyms.patient(issuer, patient) if patient else pseudonyms.patient("no PatientID", key)
     expected = Counter(each.header.get("SeriesInstanceUID", "") for each in chosen.values())
     return Study(
-        study_key=key, patient_key=owner, source=SOURCE, study_instance_uid=stated("StudyInstanceUID"), patient_id=patient,
-        issuer=stated("IssuerOfPatientID"), accession_number=stated("AccessionNumber"), expected=dict(expected), found_digest=found,
+        study_key=key, patient_key=owner, source=SOURCE, study_instance_uid=first.header.get("StudyInstanceUID", ""), patient_id=patient,
+        issuer=issuer, accession_number=first.header.get("AccessionNumber", ""), expected=dict(expected), found_digest=found,
     )  # fmt: skip
 
 
@@ -191,5 +199,3 @@ def _link(folder: Path, targets: dict[tuple[str, str], Path]) -> None:
         folder.rename(old)
     fresh.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
-
-

@@ -20,7 +20,7 @@ from pydicom.multival import MultiValue
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from tasks.deid import codes, dates
-from tasks.deid.rules import BULK, NUMBER_TEXT, NUMBERS, TEXT, Action, Decision, Profile, keyword
+from tasks.deid.rules import BULK, NUMBER_TEXT, NUMBERS, TEXT, Action, Decision, Profile
 from tasks.pseudonyms import Pseudonyms
 
 #: Names this software in file meta information (PS3.7 D.3.3.2): a UUID of our own in PS3.5 B.2's form.
@@ -68,7 +68,7 @@ class Rewriter:
     def uid(self, uid: str) -> str:
         """The lake's UID for one of the hospital's; well-known UIDs stay."""
         uid = uid.strip(" \0")
-        if not uid or self.profile.keep_uid.fullmatch(uid):
+        if not uid or self.profile.is_well_known(uid):
             return uid
         known = self._uids.get(uid)
         if known is None:
@@ -112,19 +112,22 @@ class Rewriter:
 
     def _kept(self, dataset: Dataset, tag: int, vr: str, value: object, rule: str) -> tuple[Action, str]:
         """An attribute that no rule forbids: its value must still be of a kind that is known to be harmless."""
-        if (tag >> 16) % 2 or vr in NUMBERS:
+        if (tag >> 16) % 2:
             return "keep", rule
+        if vr in NUMBERS:
+            if not isinstance(value, bytes | MultiValue) or len(value) <= self.profile.longest_number_list:
+                return "keep", rule
+            del dataset[tag]
+            return "remove", "bulk list"
         if vr in NUMBER_TEXT:
-            fine = not value or all(_NUMBER.fullmatch(part) for part in _texts(dataset, tag))
-            return self._unless(fine, dataset, tag, vr, "", "number", rule)
+            if not value or all(_NUMBER.fullmatch(part) for part in _texts(dataset, tag)):
+                return "keep", rule
+            _replace(dataset, tag, vr, "")
+            return "empty", "number"
         if vr == "CS":
             return self._code_string(dataset, tag, rule)
         if vr in TEXT:
-            allowed = self.profile.keep_text.get(tag)
-            values = _texts(dataset, tag)
-            fine = not any(values) or (allowed is not None and all(allowed.allows(each) for each in values))
-            other = DUMMY_TEXT if allowed is not None and allowed.otherwise == "dummy" else ""
-            return self._unless(fine, dataset, tag, vr, other, "text list", rule if allowed is None else "text list")
+            return self._text(dataset, tag, vr, rule)
         if vr == "AS":
             return self._age(dataset, tag, rule)
         if vr in BULK:
@@ -138,11 +141,16 @@ class Rewriter:
         self._perform(dataset, tag, vr, other_action, "")
         return other_action, rule
 
-    def _unless(self, fine: bool, dataset: Dataset, tag: int, vr: str, other: str, guard: str, rule: str) -> tuple[Action, str]:
-        if fine:
+    def _text(self, dataset: Dataset, tag: int, vr: str, rule: str) -> tuple[Action, str]:
+        values = _texts(dataset, tag)
+        allowed = self.profile.keep_text.get(tag)
+        if not any(values):
             return "keep", rule
-        _replace(dataset, tag, vr, other)
-        return ("dummy" if other else "empty"), guard
+        if allowed is not None and all(allowed.allows(each) for each in values):
+            return "keep", "text list"
+        dummy = allowed is not None and allowed.otherwise == "dummy"
+        _replace(dataset, tag, vr, DUMMY_TEXT if dummy else "")
+        return ("dummy" if dummy else "empty"), "text list"
 
     def _code_string(self, dataset: Dataset, tag: int, rule: str) -> tuple[Action, str]:
         words = self.profile.code_string_words.get(tag)
@@ -159,7 +167,9 @@ class Rewriter:
         if not self.profile.code_string.fullmatch(value):
             return False
         if words is not None:
-            return value.lower() in words or all(part.lower() in words or (part.isdigit() and len(part) <= 4) for part in re.split("[ _]", value) if part)
+            return value.lower() in words or all(
+                part.lower() in words or (part.isdigit() and len(part) <= 4) for part in re.split("[ _]", value) if part
+            )
         return not re.search(rf"[0-9]{{{self.profile.longest_number + 1}}}", value)
 
     def _age(self, dataset: Dataset, tag: int, rule: str) -> tuple[Action, str]:
@@ -188,9 +198,17 @@ class Rewriter:
         dataset.DeidentificationMethodCodeSequence = items
 
 
-def stop_after_pixels(tag: int, _vr: str | None, _length: int) -> bool:
-    """For `read_partial`: nothing that follows the pixel data is read; none of it is ever released."""
-    return tag > _LAST
+class StopAfterPixels:
+    """For one `read_partial`: nothing that follows the pixel data is read; none of it is ever released."""
+
+    def __init__(self) -> None:
+        self._over = False
+
+    def __call__(self, tag: int, _vr: str | None, _length: int) -> bool:
+        """Whether to stop before this element."""
+        stop = self._over or tag > _LAST
+        self._over = tag == _LAST
+        return stop
 
 
 def encode(dataset: FileDataset) -> tuple[bytes, bytes]:
@@ -204,7 +222,9 @@ def encode(dataset: FileDataset) -> tuple[bytes, bytes]:
     pixels = b""
     for tag in PIXELS:
         if tag in dataset:
-            pixels += _pixel_element(dataset.get_item(tag), implicit=syntax == ImplicitVRLittleEndian, order="<" if syntax.is_little_endian else ">")
+            pixels += _pixel_element(
+                dataset.get_item(tag), implicit=syntax == ImplicitVRLittleEndian, order="<" if syntax.is_little_endian else ">"
+            )
             del dataset[tag]
     meta = FileMetaDataset()
     meta.FileMetaInformationVersion = b"\x00\x01"
@@ -226,7 +246,11 @@ def _pixel_element(element: DataElement, *, implicit: bool, order: str) -> bytes
     encapsulated = getattr(element, "length", None) == _UNDEFINED
     length = _UNDEFINED if encapsulated else len(value)
     head = struct.pack(f"{order}HH", element.tag.group, element.tag.element)
-    head += struct.pack(f"{order}L", length) if implicit else (element.VR or "OW").encode() + b"\0\0" + struct.pack(f"{order}L", length)
+    head += (
+        struct.pack(f"{order}L", length)
+        if implicit
+        else (element.VR or "OW").encode() + b"\0\0" + struct.pack(f"{order}L", length)
+    )
     return head + bytes(value) + (struct.pack(f"{order}HHL", 0xFFFE, 0xE0DD, 0) if encapsulated else b"")
 
 
@@ -244,7 +268,9 @@ def _texts(dataset: Dataset, tag: int) -> list[str]:
         return [part.strip(" \0") for part in value.decode("latin-1").split("\\")]
     if value is None:
         return [""]
-    return [str(part).strip(" \0") for part in value] if isinstance(value, list | tuple | MultiValue) else [str(value).strip(" \0")]
+    return (
+        [str(part).strip(" \0") for part in value] if isinstance(value, list | tuple | MultiValue) else [str(value).strip(" \0")]
+    )
 
 
 def _replace(dataset: Dataset, tag: int, vr: str, value: object) -> None:
@@ -257,4 +283,4 @@ def _dummy(vr: str) -> object:
     return _DUMMIES.get(vr, DUMMY_TEXT)
 
 
-__all__ = ["IMPLEMENTATION_CLASS_UID", "Audit", "Rewriter", "encode", "keyword", "stop_after_pixels"]
+__all__ = ["IMPLEMENTATION_CLASS_UID", "Audit", "Rewriter", "StopAfterPixels", "encode"]

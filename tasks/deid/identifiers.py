@@ -4,9 +4,9 @@ What counts: every part of a person's name; every value of an attribute that Tab
 and in any other text, private element or unknown bytes: tokens that look like an identifier (numbers, mixed numbers and letters, names
 with a caret, addresses of the net, phone numbers, dates, UIDs).
 
-What does not, so that clean studies are not held back: name parts of fewer than 3 letters, numbers of fewer than 4 digits (5 in free
-text), numbers of one repeated digit, YYYY0101 (how a year is released), and the words of the released vocabulary: released text can be
-built from those alone, whoever is called Chest or Philips.
+What does not, so that clean studies are not held back: name parts of fewer than 3 letters; identifiers of fewer than 3 characters, and parts
+of them of fewer than 5 (4 letters); numbers of fewer than 5 digits in free text; numbers of one repeated digit; YYYY0101, which is how a year
+is released; codes of PS3.16; and the words of the released vocabulary: released text can be built from those alone, whoever is called Chest.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from dataclasses import dataclass, field
 
 from pydicom import DataElement, Dataset
 from pydicom.charset import convert_encodings, decode_bytes
-from pydicom.dataelem import RawDataElement
 from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import RawDataElement
 
+from tasks.deid import codes
 from tasks.deid.rules import TEXT, Profile, identifying_text_tags
 
 UID = re.compile(r"(?<![0-9.])[0-2](?:\.[0-9]+){3,}(?![0-9.])")
-_WELL_KNOWN = "1.2.840.10008."
 _WORD = re.compile(r"[^\W_]+")
 _NAME_WITH_CARET = re.compile(r"[^\W\d_]{2,}(?:\^[^\W\d_]*)+")
 _CONTACT = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|https?://\S+|www\.\S+")
@@ -34,7 +34,11 @@ _DATES = (
     re.compile(r"(?<!\d)(?P<d>\d?\d)[-./](?P<m>\d?\d)[-./](?P<y>(?:18|19|20)\d\d)(?!\d)"),
 )
 _PRINTABLE = re.compile(rb"[\x20-\x7e\x80-\xff]{4,}")
+#: Where ISO 2022 returns to its first character set (PS3.5 6.1.2.5.3): CR, LF, TAB, FF, caret, equals, backslash.
+_DELIMITERS = set(b"\r\n\t\f^=\\")
 _PIXEL_GROUP = 0x7FE0
+#: Private elements of these VRs are read as what they say they are; others are searched for text.
+_READ_BY_VR = TEXT | {"UI", "PN", "DA", "DT"}
 _LONGEST = 1 << 16
 #: What this software itself writes into a header.
 _OWN_WORDS = frozenset({"removed", "safelight", "modified"})
@@ -95,6 +99,8 @@ class Identifiers:
         elif vr in TEXT:
             strong = vr == "AE" or tag in self._strong
             for text in _decode(value, encodings):
+                if tag == codes.CODE_VALUE and text.strip() in codes.values():
+                    continue  # a standard's number, not a person's
                 if strong:
                     self._identifier(text)
                 self._free_text(text)
@@ -104,7 +110,7 @@ class Identifiers:
                 self._free_text(run.decode("latin-1"))
 
     def _uid(self, uid: str) -> None:
-        if len(uid) >= 8 and not uid.startswith(_WELL_KNOWN) and not self.profile.keep_uid.fullmatch(uid):
+        if len(uid) >= 8 and not self.profile.is_well_known(uid):
             self.uids.add(uid)
 
     def _name(self, name: str) -> None:
@@ -122,7 +128,11 @@ class Identifiers:
             self.long.add(whole)
         for token in _WORD.findall(whole):
             digits = sum(map(str.isdigit, token))
-            if len(token) >= 4 or (len(token) == 3 and 0 < digits < 3):
+            if (
+                len(token) >= 5
+                or (len(token) == 4 and (not digits or token == whole))
+                or (token == whole and digits and len(token) == 3)
+            ):
                 self._word(token)
                 if digits == len(token) >= 5 and len(set(token)) > 1:
                     self.numbers.add(token)
@@ -155,9 +165,9 @@ class Identifiers:
         """Every spelling of a date. A first of January is how a year is released, so its compact form alone proves nothing."""
         for a, b in ((d, m), (m, d)):
             for sign in "-./":
-                self.dates |= {f"{a:02d}{sign}{b:02d}{sign}{y}", f"{a}{sign}{b}{sign}{y}", f"{y}{sign}{b:02d}{sign}{a:02d}"}
+                self.dates.update((f"{a:02d}{sign}{b:02d}{sign}{y}", f"{a}{sign}{b}{sign}{y}", f"{y}{sign}{b:02d}{sign}{a:02d}"))
         if (m, d) != (1, 1):
-            self.dates |= {f"{y}{m:02d}{d:02d}", f"{d:02d}{m:02d}{y}", f"{m:02d}{d:02d}{y}"}
+            self.dates.update((f"{y}{m:02d}{d:02d}", f"{d:02d}{m:02d}{y}", f"{m:02d}{d:02d}{y}"))
         if birth:
             self.dates.add(f"{y}-{m:02d}-{d:02d}")
 
@@ -169,12 +179,15 @@ class Identifiers:
             self.long.add(token)
 
     def _is_vocabulary(self, whole: str) -> bool:
-        return all(token in self.profile.vocabulary or token in _OWN_WORDS or len(token) < 3 or len(set(token)) == 1 for token in _WORD.findall(whole))
+        return all(
+            token in self.profile.vocabulary or token in _OWN_WORDS or len(token) < 3 or len(set(token)) == 1
+            for token in _WORD.findall(whole)
+        )
 
 
 def _decode(value: bytes, encodings: list[str]) -> list[str]:
     try:
-        decoded = decode_bytes(value, encodings, {"\r", "\n", "\t", "\f", "^", "=", "\\"})
+        decoded = decode_bytes(value, encodings, _DELIMITERS)
     except (LookupError, UnicodeError):
         decoded = value.decode("latin-1")
     texts = [decoded]
@@ -198,7 +211,12 @@ def _elements(dataset: Dataset, encodings: list[str]) -> Iterator[tuple[int, str
             for item in dataset[tag].value or ():
                 yield from _elements(item, encodings)
         elif element.value:
-            yield int(tag), "UN" if tag.is_private and vr not in ("UI", "PN", "DA", "DT", *TEXT) else vr, _bytes(element), encodings
+            yield (
+                int(tag),
+                "UN" if tag.is_private and vr not in _READ_BY_VR else vr,
+                _bytes(element),
+                encodings,
+            )
 
 
 def _bytes(element: RawDataElement | DataElement) -> bytes:

@@ -9,7 +9,7 @@ from pydicom import Dataset
 from pydicom.dataset import FileDataset
 from pydicom.filereader import read_partial
 
-from tasks.deid.header import stop_after_pixels
+from tasks.deid.header import StopAfterPixels
 from tasks.errors import SafelightError
 
 _UNDEFINED = 0xFFFFFFFF
@@ -30,7 +30,7 @@ def read(path: Path) -> FileDataset:
     if not is_dicom(content[:132]):
         raise SafelightError("E-DEID-NOT-DICOM")
     try:
-        dataset = read_partial(BytesIO(content), stop_when=stop_after_pixels)
+        dataset = read_partial(BytesIO(content), stop_when=StopAfterPixels())
         whole = all(_is_whole(dataset, tag) for tag in list(dataset.keys()))
         syntax = dataset.file_meta.TransferSyntaxUID
         parsed = len(dataset) > 0 and syntax.is_transfer_syntax and not syntax.is_private

@@ -68,7 +68,10 @@ class Evidence:
         image_type = _words(dataset.get("ImageType"))
         if tuple(image_type[: len(self.profile.image_type)]) != self.profile.image_type:
             return False
-        grey = str(dataset.get("PhotometricInterpretation", "")) in ("MONOCHROME1", "MONOCHROME2") and dataset.get("SamplesPerPixel") == 1
+        grey = (
+            str(dataset.get("PhotometricInterpretation", "")) in ("MONOCHROME1", "MONOCHROME2")
+            and dataset.get("SamplesPerPixel") == 1
+        )
         hidden = any(tag.group >> 8 == 0x60 and tag.element == 0x0102 and dataset[tag].value for tag in list(dataset.keys()))
         return grey and not hidden and str(dataset.get("Modality", "")) in _MODALITY
 
@@ -105,7 +108,14 @@ class FaceCheck:
         if part not in self.profile.face_free_body_parts:
             return True
         said = " ".join(
-            str(dataset.get(name, "")) for name in ("StudyDescription", "SeriesDescription", "ProtocolName", "AcquisitionProtocolName", "RequestedProcedureDescription")
+            str(dataset.get(name, ""))
+            for name in (
+                "StudyDescription",
+                "SeriesDescription",
+                "ProtocolName",
+                "AcquisitionProtocolName",
+                "RequestedProcedureDescription",
+            )
         )
         return any(word in self.profile.head_words for word in re.findall("[a-z]+", said.lower()))
 

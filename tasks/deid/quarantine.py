@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,7 +32,7 @@ def write(vault: Vault, study_key: str, reasons: Mapping[str, str], residue: tup
     fresh = folder / f".{_NAME}.{secrets.token_hex(6)}"
     try:
         write_private(fresh, (json.dumps(listed, indent=1, sort_keys=True) + "\n").encode())
-        os.replace(fresh, folder / _NAME)
+        fresh.replace(folder / _NAME)
     finally:
         fresh.unlink(missing_ok=True)
 

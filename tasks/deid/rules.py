@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
+from pydicom._uid_dict import UID_dictionary
 from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag, tag_for_keyword
 
 from tasks.errors import ConfigurationError
@@ -37,6 +38,7 @@ NUMBER_TEXT = frozenset({"DS", "IS"})
 NUMBERS = frozenset({"AT", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV"})
 BULK = frozenset({"OB", "OD", "OF", "OL", "OV", "OW"})
 
+_CHARACTERISTICS = "retain_patient_characteristics"
 _WORD = re.compile(r"[\s,;/\\()&=^_-]+")
 
 
@@ -70,7 +72,9 @@ class TextRule:
     def _allows_word(self, token: str) -> bool:
         if token.lower() in self.words:
             return True
-        return self.word_pattern is not None and all(self.word_pattern.fullmatch(part) for part in re.split(r"[.*]+", token) if part)
+        return self.word_pattern is not None and all(
+            self.word_pattern.fullmatch(part) for part in re.split(r"[.*]+", token) if part
+        )
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,7 @@ class Profile:
     code_string_words: Mapping[int, frozenset[str]]
     code_string_otherwise: Mapping[int, str]
     keep_bulk: frozenset[int]
+    longest_number_list: int
     keep_uid: re.Pattern[str]
     vocabulary: frozenset[str]
     attributes: Mapping[int, Action]
@@ -131,12 +136,17 @@ class Profile:
             code_string_words={_tag(name): _words(lists, vocabulary) for name, lists in strings["words"].items()},
             code_string_otherwise={_tag(name): str(value) for name, value in strings["otherwise"].items()},
             keep_bulk=frozenset(_tag(name) for name in declared["keep_bulk"]),
+            longest_number_list=int(declared["longest_number_list"]),
             keep_uid=re.compile("|".join(f"(?:{pattern})" for pattern in declared["keep_uids"])),
             vocabulary=_words(list(vocabulary), vocabulary),
             attributes={_tag(name): _action(action) for name, action in declared["attributes"].items()},
             rows=rows,
             options=frozenset(declared["options"]),
         )
+
+    def is_well_known(self, uid: str) -> bool:
+        """Whether a UID is registered in PS3.6 Annex A, or is one that the profile names; only these are released."""
+        return uid in UID_dictionary or self.keep_uid.fullmatch(uid) is not None
 
     def decide(self, tag: int, vr: str) -> Decision:
         """The action for an attribute as it stands in a data set; `vr` is the VR that it is encoded with there."""
@@ -232,9 +242,13 @@ def load(profile: str) -> Profile:
 def identifying_text_tags(profile: Profile) -> frozenset[int]:
     """Text attributes that Table E.1-1 protects because they identify, not because somebody may have typed an identifier into them."""
     return frozenset(
-        tag for tag, row in profile.rows.items()
-        if not row.clean_descriptors and "retain_patient_characteristics" not in row.options and dictionary_has_tag(tag) and dictionary_VR(tag) in TEXT
-    )  # fmt: skip
+        tag
+        for tag, row in profile.rows.items()
+        if dictionary_has_tag(tag)
+        and dictionary_VR(tag) in TEXT
+        and not row.clean_descriptors
+        and not row.options.get(_CHARACTERISTICS)
+    )
 
 
 def _fits(vr: str, declared: str) -> bool:

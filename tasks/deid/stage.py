@@ -31,7 +31,6 @@ from tasks.pseudonyms import Pseudonyms
 from tasks.stage import Outcome, tally
 from tasks.vault import Vault
 
-
 _UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 
 

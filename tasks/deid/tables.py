@@ -89,7 +89,9 @@ def _csv(content: bytes) -> tuple[list[str], list[list[str]]]:
         raise ConfigurationError("E-IMPORT-FILE", "not UTF-8") from None
     first = text.partition("\n")[0]
     try:
-        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=";" if ";" in first and "," not in first else ",", strict=True))
+        lines = list(
+            csv.reader(io.StringIO(text, newline=""), delimiter=";" if ";" in first and "," not in first else ",", strict=True)
+        )
     except csv.Error:
         raise ConfigurationError("E-IMPORT-FILE", "not valid CSV") from None
     lines = [line for line in lines if line]
