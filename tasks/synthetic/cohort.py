@@ -101,7 +101,7 @@ def make_cohort(
     Args:
         folder: made if it is not there; what an earlier cohort left in `folder/dicom` is removed.
         seed: another seed gives other people and other phantoms.
-        patients: how many; 64 give 72 studies and about 2,600 instances.
+        patients: how many; 64 give 72 studies and about 2,800 instances.
         progress: called after each patient.
         workers: processes. They are started afresh, so that nothing of the caller's threads is inherited.
     """

@@ -35,11 +35,14 @@ def vessel_share(scene: Scene, lungs: Lungs, rng: np.random.Generator) -> Volume
             target = np.array(centre) + np.array(half) * rng.uniform(-0.85, 0.85, 3)
             direction = (target - hilum) / np.sqrt(((target - hilum) ** 2).sum())
             _branch(scene, share, rng, start=hilum, direction=direction, radius_mm=between(rng, 3.0, 4.2), depth=4)
-        for _ in range(int(rng.integers(2, 5))):
-            middle_of_it = np.array(centre) + np.array(half) * rng.uniform(-0.6, 0.6, 3)
-            direction = rng.standard_normal(3) * np.array([2.5, 1.0, 1.0])
-            reach = direction / np.sqrt((direction**2).sum()) * between(rng, 9, 18)
-            _capsule(scene, share, middle_of_it - reach, middle_of_it + reach, between(rng, 2.4, 4.2))
+        # Mostly along z and three to five times as long as wide: told from a nodule by their course through thin slices, hardly
+        # through thick ones. This is what makes the thick protocol harder.
+        for _ in range(int(rng.integers(3, 6))):
+            middle_of_it = np.array(centre) + np.array(half) * rng.uniform(-0.7, 0.7, 3)
+            direction = rng.standard_normal(3) * np.array([4.0, 1.0, 1.0])
+            radius = between(rng, 2.2, 3.8)
+            reach = direction / np.sqrt((direction**2).sum()) * radius * between(rng, 2.4, 4.0)
+            _capsule(scene, share, middle_of_it - reach, middle_of_it + reach, radius)
     return share
 
 
@@ -62,8 +65,8 @@ def plant_nodules(scene: Scene, vessels: Volume, rng: np.random.Generator, count
     drawn = 0 if rng.random() < 0.55 else int(rng.integers(1, 4))
     planted: list[tuple[Point, float, float]] = []
     for _ in range(drawn if count is None else count):
-        diameter = between(rng, 6.0, 16.0)
-        # Small ones are solid more often; a few large ones are faint (sub-solid).
+        # 6 to 16 mm, small ones more often; one in four is faint (sub-solid).
+        diameter = 6.0 + 10.0 * float(rng.random()) ** 1.3
         hu = between(rng, -550, -250) if rng.random() < 0.25 else between(rng, -60, 60)
         free = scene.lung_depth > np.float32(diameter / 2 + 2)
         edge = round((diameter / 2 + 4) / scene.steps[0])
