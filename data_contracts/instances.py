@@ -12,7 +12,7 @@ CONTRACT = Contract(
         Column("PatientID", pa.string(), "The patient's key in the lake.", pattern=PATIENT_PATTERN),
         Column("SeriesInstanceUID", pa.string(), "The series' key in the lake.", pattern=UID_PATTERN),
         Column("SOPInstanceUID", pa.string(), "The instance's key in the lake.", pattern=UID_PATTERN),
-        Column("SOPClassUID", pa.string(), "What kind of object it is.", pattern=r"[0-9.]{1,64}"),
+        Column("SOPClassUID", pa.string(), "What kind of object it is.", nullable=True, pattern=r"[0-9.]{1,64}"),
         Column("TransferSyntaxUID", pa.string(), "How its pixels are encoded.", nullable=True, pattern=r"[0-9.]{1,64}"),
         Column("InstanceNumber", pa.int64(), "As the instance states it.", nullable=True),
         Column("Rows", pa.int32(), "Height of the image.", nullable=True, minimum=0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -9,38 +10,49 @@ import typer
 
 from tasks.console import finish, one_sentence, progress
 from tasks.errors import ConfigurationError
-from tasks.executor import make_pool, run_by_manifest
-from tasks.guard import ErrorLog, seal
+from tasks.executor import Summary, make_pool, run_by_manifest
+from tasks.guard import ErrorLog, boundary, seal
 from tasks.lake import Lake
-from tasks.volumes.folder import scan
+from tasks.volumes.folder import published_inputs, scan
 from tasks.volumes.stage import VolumesStage
 
 
 def volumes(
-    src: Annotated[Path, typer.Argument(help="A folder of DICOM files that `safelight deidentify` made.", show_default=False)],
-    lake: Annotated[Path, typer.Option(help="The lake that gets the volumes and tables.", show_default=False)],
-    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 2,
+    src: Annotated[
+        Path,
+        typer.Argument(metavar="SRC", help="A folder of DICOM files that `safelight deidentify` made.", show_default=False),
+    ],
+    lake: Annotated[str, typer.Option(help="The lake that gets volumes and tables: a folder or an s3:// URL.", show_default=False)],
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Worker processes; 1 works in this one.")] = 2,
 ) -> None:
     """Convert de-identified DICOM to NIfTI, with tables of instances, series, studies and volumes.
 
-    Example: `safelight volumes lake/dicom --lake lake`
+    Example: safelight volumes lake/dicom --lake lake
     """
     with one_sentence():
         if not src.is_dir():
-            raise ConfigurationError("E-VOLUME-NOT-DICOM", f"{src} is not a folder")
+            raise ConfigurationError("E-VOLUME-SOURCE")
         errors = ErrorLog.default()
         seal(errors)
         zone = Lake.open(lake)
-        source = src.absolute()
-        folder = scan(source)
-        pool = make_pool("processes" if workers > 1 else "inline", workers, errors)
-        try:
-            with progress("volumes", len(folder.studies)) as advance:
-                summary = run_by_manifest(
-                    VolumesStage(zone, source), folder.inputs(), lake=zone, pool=pool, errors=errors, on_end=advance
-                )
-        finally:
-            pool.close()
-        for reason, n in folder.rejected.items():
-            summary.units["rejected", reason, "instance"] += n
+        with boundary("volumes", errors):
+            summary = convert_folder(src.absolute(), zone, workers, errors)
         finish(summary, f"{lake}/tables/volumes, column reason_code; errors in {errors.folder}")
+
+
+def convert_folder(source: Path, lake: Lake, workers: int, errors: ErrorLog) -> Summary:
+    """Do the stage for every study below `source` that is not up to date; count the files that belong to none as `rejected`."""
+    inputs, stage = published_inputs(source, lake), VolumesStage(lake)
+    rejected: Mapping[str, int] = {}
+    if inputs is None:
+        found = scan(source, lake.root)
+        inputs, rejected, stage = found.inputs(), found.rejected, VolumesStage(lake, source)
+    pool = make_pool("processes" if workers > 1 else "inline", workers, errors)
+    try:
+        with progress("volumes", len(inputs)) as advance:
+            summary = run_by_manifest(stage, inputs, lake=lake, pool=pool, errors=errors, on_end=advance)
+    finally:
+        pool.close()
+    for reason, n in rejected.items():
+        summary.units["rejected", reason, "file"] += n
+    return summary

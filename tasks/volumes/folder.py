@@ -10,11 +10,11 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-from pydicom import dcmread
-from pydicom.errors import InvalidDicomError
-
 from data_contracts.contract import UID_PATTERN
+from tasks.lake import Lake
 from tasks.stage import digest
+from tasks.volumes.headers import word
+from tasks.volumes.intake import read_header
 
 _TAGS = ["StudyInstanceUID", "PatientIdentityRemoved"]
 
@@ -35,25 +35,41 @@ class Folder:
 
 
 @cache
-def scan(folder: Path) -> Folder:
-    """Look at every file below `folder` once a process.
+def scan(folder: Path, lake: Path | None = None) -> Folder:
+    """Look at every file below `folder`, once a process; what `lake` holds beside its `dicom` folder is no source.
 
-    A file that is no DICOM is rejected by E-VOLUME-NOT-DICOM, one that is not marked as de-identified by E-VOLUME-IDENTIFIED, one
-    whose study has no key of ours by E-VOLUME-FOREIGN-KEYS.
+    A file that is no DICOM is rejected by E-VOLUME-NOT-DICOM; one whose study has no key of ours by E-VOLUME-IDENTIFIED where it is
+    not marked as de-identified, else by E-VOLUME-FOREIGN-KEYS. All others are left to the stage, which looks closer.
     """
     studies: dict[str, list[Path]] = defaultdict(list)
     rejected: Counter[str] = Counter()
-    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-        try:
-            header = dcmread(file, specific_tags=_TAGS, stop_before_pixels=True)
-        except (InvalidDicomError, OSError, ValueError, KeyError):
+    for file in sorted(path for path in folder.rglob("*") if path.is_file() and not _is_product(path, lake)):
+        header = read_header(file, _TAGS)
+        key = "" if header is None else word(header, "StudyInstanceUID") or ""
+        if header is None:
             rejected["E-VOLUME-NOT-DICOM"] += 1
-            continue
-        key = str(header.get("StudyInstanceUID", ""))
-        if header.get("PatientIdentityRemoved") != "YES":
-            rejected["E-VOLUME-IDENTIFIED"] += 1
-        elif not re.fullmatch(UID_PATTERN, key):
-            rejected["E-VOLUME-FOREIGN-KEYS"] += 1
-        else:
+        elif re.fullmatch(UID_PATTERN, key):
             studies[key].append(file)
+        elif word(header, "PatientIdentityRemoved") != "YES":
+            rejected["E-VOLUME-IDENTIFIED"] += 1
+        else:
+            rejected["E-VOLUME-FOREIGN-KEYS"] += 1
     return Folder({key: tuple(files) for key, files in studies.items()}, dict(rejected))
+
+
+def published_inputs(folder: Path, lake: Lake) -> dict[str, str] | None:
+    """Input digests as the night has them, where `folder` is the lake's own `dicom` folder and all in it was published there.
+
+    None where the folder has to be scanned.
+    """
+    if lake.root is None or folder.resolve() != (lake.root / "dicom").resolve():
+        return None
+    manifests = list(lake.manifests("deidentify"))
+    listed = {path for manifest in manifests for path in manifest.files if path.startswith("dicom/")}
+    if set(lake.files("dicom")) != listed:
+        return None
+    return {manifest.key: manifest.digest for manifest in manifests if manifest.passed}
+
+
+def _is_product(path: Path, lake: Path | None) -> bool:
+    return lake is not None and path.is_relative_to(lake) and path.relative_to(lake).parts[0] != "dicom"

@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
+import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import dcmread
 
 from tasks.errors import SafelightError
-from tasks.volumes.pixels import apply, check_class, is_lossy, rescale_of, stored_values
-from tasks.volumes.stack import Stack, arrange, planes_of
-
-
-@dataclass(frozen=True, slots=True)
-class Instance:
-    """A released instance: its header (a pydicom data set without pixels), its file, and its lake path where it has one."""
-
-    header: Any
-    file: Path
-    lake_path: str | None
-
-    @property
-    def key(self) -> str:
-        """Its SOPInstanceUID."""
-        return str(self.header.SOPInstanceUID)
+from tasks.volumes.intake import Instance
+from tasks.volumes.pixels import apply, check_class, is_lossy, padding_range, rescale_of, stored_values
+from tasks.volumes.stack import Planes, Stack, arrange, planes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +22,18 @@ class Series:
 
     instances: in slice order where it was converted, by key where it was refused.
     voxels: (column, row, slice), rescaled; None where it was refused.
+    planes: what its images say of where they are; None where they do not say it.
+    padding: lowest and highest voxel value that marks padding.
     """
 
     instances: tuple[Instance, ...]
     reason_code: str = ""
+    planes: Planes | None = None
     stack: Stack | None = None
     voxels: NDArray[Any] | None = None
     units: str | None = None
     lossy: bool | None = None
+    padding: list[float] | None = None
 
     @property
     def converted(self) -> bool:
@@ -52,27 +41,40 @@ class Series:
         return self.voxels is not None
 
 
-def convert(instances: Sequence[Instance]) -> Series:
-    """Make one volume of all instances of a series, or refuse all of them. One bad slice refuses the series: a volume with a
-    hole would look right."""
+def convert(instances: Sequence[Instance], refused: str = "") -> Series:
+    """Make one volume of all instances of a series, or refuse all of them.
+
+    One bad slice refuses the series: a volume with a hole would look right.
+
+    Args:
+        refused: the reason for which the series must not be converted, where there is one already.
+    """
     by_key = tuple(sorted(instances, key=lambda instance: instance.key))
     headers = [instance.header for instance in by_key]
+    planes = None
     try:
         for header in headers:
             check_class(header)
-        stack = arrange(planes_of(headers))
-        scale = rescale_of(headers)
+        planes = planes_of(headers)
+        if refused:
+            return Series(by_key, refused, planes)
+        stack = arrange(planes)
         ordered = tuple(by_key[index] for index in stack.order)
-        rows, columns = int(headers[0].Rows), int(headers[0].Columns)
-        stored = np.empty((len(ordered), rows, columns), np.int32)
-        for place, instance in enumerate(ordered):
-            stored[place] = stored_values(dcmread(instance.file))
+        scale = rescale_of([instance.header for instance in ordered])
+        padding = padding_range([instance.header for instance in ordered], scale)
+        rescaled = apply(_decode(ordered), scale)
     except SafelightError as refusal:
-        return Series(by_key, refusal.code)
-    voxels = np.asfortranarray(apply(stored, scale).transpose(2, 1, 0))
-    return Series(ordered, "", stack, voxels, scale.units, any(is_lossy(header) for header in headers))
+        return Series(by_key, refused or refusal.code, planes)
+    voxels = rescaled.transpose(2, 1, 0)
+    return Series(ordered, "", planes, stack, voxels, scale.units, any(is_lossy(header) for header in headers), padding)
 
 
 def without_voxels(series: Series) -> Series:
     """The same, for the tables, with the memory given back."""
-    return dataclasses.replace(series, voxels=np.empty((0,) * 3, series.voxels.dtype)) if series.voxels is not None else series
+    return series if series.voxels is None else replace(series, voxels=np.empty((0,) * 3, series.voxels.dtype))
+
+
+def _decode(ordered: Sequence[Instance]) -> list[NDArray[np.integer[Any]]]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what decoders grumble about is checked by shape and bits, or raised
+        return [stored_values(instance.file) for instance in ordered]

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from tasks.volumes.headers import integer, number, numbers, positive, word
+from tasks.volumes.headers import count, integer, number, numbers, positive, word
 from tasks.volumes.series import Series
+from tasks.volumes.stack import is_regular
 
 Row = dict[str, Any]
 
 
 def _keys(header: Any) -> Row:
     return {"StudyInstanceUID": str(header.StudyInstanceUID), "PatientID": str(header.PatientID)}
+
+
+def _uid(header: Any, keyword: str) -> str | None:
+    uid = word(header, keyword) or ""
+    return uid if re.fullmatch(r"[0-9.]{1,64}", uid) else None
 
 
 def instance_rows(series: Series) -> list[Row]:
@@ -25,12 +31,12 @@ def instance_rows(series: Series) -> list[Row]:
         | {
             "SeriesInstanceUID": str(instance.header.SeriesInstanceUID),
             "SOPInstanceUID": instance.key,
-            "SOPClassUID": str(instance.header.SOPClassUID),
-            "TransferSyntaxUID": word(instance.header.file_meta, "TransferSyntaxUID"),
+            "SOPClassUID": _uid(instance.header, "SOPClassUID"),
+            "TransferSyntaxUID": _uid(instance.header.file_meta, "TransferSyntaxUID"),
             "InstanceNumber": integer(instance.header, "InstanceNumber"),
-            "Rows": integer(instance.header, "Rows"),
-            "Columns": integer(instance.header, "Columns"),
-            "NumberOfFrames": integer(instance.header, "NumberOfFrames"),
+            "Rows": count(instance.header, "Rows"),
+            "Columns": count(instance.header, "Columns"),
+            "NumberOfFrames": count(instance.header, "NumberOfFrames"),
             "ImagePositionPatient": numbers(instance.header, "ImagePositionPatient"),
             "ImageOrientationPatient": numbers(instance.header, "ImageOrientationPatient"),
             "PixelSpacing": numbers(instance.header, "PixelSpacing"),
@@ -77,6 +83,7 @@ def volume_row(series: Series, path: str | None, sha256: str | None) -> Row:
         "source_instances": [instance.key for instance in series.instances],
         "units": series.units,
         "lossy": series.lossy,
+        "padding_range": series.padding,
     }
     return row | _geometry(series)
 
@@ -84,35 +91,53 @@ def volume_row(series: Series, path: str | None, sha256: str | None) -> Row:
 def _geometry(series: Series) -> Row:
     names = (
         "n_columns", "n_rows", "n_slices", "column_spacing_mm", "row_spacing_mm", "slice_spacing_mm", "affine", "max_position_error_mm",
-        "dtype", "single_orientation", "uniform_slice_spacing",
+        "dtype",
     )  # fmt: skip
     if series.stack is None or series.voxels is None:
-        return dict.fromkeys(names)
+        return dict.fromkeys(names) | _flags(series)
     header = series.instances[0].header
     spacing = np.linalg.norm(series.stack.affine_lps[:3, :3], axis=0)
     values = (
         int(header.Columns), int(header.Rows), len(series.instances), *(float(value) for value in spacing),
-        [float(value) for value in series.stack.affine_ras.ravel()], series.stack.max_position_error_mm, str(series.voxels.dtype), True, True,
+        [float(value) for value in series.stack.affine_ras.ravel()], series.stack.max_position_error_mm, str(series.voxels.dtype),
     )  # fmt: skip
-    return dict(zip(names, values, strict=True))
+    return dict(zip(names, values, strict=True)) | _flags(series)
+
+
+def _flags(series: Series) -> Row:
+    """What the images' planes have in common, also where the series was refused; null where that cannot be said."""
+    planes, several = series.planes, len(series.instances) > 1
+    stackable = planes is not None and planes.single_orientation and several
+    return {
+        "single_orientation": None if planes is None else planes.single_orientation,
+        "consistent_image_dimensions": None if planes is None else planes.consistent_image_dimensions,
+        "consistent_pixel_spacing": None if planes is None else planes.consistent_pixel_spacing,
+        "unique_slice_positions": planes.unique_slice_positions if planes is not None and stackable else None,
+        "uniform_slice_spacing": planes.uniform_slice_spacing if planes is not None and stackable else None,
+        "regularly_spaced_3d_volume": None if planes is None else is_regular(planes),
+    }
+
+
+def _first(headers: Iterable[Any], keyword: str) -> str | None:
+    """The first word that a header states."""
+    return next((found for header in headers if (found := word(header, keyword))), None)
 
 
 def study_row(found: Sequence[Series]) -> Row:
-    """The study's own row, from the first instance that states a thing."""
-    headers = [series.instances[0].header for series in found]
-    header = headers[0]
-    age = re.fullmatch(r"(\d{3})([DWMY])", word(header, "PatientAge") or "")
+    """The study's own row: of each thing what the first instance states that states it, in the order of series and instance keys."""
+    headers = [instance.header for series in found for instance in sorted(series.instances, key=lambda instance: instance.key)]
+    age = re.fullmatch(r"(\d{3})([DWMY])", _first(headers, "PatientAge") or "")
     years = None if age is None else int(age[1]) // {"D": 365, "W": 52, "M": 12, "Y": 1}[age[2]]
-    year = re.match(r"\d{4}", word(header, "StudyDate") or "")
-    sex = word(header, "PatientSex")
-    return _keys(header) | {
+    year = re.match(r"\d{4}", _first(headers, "StudyDate") or "")
+    sex = _first(headers, "PatientSex")
+    return _keys(headers[0]) | {
         "study_year": int(year[0]) if year and int(year[0]) >= 1900 else None,
         "PatientSex": sex if sex in {"M", "F", "O"} else None,
         "age_years": years if years is not None and years <= 89 else None,
         "age_over_89": None if years is None else years > 89,
-        "PatientSize": positive(header, "PatientSize"),
-        "PatientWeight": positive(header, "PatientWeight"),
-        "modalities": sorted({modality for each in headers if (modality := word(each, "Modality"))}),
+        "PatientSize": next((size for header in headers if (size := positive(header, "PatientSize")) is not None), None),
+        "PatientWeight": next((mass for header in headers if (mass := positive(header, "PatientWeight")) is not None), None),
+        "modalities": sorted({modality for header in headers if (modality := word(header, "Modality"))}),
         "n_series": len(found),
-        "n_instances": sum(len(series.instances) for series in found),
+        "n_instances": len(headers),
     }
