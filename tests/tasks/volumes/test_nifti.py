@@ -1,0 +1,99 @@
+"""The file's header says where voxels are in both of NIfTI's ways, or keeps silent in the one that cannot say it."""
+
+import gzip
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+import SimpleITK
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
+from tasks.volumes import nifti
+
+FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])
+SIZE = (512, 512, 600)
+CORNERS = np.array([[i, j, k, 1.0] for i in (0, 511) for j in (0, 511) for k in (0, 599)]).T
+
+
+def affine(rotation: Rotation, origin: tuple[float, float, float] = (-170.0, -180.0, 40.0)) -> np.ndarray:
+    """RAS affine of a stack that is axial but for `rotation`, as float32 holds it."""
+    lps = np.eye(4)
+    lps[:3, :3] = rotation.as_matrix() * [0.7, 0.7, 1.0]
+    lps[:3, 3] = origin
+    return (FLIP @ lps).astype(np.float32).astype(np.float64)
+
+
+def header_of(wanted: np.ndarray) -> nibabel.Nifti1Header:
+    """The header of a large volume, as `nifti.write` would make it, without the voxels."""
+    image = nibabel.Nifti1Image(np.broadcast_to(np.int16(0), SIZE), wanted)
+    image.set_qform(wanted, 1)
+    return image.header
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    turn=st.tuples(*[st.floats(-1, 1)] * 3), scale=st.sampled_from([0.0, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 3.0]), plane=st.booleans()
+)
+def test_the_chosen_quaternion_is_as_close_as_promised_in_every_reading(turn, scale: float, plane: bool) -> None:
+    vector = np.array(turn) * scale * ([1, 0, 0] if plane else [1, 1, 1])
+    wanted = affine(Rotation.from_rotvec(vector))
+    header = header_of(wanted)
+    plain = np.linalg.norm(((header.get_qform() - wanted) @ CORNERS)[:3], axis=0).max()
+    quaternion, promised = nifti.best_quaternion(header, wanted)
+    for name, component in zip("bcd", quaternion, strict=True):
+        header[f"quatern_{name}"] = component
+    read = np.linalg.norm(((header.get_qform() - wanted) @ CORNERS)[:3], axis=0).max()
+    assert read <= promised + 1e-6
+    assert promised < 0.7
+    if scale > 0.1 and promised > nifti.MAX_QFORM_ERROR_MM:
+        assert plain > 0.001  # only where the plain rounding is in trouble too
+
+
+def test_a_head_that_nods_is_out_by_more_than_the_certificate_if_the_quaternion_is_simply_rounded() -> None:
+    """Why `best_quaternion` exists: axial stacks tilted about the left-right axis, as MR of the head mostly is."""
+    plain, ours = [], []
+    for degrees in np.linspace(1, 30, 30):
+        wanted = affine(Rotation.from_euler("x", degrees, degrees=True))
+        header = header_of(wanted)
+        plain.append(np.linalg.norm(((header.get_qform() - wanted) @ CORNERS)[:3], axis=0).max())
+        ours.append(nifti.best_quaternion(header, wanted)[1])
+    assert max(ours) < 0.01 or max(ours) < max(plain) / 3
+
+
+@pytest.mark.parametrize(("rotation", "said"), [
+    (Rotation.identity(), True), (Rotation.from_euler("xyz", [20, -35, 50], degrees=True), True), (Rotation.from_rotvec([0, 0, 4e-4]), None),
+])  # fmt: skip
+def test_both_forms_agree_or_the_quaternion_is_not_given_and_simpleitk_reads_the_same(rotation, said, tmp_path: Path) -> None:
+    wanted = affine(rotation)
+    voxels = np.asfortranarray(np.arange(400 * 400 * 2, dtype=np.int16).reshape(400, 400, 2))
+    nifti.write(tmp_path / "v.nii.gz", voxels, wanted)
+    image = nibabel.load(tmp_path / "v.nii.gz")
+    assert np.array_equal(image.affine, wanted)
+    assert np.array_equal(image.header.get_sform(coded=True)[0], wanted)
+    qform, code = image.header.get_qform(coded=True)
+    if said:
+        assert code == 1
+        last = np.array([399, 399, 1, 1.0])
+        assert np.linalg.norm((qform - wanted) @ last) < nifti.MAX_QFORM_ERROR_MM
+    theirs = SimpleITK.ReadImage(str(tmp_path / "v.nii.gz"))
+    for index in ((0, 0, 0), (399, 0, 0), (0, 399, 1), (399, 399, 1)):
+        point = np.array(theirs.TransformIndexToPhysicalPoint(index)) * [-1, -1, 1]
+        assert np.linalg.norm(point - (wanted @ [*index, 1.0])[:3]) < 0.05
+        assert theirs[index] == voxels[index]
+
+
+def test_gzip_and_header_name_no_time_no_file_and_no_person(tmp_path: Path) -> None:
+    voxels = np.asfortranarray(np.arange(60, dtype=np.int16).reshape(3, 4, 5))
+    one, two = tmp_path / "one.nii.gz", tmp_path / "another-name.nii.gz"
+    digests = {nifti.write(path, voxels, affine(Rotation.identity())) for path in (one, two)}
+    assert len(digests) == 1
+    packed = one.read_bytes()
+    assert packed == two.read_bytes()
+    assert packed[3] == 0  # RFC 1952: no name, no comment, no extra field
+    assert packed[4:8] == b"\0\0\0\0"  # no time
+    header = nibabel.Nifti1Header(gzip.decompress(packed)[:348])
+    texts = {name: bytes(header[name]).rstrip(b"\0") for name in ("descrip", "aux_file", "db_name", "intent_name")}
+    assert texts == {"descrip": b"Safelight", "aux_file": b"", "db_name": b"", "intent_name": b""}
