@@ -27,8 +27,8 @@ def write(path: Path, voxels: NDArray[Any], affine_ras: Floats) -> str:
     """Write voxels (column, row, slice) with their affine to RAS millimetres, as single-file NIfTI-1 in gzip; return its SHA-256.
 
     The sform is the affine. The qform says the same by a quaternion, or is marked as not given where it cannot: its fourth
-    component is not stored, and near half turns (any nearly axial stack) recomputing it from float32 turns the volume by up to
-    3e-4, which is more than 0.1 mm away from its centre. The gzip header carries no time and no file name.
+    component is not stored, and recomputing it from float32 within 0.1° of a half turn (nearly, not quite, axial stacks) can turn
+    the volume by so much that its far corners are 0.6 mm off. The gzip header carries no time and no file name.
     """
     image = nibabel.Nifti1Image(voxels, affine_ras)
     image.header.set_data_dtype(voxels.dtype)
