@@ -1,16 +1,21 @@
 """`safelight volumes` on the lake's own folder and on plain folders: all files have an end, nothing is done twice."""
 
 import hashlib
+import shlex
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 from typer import Typer
 from typer.testing import CliRunner, Result
 
 from data_contracts import instances
+from data_contracts import volumes as volumes_table
 from tasks.lake import Lake
+from tasks.query import ask
+from tasks.stage import fingerprint
 from tasks.volumes.command import volumes
 from tasks.volumes.folder import published_inputs, scan
 from tasks.volumes.stage import VolumesStage
@@ -37,7 +42,7 @@ def released(lake: Lake, folder: Path) -> str:
         for dataset in slices():
             path = publication.path(f"dicom/{PATIENT}/{STUDY}/{SERIES}/{dataset.SOPInstanceUID}.dcm")
             dataset.save_as(path, enforce_file_format=True)
-        publication.write("tables/deid_audit/x.parquet", b"not looked at")
+        publication.write("tables/deid_audit/x.txt", b"not looked at")
         return publication.commit(passed=4).digest
 
 
@@ -54,8 +59,6 @@ def test_the_lakes_own_folder_gives_what_the_night_gives_and_is_then_up_to_date(
     night, by_hand = Lake.open(tmp_path / "night"), Lake.open(tmp_path / "hand")
     given = released(night, tmp_path)
     released(by_hand, tmp_path)
-    from tasks.stage import fingerprint
-
     outcome = VolumesStage(night).run(STUDY, given, fingerprint(VolumesStage(night), given))
     assert outcome.passed == 1
     done = call(tmp_path / "hand" / "dicom", "--lake", tmp_path / "hand", "--workers", 1)
@@ -88,6 +91,19 @@ def test_a_damaged_file_of_the_lake_refuses_its_series_and_is_counted(tmp_path: 
     ]  # fmt: skip
 
 
+def test_an_instance_in_the_folder_of_another_study_is_not_used(tmp_path: Path) -> None:
+    lake = Lake.open(tmp_path / "lake")
+    released(lake, tmp_path)
+    stray = tmp_path / "lake" / lake.files("dicom")[-1]
+    dataset = dcmread(stray)
+    dataset.StudyInstanceUID = "2.25.999"
+    dataset.save_as(stray)
+    outcome = VolumesStage(lake).run(STUDY, "", "f")
+    assert [(count.outcome, count.reason_code, count.n) for count in outcome.tally] == [
+        ("refused", "E-VOLUME-FOREIGN-KEYS", 3), ("rejected", "E-VOLUME-FOREIGN-KEYS", 1)
+    ]  # fmt: skip
+
+
 def test_every_file_of_a_plain_folder_has_an_end_with_two_workers_too(tmp_path: Path) -> None:
     made = slices()
     for dataset in made[2:]:
@@ -113,6 +129,24 @@ def test_a_slice_that_is_gone_withdraws_the_volume(tmp_path: Path) -> None:
     done = call(folder, "--lake", tmp_path / "lake", "--workers", 1)
     assert "refused 3 instance (E-VOLUME-UNEVEN-SPACING)" in done.output
     assert lake.files("volumes") == []
+
+
+def test_the_examples_of_the_page_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake = Lake.open(tmp_path / "lake")
+    released(lake, tmp_path)
+    page = (Path(__file__).parents[3] / "docs" / "volumes.md").read_text("utf-8")
+    lines = [line[4:] for line in page.splitlines() if line.startswith("    ")]
+    commands = [line for line in lines if line.startswith("safelight ")]
+    monkeypatch.chdir(tmp_path)
+    scan.cache_clear()
+    done = CliRunner().invoke(APP, shlex.split(commands[0])[2:])
+    assert (done.exit_code, commands[0].split()[1]) == (0, "volumes"), done.output
+    assert ask(Path("lake"), shlex.split(commands[1])[-1]).num_rows == 1
+    names: dict[str, object] = {}
+    exec("\n".join(line for line in lines if not line.startswith("safelight ")), names)
+    assert names["volumes"].status.tolist() == ["converted"]
+    expected = lake.table(volumes_table.CONTRACT)["affine"][0].as_py()
+    assert names["x"] == pytest.approx(np.array(expected).reshape(4, 4)[0] @ [2, 3, 2, 1])
 
 
 def test_a_source_that_is_not_there_is_one_sentence_and_exit_code_2(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import SimpleITK
 from hypothesis import given, settings
@@ -49,11 +50,16 @@ def test_every_voxel_is_where_it_says_and_simpleitk_agrees(orientation: np.ndarr
     lps = nibabel.affines.apply_affine(image.affine, index) * [-1, -1, 1]
     assert np.abs(lps @ WEIGHTS + 4000 - 1024 - voxels).max() < 0.5 + 0.1 * np.abs(WEIGHTS).sum()
 
+    row = pq.read_table(tmp_path / "lake" / "tables" / "volumes" / f"{STUDY}.parquet").to_pylist()[0]
+    assert np.array_equal(image.affine.ravel(), row["affine"])  # the certificate is of the very numbers in the file
+    assert row["max_position_error_mm"] < 1e-3
+
     reader = SimpleITK.ImageSeriesReader()
     reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
     theirs = reader.Execute()
     ours = SimpleITK.ReadImage(str(next((tmp_path / "lake" / "volumes").rglob("*.nii.gz"))))
     corners = [(0, 0, 0), (4, 0, 0), (0, 5, 0), (0, 0, 8), (4, 5, 8)]
+    assert np.allclose(theirs.GetSpacing(), ours.GetSpacing(), atol=1e-5)
     for corner in corners:
         point = theirs.TransformIndexToPhysicalPoint(corner)
         back = ours.TransformPhysicalPointToIndex(point)

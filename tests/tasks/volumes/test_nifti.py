@@ -67,6 +67,16 @@ def test_simply_rounded_quaternions_would_break_the_certificate_and_ours_are_clo
     assert 0 < silent < 20
 
 
+def test_no_quaternion_is_chosen_that_nibabel_refuses_to_read() -> None:
+    """Nearer candidates exist whose squares sum to more than one; nibabel raises ValueError on them."""
+    for seed in range(20):
+        wanted = affine(Rotation.from_rotvec(np.random.default_rng(seed).normal(size=3) * 1e-4))
+        header = header_of(wanted)
+        for name, component in zip("bcd", nifti.best_quaternion(header, wanted)[0], strict=True):
+            header[f"quatern_{name}"] = component
+        assert np.isfinite(header.get_qform()).all()
+
+
 @pytest.mark.parametrize(("rotation", "said"), [
     (Rotation.identity(), True), (Rotation.from_euler("xyz", [20, -35, 50], degrees=True), True), (Rotation.from_rotvec([0, 0, 4e-4]), False),
 ])  # fmt: skip

@@ -12,8 +12,10 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRBigEndian, MRImageStorage, PositronEmissionTomographyImageStorage, RLELossless
 
+from tasks.errors import SafelightError
 from tasks.lake import Lake
 from tasks.volumes.folder import scan
+from tasks.volumes.pixels import stored_values
 from tasks.volumes.stage import VolumesStage
 from tests.tasks.volumes.made import PATIENT, SERIES, STUDY, instance, positions, save
 
@@ -65,6 +67,17 @@ def test_real_files_have_the_values_that_gdcm_reads(name: str, tmp_path: Path) -
     for place in range(2):
         assert np.array_equal(voxels[:, :, place].T, theirs)
     assert row["lossy"] is (name == "693_J2KI.dcm")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_compressed_image_that_is_deeper_than_its_header_says_is_no_image(tmp_path: Path) -> None:
+    dataset = dcmread(BUNDLED / "MR_small_jp2klossless.dcm")
+    dataset.save_as(tmp_path / "right.dcm")
+    assert stored_values(tmp_path / "right.dcm").max() > 255
+    dataset.BitsStored, dataset.HighBit = 8, 7
+    dataset.save_as(tmp_path / "wrong.dcm")
+    with pytest.raises(SafelightError, match="E-VOLUME-BITS"):
+        stored_values(tmp_path / "wrong.dcm")
 
 
 @pytest.mark.parametrize(("bits", "signed", "value"), [
