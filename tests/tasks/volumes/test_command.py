@@ -131,6 +131,7 @@ def test_a_slice_that_is_gone_withdraws_the_volume(tmp_path: Path) -> None:
     assert lake.files("volumes") == []
 
 
+@pytest.mark.filterwarnings("ignore:Arrow output on a DB-API result:UserWarning")  # DuckDB's advice to `tasks.query`, about speed
 def test_the_examples_of_the_page_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lake = Lake.open(tmp_path / "lake")
     released(lake, tmp_path)
