@@ -124,7 +124,10 @@ def _first(headers: Iterable[Any], keyword: str) -> str | None:
 
 
 def study_row(found: Sequence[Series]) -> Row:
-    """The study's own row: of each thing what the first instance states that states it, in the order of series and instance keys."""
+    """The study's own row: of each thing what the first instance states that states it, in the order of series and instance keys.
+
+    A size or weight of zero means unknown.
+    """
     headers = [instance.header for series in found for instance in sorted(series.instances, key=lambda instance: instance.key)]
     age = re.fullmatch(r"(\d{3})([DWMY])", _first(headers, "PatientAge") or "")
     years = None if age is None else int(age[1]) // {"D": 365, "W": 52, "M": 12, "Y": 1}[age[2]]
@@ -135,8 +138,8 @@ def study_row(found: Sequence[Series]) -> Row:
         "PatientSex": sex if sex in {"M", "F", "O"} else None,
         "age_years": years if years is not None and years <= 89 else None,
         "age_over_89": None if years is None else years > 89,
-        "PatientSize": next((size for header in headers if (size := positive(header, "PatientSize")) is not None), None),
-        "PatientWeight": next((mass for header in headers if (mass := positive(header, "PatientWeight")) is not None), None),
+        "PatientSize": next((size for header in headers if (size := positive(header, "PatientSize"))), None),
+        "PatientWeight": next((mass for header in headers if (mass := positive(header, "PatientWeight"))), None),
         "modalities": sorted({modality for header in headers if (modality := word(header, "Modality"))}),
         "n_series": len(found),
         "n_instances": len(headers),

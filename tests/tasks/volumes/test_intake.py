@@ -146,9 +146,9 @@ def test_ages_over_89_have_no_number_and_unreadable_values_are_null(tmp_path: Pa
         dataset.PatientAge, dataset.PatientSex, dataset.StudyDate = "093Y", "X", ""
         dataset.add_new("KVP", "DS", "120")
         dataset["KVP"]._value = "much"
-        dataset.PatientWeight = "-1"
+        dataset.PatientWeight, dataset.PatientSize = "-1", "0"
     _, lake = run(save(tmp_path / "dicom", made), tmp_path)
     study = lake.table(studies.CONTRACT).to_pylist()[0]
     assert (study["age_years"], study["age_over_89"], study["PatientSex"], study["study_year"]) == (None, True, None, None)
-    assert study["PatientWeight"] is None
+    assert (study["PatientWeight"], study["PatientSize"]) == (None, None)
     assert lake.table(series.CONTRACT)["KVP"].to_pylist() == [None]
