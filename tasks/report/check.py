@@ -2,62 +2,160 @@
 
 from __future__ import annotations
 
+from itertools import groupby, pairwise
+
 from tasks.errors import SafelightError
-from tasks.evaluation.results import Estimate, Performance, Results
+from tasks.evaluation.analysis import ROC_POINTS
+from tasks.evaluation.results import Counts, Estimate, Performance, Results, Roc
 
 _TOLERANCE = 1e-9
+#: A curve of many thousand scores is thinned out before it is written; its area is then near that of all its points.
+_THINNED_TOLERANCE = 5e-3
+_NONE = Counts(tp=0, fp=0, fn=0, tn=0)
 
 
 def check(results: Results) -> None:
     """Hold the results against themselves.
 
     Raises:
-        SafelightError: E-REPORT-MISMATCH with the subgroup and the measure that do not agree with the counts.
+        SafelightError: E-REPORT-MISMATCH with the subgroup and the number that does not agree with the others.
     """
+    names = [(row.attribute, row.level) for row in results.performance]
+    _hold(sum(not attribute for attribute, _ in names) == 1, "all cases", "there must be one row")
+    _hold(len(set(names)) == len(names), "subgroups", "a level stands twice")
     for row in (*results.performance, results.worst_case):
-        where = f"{row.attribute or 'all cases'} {row.level}".strip()
-        if row.suppressed:
-            _hold(
-                not any((row.studies, row.patients, row.counts.tp, row.counts.fp, row.counts.fn, row.counts.tn)),
-                where,
-                "withheld counts",
-            )
-            continue
-        _check_row(row, where)
-    for excluded in results.excluded:
-        _hold(excluded.studies > 0, "exclusions", "studies")
+        _check_row(row, results)
+    for name, levels in groupby(sorted((row for row in results.performance if row.attribute), key=_attribute), key=_attribute):
+        _check_levels(list(levels), results.overall(), name)
+    _check_worst_case(results)
+    _check_baseline(results)
+    _check_flow(results)
+    for curve in results.roc:
+        _check_curve(curve, results)
 
 
-def _check_row(row: Performance, where: str) -> None:
-    table = row.counts
-    _hold(table.tp + table.fn == row.positives, where, "positives")
-    _hold(table.fp + table.tn == row.negatives, where, "negatives")
-    _hold(row.positives + row.negatives == row.studies, where, "studies")
-    _hold(row.patients <= row.studies, where, "patients")
+def _attribute(row: Performance) -> str:
+    return row.attribute
+
+
+def _where(row: Performance) -> str:
+    return f"{row.attribute}: {row.level}" if row.attribute else "all cases"
+
+
+def _hold(condition: bool, where: str, what: str) -> None:
+    if not condition:
+        raise _mismatch(where, what)
+
+
+def _mismatch(where: str, what: str) -> SafelightError:
+    return SafelightError("E-REPORT-MISMATCH", f"{where}: {what}")
+
+
+# ---- one row --------------------------------------------------------------------------------------------------------------
+
+
+def _check_row(row: Performance, results: Results) -> None:
+    where, table = _where(row), row.counts
     rates = (
         ("sensitivity", row.sensitivity, table.tp, table.tp + table.fn),
         ("specificity", row.specificity, table.tn, table.tn + table.fp),
         ("ppv", row.ppv, table.tp, table.tp + table.fp),
         ("npv", row.npv, table.tn, table.tn + table.fn),
     )
+    if row.suppressed:
+        bare = table == _NONE and not (row.patients or row.studies or row.positives or row.negatives)
+        _hold(bare, where, "the counts of a withheld level are shown")
+    else:
+        _hold(table.tp + table.fn == row.positives, where, "positives")
+        _hold(table.fp + table.tn == row.negatives, where, "negatives")
+        _hold(row.positives + row.negatives == row.studies, where, "studies")
+        _hold(row.patients <= row.studies and bool(row.patients) == bool(row.studies), where, "patients")
+        _hold(row.patients == 0 or row.patients >= results.minimum_cases, where, "a level too small to be shown is shown")
     for name, value, part, whole in rates:
-        if value.status == "estimated":
-            _hold(whole > 0 and abs((value.estimate or 0.0) - part / whole) < _TOLERANCE, where, name)
-        _check_interval(value, where, name)
-    _check_interval(row.auc, where, "auc")
+        _check_estimate(value, results.confidence, where, name)
+        if value.estimate is not None:
+            _hold(whole > 0 and abs(value.estimate - part / whole) <= _TOLERANCE, where, name)
+    _check_estimate(row.auc, results.confidence, where, "auc")
+    _hold(row.auc.estimate is None or (row.positives > 0 and row.negatives > 0), where, "auc")
 
 
-def _check_interval(value: Estimate, where: str, name: str) -> None:
-    if value.status != "estimated":
-        _hold(value.estimate is None and bool(value.reason), where, name)
+def _check_estimate(value: Estimate, confidence: float, where: str, name: str) -> None:
+    _hold(value.confidence == confidence, where, f"{name} (confidence)")
+    if value.status == "not_estimable":
+        _hold((value.estimate, value.lower, value.upper) == (None, None, None) and bool(value.reason), where, name)
         return
-    known = value.estimate is not None and 0 <= value.estimate <= 1
-    _hold(known, where, name)
-    if value.lower is not None and value.upper is not None and value.estimate is not None:
-        _hold(-_TOLERANCE <= value.lower <= value.estimate + _TOLERANCE, where, name)
-        _hold(value.estimate - _TOLERANCE <= value.upper <= 1 + _TOLERANCE, where, name)
+    if value.estimate is None or value.lower is None or value.upper is None:
+        raise _mismatch(where, f"{name} (an estimate without an interval)")
+    _hold(0 <= value.lower <= value.upper <= 1, where, f"{name} (interval)")
+    _hold(value.lower - _TOLERANCE <= value.estimate <= value.upper + _TOLERANCE, where, f"{name} (outside its interval)")
 
 
-def _hold(condition: bool, where: str, what: str) -> None:
-    if not condition:
-        raise SafelightError("E-REPORT-MISMATCH", f"{where}: {what}")
+# ---- rows against each other ------------------------------------------------------------------------------------------------
+
+
+def _check_levels(levels: list[Performance], overall: Performance, name: str) -> None:
+    """An attribute's levels add up to all cases, or to fewer where some are withheld."""
+    if overall.suppressed:
+        _hold(all(not row.studies for row in levels), name, "levels are shown though all cases are withheld")
+        return
+    complete = not any(row.suppressed for row in levels)
+    for field in ("tp", "fp", "fn", "tn"):
+        summed, whole = sum(getattr(row.counts, field) for row in levels), getattr(overall.counts, field)
+        _hold(summed == whole if complete else summed <= whole, name, f"the levels' {field} do not add up")
+
+
+def _check_worst_case(results: Results) -> None:
+    """What was not read can only add errors: as many right readings as in the main analysis, no fewer wrong ones."""
+    overall, worst = results.overall(), results.worst_case
+    if overall.suppressed or worst.suppressed:
+        return
+    before, after = overall.counts, worst.counts
+    _hold((before.tp, before.tn) == (after.tp, after.tn), "worst case", "right readings")
+    _hold(before.fn <= after.fn and before.fp <= after.fp, "worst case", "wrong readings")
+    unread, left = worst.studies - overall.studies, sum(row.studies for row in results.excluded)
+    _hold(unread <= left, "worst case", "more studies were not read than were excluded")
+
+
+def _check_baseline(results: Results) -> None:
+    rows = {(row.attribute, row.level): row for row in results.performance}
+    for level in results.baseline:
+        row = rows.get((level.attribute, level.level))
+        where = f"{level.attribute}: {level.level}"
+        if row is None:
+            raise _mismatch(where, "it is in the baseline table only")
+        for field in ("patients", "studies", "positives", "suppressed"):
+            _hold(getattr(level, field) == getattr(row, field), where, f"{field} of the baseline table")
+
+
+def _check_flow(results: Results) -> None:
+    """No stage accounts for more than the one before it handed on; studies under way may make it fewer."""
+    ends = [(row.stage, row.outcome, row.n) for row in results.accountability if row.unit == "instance"]
+    for giver, outcome, receiver in (("pull", "pulled", "deidentify"), ("deidentify", "released", "volumes")):
+        given = sum(n for stage, end, n in ends if (stage, end) == (giver, outcome))
+        received = sum(n for stage, _, n in ends if stage == receiver)
+        _hold(received <= given or not any(stage == giver for stage, _, _ in ends), receiver, "more instances than it was given")
+
+
+def _check_curve(curve: Roc, results: Results) -> None:
+    where = f"ROC curve of {f'{curve.attribute}: {curve.level}' if curve.attribute else 'all cases'}"
+    rows = {(row.attribute, row.level): row for row in results.performance}
+    row = rows.get((curve.attribute, curve.level))
+    if row is None or row.suppressed:
+        raise _mismatch(where, "it has no row that may be shown")
+    points: list[tuple[float, float]] = list(zip(curve.fpr, curve.tpr, strict=False))
+    _hold(len(curve.fpr) == len(curve.tpr) and [*points[:1], *points[-1:]] == [(0, 0), (1, 1)], where, "its ends")
+    _hold(all(a[0] <= b[0] and a[1] <= b[1] for a, b in pairwise(points)), where, "it falls")
+    thinned = len(points) >= ROC_POINTS
+    if row.auc.estimate is not None:
+        area = sum((b[0] - a[0]) * (a[1] + b[1]) / 2 for a, b in pairwise(points))
+        _hold(abs(area - row.auc.estimate) <= (_THINNED_TOLERANCE if thinned else _TOLERANCE), where, "its area is not the AUC")
+    if row.positives and row.negatives and not thinned:
+        point = (row.counts.fp / row.negatives, row.counts.tp / row.positives)
+        _hold(any(_between(point, a, b) for a, b in pairwise(points)), where, "the operating point is not on it")
+
+
+def _between(point: tuple[float, float], start: tuple[float, float], end: tuple[float, float]) -> bool:
+    """Whether a point lies on the straight line from start to end."""
+    (x, y), (x0, y0), (x1, y1) = point, start, end
+    inside = x0 - _TOLERANCE <= x <= x1 + _TOLERANCE and y0 - _TOLERANCE <= y <= y1 + _TOLERANCE
+    return inside and abs((x1 - x0) * (y - y0) - (y1 - y0) * (x - x0)) <= _TOLERANCE

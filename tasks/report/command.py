@@ -28,6 +28,7 @@ def report(
         except (OSError, ValidationError, UnicodeDecodeError):
             raise ConfigurationError("E-REPORT-INPUT", str(results)) from None
         written = render(found, out)
-        say(f"report: {len(found.performance)} rows of performance, {len(written)} files")
+        subgroups = sum(bool(row.attribute) for row in found.performance)
+        say(f"report: {subgroups} subgroups in {len(written)} documents{', of synthetic data' if found.synthetic else ''}")
         for path in written:
             say(f"  {path}")

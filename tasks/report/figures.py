@@ -1,186 +1,178 @@
-"""Figures, drawn once as SVG: legible in grey and to the colour-blind, the same bytes for the same results."""
+"""The ROC curve, and the forest plot of every subgroup: legible in grey and to the colour-blind."""
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass
+import textwrap
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any
 
-import matplotlib as mpl
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tasks.evaluation.results import Performance, Results, Roc
-from tasks.report.wording import count, estimate, group
+from tasks.report.drawing import ACCENT, FAINT, INK, LINE, SECOND, SOFT, Drawing, finish, letters, styled
+from tasks.report.wording import attribute, count, elided, estimate, group
 
-_INK, _SOFT, _ACCENT, _SECOND = "#1c2733", "#8795a3", "#0b5cad", "#b3540e"
-_STYLE = {
-    "font.family": "DejaVu Sans", "font.size": 9, "svg.hashsalt": "safelight", "svg.fonttype": "path", "axes.edgecolor": _SOFT,
-    "axes.labelcolor": _INK, "xtick.color": _INK, "ytick.color": _INK, "text.color": _INK,
-}  # fmt: skip
-#: More would not fit a page; the tables have them all.
-MOST_ROWS = 36
-
-
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """A figure as vectors and, for faces that take none, as pixels; and the sentence that stands for it."""
-
-    svg: bytes
-    png: bytes
-    alternative: str
+#: Heights in a forest plot, in lines: what fits one page, and what an attribute's heading takes.
+_PAGE, _HEADING, _ROW_INCHES = 37.0, 1.25, 0.225
+#: Share of the line that the ROC curve takes.
+ROC_WIDTH = 0.72
+_COMPARED = (("AUC", "auc"), ("Sensitivity", "sensitivity"), ("Specificity", "specificity"))
+_CURVES = ((ACCENT, "--"), (SECOND, "-."), (ACCENT, ":"), (SECOND, (0, (6, 2))))
 
 
-def roc(results: Results) -> Drawing | None:
+def worse(part: Performance, whole: Performance, field: str) -> bool:
+    """Whether a subgroup's interval lies wholly below the estimate in all cases."""
+    upper, overall = getattr(part, field).upper, getattr(whole, field).estimate
+    return upper is not None and overall is not None and upper < overall
+
+
+# ---- ROC ----------------------------------------------------------------------------------------------------------------
+
+
+def roc(results: Results, mark: str = "") -> Drawing | None:
     """The ROC curve of all cases, with those of the attribute whose levels differ most; None where there is no curve."""
-    overall = next((curve for curve in results.roc if not curve.attribute), None)
-    if overall is None:
+    whole = next((curve for curve in results.roc if not curve.attribute), None)
+    if whole is None:
         return None
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(4.6, 4.4), layout="constrained")
+    overall, others = results.overall(), _most_different(results)
+    rows = {(row.attribute, row.level): row for row in results.performance}
+    finding = [f"ROC curves. All cases: area {estimate(overall.auc)}"]
+    with styled():
+        figure = Figure(figsize=(LINE * ROC_WIDTH, 4.3 + 0.17 * (2 + len(others))), layout="constrained")
         axes = figure.add_subplot()
-        axes.plot([0, 1], [0, 1], color=_SOFT, linewidth=0.8, linestyle=":")
-        axes.plot(overall.fpr, overall.tpr, color=_INK, linewidth=2, label="All cases")
-        styles = ((_ACCENT, "--"), (_SECOND, "-."), (_SOFT, (0, (1, 1))), (_ACCENT, ":"))
-        for curve, (colour, dash) in zip(_most_different(results), styles, strict=False):
-            axes.plot(
-                curve.fpr, curve.tpr, color=colour, linestyle=dash, linewidth=1.5, label=group(curve.attribute, curve.level)
-            )
-        counts = results.overall().counts
-        if counts.fp + counts.tn and counts.tp + counts.fn:
-            point = (counts.fp / (counts.fp + counts.tn), counts.tp / (counts.tp + counts.fn))
-            axes.plot(
-                *point, marker="o", color=_INK, markersize=7, markerfacecolor="white", linestyle="none", label="Operating point"
-            )
-        axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xlabel="1 − specificity", ylabel="Sensitivity", aspect="equal")
-        axes.legend(loc="lower right", frameon=False, fontsize=8)
-        return _finish(figure, f"ROC curve of all cases: area {estimate(results.overall().auc)}.")
-
-
-def forest(results: Results) -> Drawing | None:
-    """AUC, sensitivity and specificity of every subgroup with intervals; None where no subgroup has one."""
-    rows = [row for row in results.performance if row.attribute and not row.suppressed and row.studies][:MOST_ROWS]
-    if not rows:
-        return None
-    measures = (("AUC", "auc"), ("Sensitivity", "sensitivity"), ("Specificity", "specificity"))
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(8.2, 0.9 + 0.24 * len(rows)), layout="constrained")
-        panels = figure.subplots(1, len(measures), sharey=True)
-        for axes, (name, field) in zip(panels, measures, strict=True):
-            whole = getattr(results.overall(), field)
-            if whole.estimate is not None:
-                axes.axvline(whole.estimate, color=_SOFT, linewidth=1, linestyle="--")
-            for place, row in enumerate(rows):
-                value = getattr(row, field)
-                if value.estimate is None or value.lower is None or value.upper is None:
-                    axes.text(0.5, place, "not estimable", fontsize=7, color=_SOFT, ha="center", va="center")
-                    continue
-                colour = _SECOND if whole.estimate is not None and value.upper < whole.estimate else _ACCENT
-                axes.plot([value.lower, value.upper], [place, place], color=colour, linewidth=1.4)
-                axes.plot(value.estimate, place, marker="s" if colour == _ACCENT else "D", color=colour, markersize=4.5)
-            axes.set(xlim=(-0.03, 1.03), title=name)
-            axes.title.set_fontsize(9)
-            axes.grid(axis="x", color="#e3e8ed", linewidth=0.6)
-            axes.tick_params(axis="y", length=0)
-            for side in ("top", "right", "left"):
-                axes.spines[side].set_visible(False)
-        labels = [_cut(f"{group(row.attribute, row.level)} (n = {count(row.studies)})") for row in rows]
-        panels[0].set_yticks(range(len(rows)), labels, fontsize=8)
-        panels[0].set_ylim(len(rows) - 0.4, -0.6)
-        return _finish(figure, _forest_finding(results, rows))
-
-
-def flow(results: Results) -> Drawing:
-    """Boxes from the archive to the analysis, with what left the line at each stage."""
-    steps = _steps(results)
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(7.4, 0.74 * len(steps) + 0.2))
-        axes = figure.add_axes((0, 0, 1, 1))
-        axes.set(xlim=(0, 10), ylim=(-0.1, len(steps) + 0.05))
-        axes.axis("off")
-        for place, (kept, left) in enumerate(steps):
-            y = len(steps) - place - 0.62
-            axes.text(2.3, y, kept, ha="center", va="center", fontsize=9, bbox=_box("#eaf3fb", _ACCENT))
-            if left:
-                axes.annotate("", xy=(5.6, y), xytext=(4.75, y), arrowprops={"arrowstyle": "->", "color": _SOFT})
-                axes.text(5.75, y, left, ha="left", va="center", fontsize=8)
-            if place:
-                axes.annotate("", xy=(2.3, y + 0.27), xytext=(2.3, y + 0.73), arrowprops={"arrowstyle": "->", "color": _SOFT})
-        said = ". ".join(kept.replace("\n", " ") + (f" ({left})" if left else "") for kept, left in steps)
-        return _finish(figure, f"From the archive to the analysis: {said}.")
-
-
-def _steps(results: Results) -> list[tuple[str, str]]:
-    kept_words = {
-        "found": "found",
-        "pulled": "pulled",
-        "released": "de-identified and released",
-        "converted": "converted",
-        "read": "read by the model",
-    }
-    order = ("find", "pull", "deidentify", "volumes", "infer")
-    steps = []
-    for stage in order:
-        rows = [row for row in results.accountability if row.stage.partition(":")[0] == stage and row.n]
-        if not rows:
-            continue
-        unit = "studies" if stage == "infer" else "instances"
-        kept = sum(row.n for row in rows if row.outcome in kept_words)
-        word = next((kept_words[row.outcome] for row in rows if row.outcome in kept_words), "none went on")
-        gone: dict[str, int] = {}
-        for row in rows:
-            if row.outcome not in kept_words:
-                gone[row.outcome.replace("_", " ")] = gone.get(row.outcome.replace("_", " "), 0) + row.n
-        steps.append((f"{count(kept)} {unit} {word}", ", ".join(f"{count(n)} {outcome}" for outcome, n in sorted(gone.items()))))
-    left = sum(row.studies for row in results.excluded)
-    overall = results.overall()
-    analysed = "withheld" if overall.suppressed else f"{count(overall.studies)} studies analysed"
-    steps.append((analysed, f"{count(left)} studies excluded" if left else ""))
-    return steps
+        axes.plot([0, 1], [0, 1], color=SOFT, linewidth=0.8, linestyle=(0, (1, 2)))
+        lines = [axes.plot(whole.fpr, whole.tpr, color=INK, linewidth=2)[0]]
+        labels = [f"All cases, AUC {estimate(overall.auc).partition(' ')[0]}"]
+        for curve, (colour, dash) in zip(others, _CURVES, strict=False):
+            area = estimate(rows[curve.attribute, curve.level].auc)
+            lines += axes.plot(curve.fpr, curve.tpr, color=colour, linestyle=dash, linewidth=1.5)
+            labels.append(f"{letters(elided(group(curve.attribute, curve.level), 60))}, AUC {area.partition(' ')[0]}")
+            finding.append(f"{group(curve.attribute, curve.level)}: area {area}")
+        if overall.positives and overall.negatives:
+            point = (overall.counts.fp / overall.negatives, overall.counts.tp / overall.positives)
+            lines += axes.plot(*point, marker="o", color=INK, markersize=7, markerfacecolor="white", linestyle="none")
+            labels.append(f"Operating point, score ≥ {results.threshold:.4g}")
+            finding.append(f"operating point of all cases: sensitivity {point[1]:.3f} at specificity {1 - point[0]:.3f}")
+        axes.set(xlim=(-0.015, 1.015), ylim=(-0.015, 1.015), xlabel="1 − specificity", ylabel="Sensitivity", aspect="equal")
+        axes.grid(color=FAINT, linewidth=0.5)
+        axes.set_axisbelow(True)
+        figure.legend(lines, labels, loc="outside lower center", frameon=False, fontsize=7.5, handlelength=3)
+        return finish(figure, "; ".join(finding) + ".", mark)
 
 
 def _most_different(results: Results) -> list[Roc]:
-    """The curves of the attribute whose levels' AUCs lie furthest apart, its hardest level first; at most four."""
+    """The curves of the attribute whose levels' AUCs lie furthest apart, beyond their intervals; the hardest levels, at most four."""
     by_attribute: dict[str, list[Performance]] = {}
     for row in results.performance:
-        if row.attribute and row.auc.estimate is not None and not row.suppressed:
+        if row.attribute and row.auc.estimate is not None:
             by_attribute.setdefault(row.attribute, []).append(row)
-    spread = {
-        attribute: max(row.auc.estimate or 0 for row in rows) - min(row.auc.estimate or 0 for row in rows)
-        for attribute, rows in by_attribute.items()
+    apart = {
+        name: max(row.auc.lower or 0.0 for row in rows) - min(row.auc.upper or 1.0 for row in rows)
+        for name, rows in by_attribute.items()
         if len(rows) > 1
     }
-    if not spread:
+    if not apart:
         return []
-    chosen = max(sorted(spread), key=lambda attribute: spread[attribute])
-    levels = [row.level for row in sorted(by_attribute[chosen], key=lambda row: row.auc.estimate or 0)]
+    chosen = max(sorted(apart), key=lambda name: apart[name])
     curves = {curve.level: curve for curve in results.roc if curve.attribute == chosen}
-    return [curves[level] for level in levels if level in curves][:4]
+    hardest = sorted(by_attribute[chosen], key=lambda row: (row.auc.estimate, row.level))
+    return [curves[row.level] for row in hardest if row.level in curves][: len(_CURVES)]
 
 
-def _forest_finding(results: Results, rows: list[Performance]) -> str:
-    worse = []
-    for name, field in (("AUC", "auc"), ("sensitivity", "sensitivity"), ("specificity", "specificity")):
-        whole = getattr(results.overall(), field).estimate
-        for row in rows:
-            upper = getattr(row, field).upper
-            if whole is not None and upper is not None and upper < whole:
-                worse.append(f"{name} for {group(row.attribute, row.level)}")
-    if worse:
-        return f"Subgroup estimates with intervals. Wholly below the overall estimate: {'; '.join(worse)}."
-    return "Subgroup estimates with intervals. No interval lies wholly below the overall estimate."
+# ---- forest plot --------------------------------------------------------------------------------------------------------
 
 
-def _cut(text: str, length: int = 46) -> str:
-    return text if len(text) <= length else f"{text[: length - 1]}…"
+def forests(results: Results, mark: str = "") -> list[Drawing]:
+    """AUC, sensitivity and specificity of every subgroup with intervals, on as many plots as it takes; none without estimates."""
+    overall, levels = results.overall(), [row for row in results.performance if row.attribute]
+    if not any(getattr(row, field).estimate is not None for row in levels for _, field in _COMPARED):
+        return []
+    return [_forest(rows, overall, mark) for rows in _pages(levels)]
 
 
-def _box(colour: str, edge: str) -> dict[str, object]:
-    return {"boxstyle": "round,pad=0.45", "facecolor": colour, "edgecolor": edge, "linewidth": 1}
+def _pages(rows: Iterable[Performance]) -> list[list[Performance]]:
+    """Rows that fit one plot each; an attribute is parted only where it would not fit a plot of its own."""
+    pages: list[list[Performance]] = [[]]
+    free = _PAGE
+    for _, grouped in groupby(rows, key=lambda row: row.attribute):
+        levels = list(grouped)
+        needed = _HEADING + sum(map(_height, levels))
+        if pages[-1] and needed > free and (needed <= _PAGE or free < _PAGE / 3):
+            pages.append([])
+            free = _PAGE
+        free -= _HEADING
+        for row in levels:
+            if free < _height(row) and pages[-1]:
+                pages.append([])
+                free = _PAGE - _HEADING
+            pages[-1].append(row)
+            free -= _height(row)
+    return [page for page in pages if page]
 
 
-def _finish(figure: Figure, alternative: str) -> Drawing:
-    FigureCanvasAgg(figure)
-    vectors, pixels = io.BytesIO(), io.BytesIO()
-    figure.savefig(vectors, format="svg", metadata={"Date": None, "Creator": None})
-    figure.savefig(pixels, format="png", dpi=200, metadata={"Software": None})
-    return Drawing(vectors.getvalue(), pixels.getvalue(), alternative)
+def _forest(rows: Sequence[Performance], overall: Performance, mark: str) -> Drawing:
+    places, headings, y = [], [], 0.0
+    for name, levels in groupby(rows, key=lambda row: row.attribute):
+        headings.append((y, letters(attribute(name))))
+        y += 0.5
+        for row in levels:
+            places.append(y + _height(row) / 2)
+            y += _height(row)
+        y += _HEADING - 0.5
+    with styled():
+        figure = Figure(figsize=(LINE, 0.75 + _ROW_INCHES * y), layout="constrained")
+        panels = figure.subplots(1, 3, sharey=True)
+        for axes, (title, field) in zip(panels, _COMPARED, strict=True):
+            _panel(axes, list(zip(places, rows, strict=True)), overall, field)
+            axes.set_title(title, fontsize=8.5, fontweight="bold")
+        ticks = [*places, *(place for place, _ in headings)]
+        labels = ["\n".join(_label(row)) for row in rows]
+        panels[0].set_yticks(ticks, [*labels, *(elided(name, 40) for _, name in headings)], fontsize=7.2, linespacing=1.1)
+        for text in panels[0].get_yticklabels()[len(labels) :]:
+            text.set_fontweight("bold")
+        panels[0].set_ylim(y - 0.6, -0.7)
+        return finish(figure, _finding(rows, overall), mark)
+
+
+def _label(row: Performance) -> list[str]:
+    cases = "withheld" if row.suppressed else f"n\u00a0=\u00a0{count(row.studies)}" if row.studies else "no\u00a0cases"
+    return textwrap.wrap(f"{letters(elided(row.level, 58))} ({cases})", 36)[:3]
+
+
+def _height(row: Performance) -> float:
+    return 0.7 + 0.3 * len(_label(row))
+
+
+def _panel(axes: Any, rows: Sequence[tuple[float, Performance]], overall: Performance, field: str) -> None:
+    whole = getattr(overall, field).estimate
+    if whole is not None:
+        axes.axvline(whole, color=SOFT, linewidth=1, linestyle="--")
+    for place, row in rows:
+        value = getattr(row, field)
+        if value.estimate is None:
+            said = "withheld" if row.suppressed else "not estimable"
+            axes.text(0.5, place, said, fontsize=6.5, color=SOFT, ha="center", va="center", backgroundcolor="white")
+            continue
+        colour, marker = (SECOND, "D") if worse(row, overall, field) else (ACCENT, "s")
+        axes.plot([value.lower, value.upper], [place, place], color=colour, linewidth=1.4, solid_capstyle="butt")
+        axes.plot(value.estimate, place, marker=marker, color=colour, markersize=4.2)
+    axes.set_xlim(-0.03, 1.03)
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "", "0.5", "", "1"], fontsize=7.5)
+    axes.grid(axis="x", color=FAINT, linewidth=0.6)
+    axes.tick_params(axis="y", length=0)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+
+
+def _finding(rows: Sequence[Performance], overall: Performance) -> str:
+    low = [
+        f"{name.replace('S', 's')} for {group(row.attribute, row.level)} {estimate(getattr(row, field))}"
+        for name, field in _COMPARED
+        for row in rows
+        if worse(row, overall, field)
+    ]
+    drawn = f"Forest plot of {len(rows)} subgroups with intervals."
+    if low:
+        return f"{drawn} Wholly below the estimate in all cases: {'; '.join(low)}."
+    return f"{drawn} No interval lies wholly below the estimate in all cases."

@@ -8,7 +8,7 @@ from importlib.resources import files
 
 import jinja2
 
-from tasks.report.document import Document, Figure
+from tasks.report.blocks import Block, Document, Figure
 
 
 def render(document: Document) -> bytes:
@@ -19,10 +19,15 @@ def render(document: Document) -> bytes:
 @cache
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=False, keep_trailing_newline=True
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
     environment.filters["data_uri"] = _data_uri
+    environment.filters["kind"] = _kind
     return environment.from_string(files("tasks.report").joinpath("templates", "report.html").read_text("utf-8"))
+
+
+def _kind(block: Block) -> str:
+    return type(block).__name__
 
 
 def _data_uri(figure: Figure) -> str:

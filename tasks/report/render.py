@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tasks.errors import ConfigurationError
 from tasks.evaluation.results import Results
 from tasks.report import docx, html, pdf
 from tasks.report.check import check
@@ -18,11 +19,20 @@ def faces(results: Results) -> dict[str, bytes]:
 
 
 def render(results: Results, folder: Path) -> list[Path]:
-    """Write all faces into `folder`; returns their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write all faces into `folder`, each at once or not at all; returns their paths.
+
+    Raises:
+        SafelightError: E-REPORT-MISMATCH; then nothing is written.
+        ConfigurationError: E-REPORT-OUTPUT where the folder cannot be written.
+    """
+    made = faces(results)
     written = []
-    for name, content in faces(results).items():
-        temporary = folder / f".{name}.part"
-        temporary.write_bytes(content)
-        written.append(temporary.replace(folder / name))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in made.items():
+            temporary = folder / f".{name}.part"
+            temporary.write_bytes(content)
+            written.append(temporary.replace(folder / name))
+    except OSError:
+        raise ConfigurationError("E-REPORT-OUTPUT", str(folder)) from None
     return written

@@ -5,6 +5,9 @@ from __future__ import annotations
 from hashlib import sha256
 from importlib.metadata import version
 
+from pydantic import ValidationError
+
+from tasks.errors import SafelightError
 from tasks.evaluation.results import Results
 from tasks.lake import Lake, Manifest
 from tasks.report.render import faces
@@ -12,30 +15,38 @@ from tasks.stage import digest
 
 STAGE = "publish"
 #: Raised by hand whenever the same results give another report than before.
-REVISION = 1
+REVISION = 2
 _RESULTS = "results/results.json"
 
 
 def publish_report(lake: Lake) -> Manifest | None:
-    """Make the report of `results/results.json` and publish it as `reports/report.*`.
+    """Make the report of `results/results.json` and publish it as `reports/report.html`, `.pdf` and `.docx`.
 
     Returns:
-        what was published, or None where there are no results, or the report is of these already.
+        what was published, or None where there are no results, or where the report that lies there is of these already.
 
     Raises:
-        SafelightError: E-REPORT-MISMATCH; then nothing is published.
+        SafelightError: E-REPORT-MISMATCH or E-REPORT-INPUT; then nothing is published.
     """
     if not lake.exists(_RESULTS):
         return None
     content = lake.read(_RESULTS)
-    results = Results.model_validate_json(content)
+    try:
+        results = Results.model_validate_json(content)
+    except ValidationError:
+        raise SafelightError("E-REPORT-INPUT", _RESULTS) from None
     key = results.provenance.plan_name
     made_of = {"results": sha256(content).hexdigest(), "revision": REVISION, "version": version("safelight")}
     fingerprint = digest(made_of)
     earlier = lake.manifest(STAGE, key)
-    if earlier is not None and earlier.fingerprint == fingerprint:
+    if earlier is not None and earlier.fingerprint == fingerprint and _intact(lake, earlier):
         return None
     with lake.publication(STAGE, key, fingerprint) as publication:
         for name, face in faces(results).items():
             publication.write(f"reports/{name}", face)
         return publication.commit(passed=1)
+
+
+def _intact(lake: Lake, manifest: Manifest) -> bool:
+    """Whether the files lie there as they were published: another plan's report may have replaced them since."""
+    return all(lake.exists(name) and sha256(lake.read(name)).hexdigest() == said for name, said in manifest.files.items())

@@ -1,16 +1,22 @@
-"""How numbers are written: in one place, so that every face writes the same."""
+"""How numbers and names are written: in one place, so that every face writes the same."""
 
 from __future__ import annotations
 
-from tasks.evaluation.results import Estimate
+import unicodedata
+from typing import Any
+
+from tasks.errors import catalogue
+from tasks.evaluation.results import Estimate, Results
 
 NOTHING = "–"
+WITHHELD = "withheld"
+MEASURES = (("AUC", "auc"), ("Sensitivity", "sensitivity"), ("Specificity", "specificity"), ("PPV", "ppv"), ("NPV", "npv"))
 
 
 def estimate(value: Estimate, *, suppressed: bool = False) -> str:
     """`0.930 (0.880–0.960)`, or why there is no number."""
     if suppressed:
-        return "withheld"
+        return WITHHELD
     if value.status != "estimated" or value.estimate is None:
         return f"not estimable: {value.reason}"
     if value.lower is None or value.upper is None:
@@ -18,15 +24,22 @@ def estimate(value: Estimate, *, suppressed: bool = False) -> str:
     return f"{value.estimate:.3f} ({value.lower:.3f}–{value.upper:.3f})"
 
 
-def short_estimate(value: Estimate, *, suppressed: bool = False) -> str:
-    """The same for a cell of a wide table: the reason stands in the table's note."""
-    written = estimate(value, suppressed=suppressed)
-    return "not estimable" if written.startswith("not estimable") else written
-
-
 def count(n: int, *, suppressed: bool = False) -> str:
     """A count with thousands apart, or withheld."""
-    return "withheld" if suppressed else f"{n:,}".replace(",", "\u202f")
+    return WITHHELD if suppressed else f"{n:,}".replace(",", "\u202f")
+
+
+def counted(n: int, unit: str) -> str:
+    """`1 study`, `15 020 instances`."""
+    plural = {"study": "studies", "series": "series"}.get(unit, f"{unit}s")
+    return f"{count(n)} {unit if n == 1 else plural}"
+
+
+def share(part: int, whole: int, *, suppressed: bool = False) -> str:
+    """`40.3 %` of `whole`; a dash where there is nothing to share."""
+    if suppressed:
+        return WITHHELD
+    return f"{100 * part / whole:.1f}\u202f%" if whole else NOTHING
 
 
 def percent(confidence: float) -> str:
@@ -34,6 +47,56 @@ def percent(confidence: float) -> str:
     return f"{100 * confidence:g}\u202f%"
 
 
-def group(attribute: str, level: str) -> str:
+def attribute(name: str) -> str:
+    """`slice_thickness` and `SliceThickness` as people write them: `slice thickness`, `Slice Thickness`."""
+    parted = "".join(f" {c}" if c.isupper() and before.islower() else c for before, c in zip(f" {name}", name, strict=False))
+    return parted.replace("_", " ")
+
+
+def group(name: str, level: str) -> str:
     """A subgroup's name."""
-    return f"{attribute.replace('_', ' ')}: {level}" if attribute else "All cases"
+    return f"{attribute(name)}: {level}" if name else "All cases"
+
+
+def reason(code: str) -> str:
+    """A reason code with its meaning, as far as this version knows it."""
+    if not code:
+        return NOTHING
+    known = catalogue().get(code)
+    return f"{code}: {known.meaning}" if known is not None else code
+
+
+def elided(text: str, length: int) -> str:
+    """At most `length` characters, the middle left out: long names of a series differ at their ends."""
+    if len(text) <= length:
+        return text
+    head = (length - 1) // 2
+    return f"{text[:head]}…{text[head + 1 - length :]}"
+
+
+def printable(results: Results) -> Results:
+    """The same results with text that every format can hold.
+
+    Control characters and line breaks become spaces, what Unicode reserves for no character becomes U+FFFD, and the controls
+    that turn the direction of the text that follows are dropped.
+    """
+    return Results.model_validate(_printable(results.model_dump()))
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value if value.isascii() and value.isprintable() else "".join(map(_character, value))
+    if isinstance(value, dict):
+        return {name: _printable(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return value if value and isinstance(value[0], float) else [_printable(part) for part in value]
+    return value
+
+
+def _character(character: str) -> str:
+    code, category = ord(character), unicodedata.category(character)
+    if category in {"Cc", "Zl", "Zp"}:
+        return " "
+    if 0x202A <= code <= 0x202E or 0x2066 <= code <= 0x2069:
+        return ""
+    return "\ufffd" if category == "Cs" or code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF else character

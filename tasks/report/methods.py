@@ -1,0 +1,75 @@
+"""How the numbers of a report were made, and what its words mean."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from tasks.evaluation.results import Results
+from tasks.report.blocks import Block, Items, Table
+from tasks.report.wording import MEASURES, count, percent
+
+#: How each interval's `method` begins → where it comes from.
+_SOURCES = (
+    ("Wilson", "Wilson, J Am Stat Assoc 1927;22:209; effective sample size: Rao and Scott, Biometrics 1992;48:577"),
+    ("Clopper-Pearson", "Clopper and Pearson, Biometrika 1934;26:404"),
+    ("DeLong", "DeLong, DeLong and Clarke-Pearson, Biometrics 1988;44:837"),
+    ("Obuchowski", "Obuchowski, Biometrics 1997;53:567"),
+    ("Newcombe", "Newcombe, Stat Med 2006;25:559, method 5"),
+)
+
+
+def methods(results: Results) -> tuple[Block, ...]:
+    """Sentences that hold for every report, and the table of the methods that were used in this one."""
+    said = Items((
+        "A case is a study. Studies of one patient are a cluster, and every interval takes that into account.",
+        f"A score of at least {results.threshold:.4g} is a positive reading. The threshold was set before the evaluation, by the plan "
+        "or the model's manifest.",
+        "Sensitivity, specificity, PPV and NPV are shares of studies at that threshold; PPV and NPV hold at the prevalence of these data.",
+        "The AUC is the empirical one; a tie between a study with the finding and one without counts half.",
+        f"Intervals are at {percent(results.confidence)}, each for itself: nothing is corrected for multiple comparisons.",
+        f"A level with fewer than {results.minimum_cases} patients is withheld, and with it, where needed, the next smallest one, "
+        "so that it cannot be worked out from the rest. What cannot be estimated says why.",
+        "Before this report was made, every rate in it was derived again from the counts in it, and every sum was added up again.",
+    ))  # fmt: skip
+    used = _used(results)
+    if not used:
+        return (said,)
+    header = ("Method of the interval", "Used for", "Estimates", "Source")
+    return said, Table("Methods of the intervals in this report", header, used, (False, False, True, False), (1.8, 1.5, 0.8, 3))
+
+
+def _used(results: Results) -> tuple[tuple[str, ...], ...]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for row in (*results.performance, results.worst_case):
+        for name, field in MEASURES:
+            value = getattr(row, field)
+            if value.status == "estimated" and value.method:
+                found[value.method].append(name)
+    names = [name for name, _ in MEASURES]
+    return tuple(
+        (method, ", ".join(sorted(set(uses), key=names.index)), count(len(uses)), _source(method))
+        for method, uses in sorted(found.items())
+    )
+
+
+def _source(method: str) -> str:
+    return next((source for start, source in _SOURCES if method.startswith(start)), "see docs/evaluation.md")
+
+
+def glossary() -> Table:
+    """The report's words."""
+    rows = (
+        ("AUC", "Area under the ROC curve: the chance that a study with the finding has a higher score than one without."),
+        ("Interval", "The range of true values that agree with these data; the wider, the less is known."),
+        ("Not estimable", "The number cannot be worked out from these data; the reason stands beside it."),
+        ("Operating point", "The score from which on the model calls a study positive."),
+        ("PPV, NPV", "Positive and negative predictive value: the share of the model's positive (negative) calls that are right."),
+        ("Prevalence", "Share of the studies that have the finding, by the reference standard."),
+        ("Reference standard", "What is taken as the truth about each study."),
+        ("ROC curve", "Sensitivity against 1 − specificity as the operating point moves over all scores."),
+        ("Sensitivity", "Share of the studies with the finding that the model calls positive: TP / (TP + FN)."),
+        ("Specificity", "Share of the studies without the finding that the model calls negative: TN / (TN + FP)."),
+        ("TP, FN, TN, FP", "Studies that are true positive, false negative, true negative and false positive at the operating point."),
+        ("Withheld", "Not shown, since so few patients could be recognised."),
+    )
+    return Table("Terms", ("Term", "Meaning"), rows, (False, False), (1, 4))
