@@ -77,3 +77,9 @@ def tampered(**change: float) -> Results:
     overall = made.overall()
     wrong = overall.model_copy(update={field: getattr(overall, field).model_copy(update={"estimate": value})})
     return made.model_copy(update={"performance": (wrong, *made.performance[1:])})
+
+
+@cache
+def many() -> Results:
+    """So many scores that the curve is thinned out."""
+    return analyse(*tables(6000), plan(subgroups=[]))

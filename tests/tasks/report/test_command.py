@@ -1,0 +1,61 @@
+"""`safelight report` writes three files and says where, or says in one sentence why not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import typer
+from click.testing import Result
+from typer.testing import CliRunner
+
+from tasks.evaluation import results as schema
+from tasks.report.command import report
+from tests.tasks.report.made import realistic, tampered
+from tests.tasks.report.made_faces import rendered
+
+
+def run(*arguments: object) -> Result:
+    app = typer.Typer()
+    app.command()(report)
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    schema.write(realistic(), tmp_path / "results.json")
+    return tmp_path / "results.json"
+
+
+def test_three_files_are_written_and_named(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "report"
+    ended = run(source, "--out", out)
+    assert ended.exit_code == 0
+    assert ended.output.splitlines()[0] == "report: 4 subgroups in 3 documents, of synthetic data"
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == rendered("realistic")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{}", b"\xff\xfe", b'{"schema_name": "safelight-results-1"}'])
+def test_a_file_that_is_no_result_is_refused_before_any_work(content: bytes | None, tmp_path: Path) -> None:
+    source = tmp_path / "results.json"
+    if content is not None:
+        source.write_bytes(content)
+    ended = run(source, "--out", tmp_path / "out")
+    assert ended.exit_code == 2
+    assert "E-REPORT-INPUT" in ended.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_results_that_contradict_themselves_write_nothing(tmp_path: Path) -> None:
+    schema.write(tampered(ppv=0.9808), tmp_path / "results.json")
+    ended = run(tmp_path / "results.json", "--out", tmp_path / "out")
+    assert ended.exit_code == 1
+    assert "E-REPORT-MISMATCH" in ended.output
+    assert "ppv" in ended.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_said(source: Path) -> None:
+    ended = run(source, "--out", source / "out")
+    assert ended.exit_code == 2
+    assert "E-REPORT-OUTPUT" in ended.output

@@ -1,0 +1,84 @@
+"""The lake's report is of the lake's results: made once, replaced when they change, and never of results that are wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tasks.errors import SafelightError
+from tasks.evaluation import results as schema
+from tasks.evaluation.results import Results
+from tasks.lake import Lake
+from tasks.report.stage import publish_report
+from tests.tasks.report.made import bare, realistic, tampered
+from tests.tasks.report.made_faces import rendered
+
+
+def put(lake: Lake, results: Results) -> None:
+    assert lake.root is not None
+    (lake.root / "results").mkdir(exist_ok=True)
+    schema.write(results, lake.root / "results" / "results.json")
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake.open(tmp_path)
+
+
+def test_without_results_there_is_no_report(lake: Lake) -> None:
+    assert publish_report(lake) is None
+    assert lake.files("") == []
+
+
+def test_the_report_is_published_once_for_each_state_of_the_results(lake: Lake) -> None:
+    put(lake, realistic())
+    first = publish_report(lake)
+    assert first is not None
+    assert sorted(first.files) == ["reports/report.docx", "reports/report.html", "reports/report.pdf"]
+    assert lake.read("reports/report.pdf") == rendered("realistic")["report.pdf"]
+    assert publish_report(lake) is None
+    put(lake, bare())
+    second = publish_report(lake)
+    assert second is not None
+    assert second.digest != first.digest
+    assert lake.read("reports/report.html") == rendered("bare")["report.html"]
+
+
+def test_a_report_that_was_changed_or_lost_is_made_again(lake: Lake) -> None:
+    put(lake, realistic())
+    publish_report(lake)
+    assert lake.root is not None
+    target = lake.root / "reports" / "report.html"
+    target.write_bytes(target.read_bytes().replace(b"0.692", b"0.992"))
+    assert publish_report(lake) is not None
+    assert target.read_bytes() == rendered("realistic")["report.html"]
+    (lake.root / "reports" / "report.docx").unlink()
+    assert publish_report(lake) is not None
+    assert lake.exists("reports/report.docx")
+
+
+def test_going_back_to_an_earlier_plan_brings_its_report_back(lake: Lake) -> None:
+    other = bare().model_copy(update={"provenance": bare().provenance.model_copy(update={"plan_name": "other"})})
+    for results in (realistic(), other, realistic()):
+        put(lake, results)
+        assert publish_report(lake) is not None
+    assert lake.read("reports/report.html") == rendered("realistic")["report.html"]
+
+
+def test_results_that_contradict_themselves_change_nothing(lake: Lake) -> None:
+    put(lake, realistic())
+    publish_report(lake)
+    before = {path: lake.read(path) for path in lake.files("") if not path.startswith("results/")}
+    put(lake, tampered(sensitivity=0.5))
+    with pytest.raises(SafelightError, match="E-REPORT-MISMATCH"):
+        publish_report(lake)
+    assert {path: lake.read(path) for path in lake.files("") if not path.startswith("results/")} == before
+
+
+def test_results_of_another_shape_are_refused(lake: Lake) -> None:
+    assert lake.root is not None
+    (lake.root / "results").mkdir()
+    (lake.root / "results" / "results.json").write_text('{"schema_name": "safelight-results-0"}', "utf-8")
+    with pytest.raises(SafelightError, match="E-REPORT-INPUT"):
+        publish_report(lake)
