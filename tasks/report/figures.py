@@ -14,7 +14,7 @@ from tasks.report.drawing import ACCENT, FAINT, INK, LINE, SECOND, SOFT, Drawing
 from tasks.report.wording import attribute, count, elided, estimate, group
 
 #: Heights in a forest plot, in lines: what fits one page, and what an attribute's heading takes.
-_PAGE, _HEADING, _ROW_INCHES = 37.0, 1.25, 0.225
+_PAGE, _HEADING, _ROW_INCHES = 43.0, 1.15, 0.19
 #: Share of the line that the ROC curve takes.
 ROC_WIDTH = 0.72
 _COMPARED = (("AUC", "auc"), ("Sensitivity", "sensitivity"), ("Specificity", "specificity"))
@@ -141,7 +141,7 @@ def _label(row: Performance) -> list[str]:
 
 
 def _height(row: Performance) -> float:
-    return 0.7 + 0.3 * len(_label(row))
+    return 0.6 + 0.4 * len(_label(row))
 
 
 def _panel(axes: Any, rows: Sequence[tuple[float, Performance]], overall: Performance, field: str) -> None:
@@ -149,14 +149,15 @@ def _panel(axes: Any, rows: Sequence[tuple[float, Performance]], overall: Perfor
     if whole is not None:
         axes.axvline(whole, color=SOFT, linewidth=1, linestyle="--")
     for place, row in rows:
-        value = getattr(row, field)
-        if value.estimate is None:
+        if getattr(row, field).estimate is None:
             said = "withheld" if row.suppressed else "not estimable"
             axes.text(0.5, place, said, fontsize=6.5, color=SOFT, ha="center", va="center", backgroundcolor="white")
-            continue
-        colour, marker = (SECOND, "D") if worse(row, overall, field) else (ACCENT, "s")
-        axes.plot([value.lower, value.upper], [place, place], color=colour, linewidth=1.4, solid_capstyle="butt")
-        axes.plot(value.estimate, place, marker=marker, color=colour, markersize=4.2)
+    for below, colour, marker in ((False, ACCENT, "s"), (True, SECOND, "D")):
+        drawn = [(place, getattr(row, field)) for place, row in rows if worse(row, overall, field) == below]
+        known = [(place, value) for place, value in drawn if value.estimate is not None]
+        places = [place for place, _ in known]
+        axes.hlines(places, [value.lower for _, value in known], [value.upper for _, value in known], color=colour, linewidth=1.4)
+        axes.plot([value.estimate for _, value in known], places, marker=marker, color=colour, markersize=4.2, linestyle="none")
     axes.set_xlim(-0.03, 1.03)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "", "0.5", "", "1"], fontsize=7.5)
     axes.grid(axis="x", color=FAINT, linewidth=0.6)

@@ -1,0 +1,47 @@
+"""The page on reports is true: its command runs as it stands there and says what the page says."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from tasks.evaluation.command import evaluate
+from tasks.report.command import report
+from tests.tasks.report.made_faces import document
+
+DOCS = Path(__file__).parents[3] / "docs"
+PAGE = (DOCS / "reports.md").read_text("utf-8")
+
+
+def run(command: str) -> str:
+    app = typer.Typer()
+    app.command("evaluate")(evaluate)
+    app.command("report")(report)
+    program, *arguments = shlex.split(command)
+    assert program == "safelight"
+    return CliRunner().invoke(app, arguments).output
+
+
+def block(page: str, language: str) -> str:
+    (found,) = re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
+    return found
+
+
+def test_the_example_prints_what_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    evaluation = (DOCS / "evaluation.md").read_text("utf-8")
+    for name, content in re.findall(r"```\w+ file=(\S+)\n(.*?)```", evaluation, re.DOTALL):
+        Path(name).write_text(content, "utf-8")
+    run(block(evaluation, "sh"))
+    assert run(block(PAGE, "sh")) == block(PAGE, "text")
+    assert all(Path(line.strip()).is_file() for line in block(PAGE, "text").splitlines()[1:])
+
+
+def test_the_page_names_the_sections_in_their_order() -> None:
+    named = re.findall(r"^\d+\. \*\*(.+?)\*\*", PAGE, re.MULTILINE) + re.findall(r"and 11\. \*\*(.+?)\*\*", PAGE)
+    assert named == [section.title for section in document("realistic").sections]
