@@ -40,7 +40,7 @@ def make(results: Results) -> Document:
         Section("Performance in all cases", _performance(shown, mark)),
         Section("If every unread case were wrong", _worst_case(shown)),
         Section("Performance in subgroups", _forests(shown, mark)),
-        Section("Subgroup tables", _subgroups(shown), wide=True),
+        Section("Subgroup tables", _subgroups(shown), wide=any(row.attribute for row in shown.performance)),
         Section("How the numbers were made", methods(shown)),
         Section("Glossary", (glossary(),)),
     )
@@ -159,7 +159,10 @@ def _performance(results: Results, mark: str) -> tuple[Block, ...]:
     ]  # fmt: skip
     roc = figures.roc(results, mark)
     if roc is not None:
-        caption = "Receiver operating characteristic of all cases, and of the attribute whose levels lie furthest apart"
+        caption = "Receiver operating characteristic of all cases"
+        others = figures.most_different(results)
+        if others:
+            caption += f", and by {attribute(others[0].attribute)}, the attribute whose levels lie furthest apart"
         blocks.append(Figure(caption, roc.alternative, roc.svg, roc.png, figures.ROC_WIDTH))
     return tuple(blocks)
 

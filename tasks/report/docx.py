@@ -80,10 +80,10 @@ def _number_headings(made: Any) -> None:
     numbering = made.part.numbering_part.element
     # Lists must stand before their uses in the file, and the template has some of both.
     numbering.insert(0, _element("w:abstractNum", {"w:abstractNumId": "90"}, [
-        _element("w:multiLevelType", {"w:val": "multilevel"}),
+        _element("w:multiLevelType", {"w:val": "singleLevel"}),
         _element("w:lvl", {"w:ilvl": "0"}, [
             _element("w:start", {"w:val": "1"}), _element("w:numFmt", {"w:val": "decimal"}), _element("w:pStyle", {"w:val": "Heading1"}),
-            _element("w:suff", {"w:val": "space"}), _element("w:lvlText", {"w:val": "%1 "}), _element("w:lvlJc", {"w:val": "left"}),
+            _element("w:suff", {"w:val": "space"}), _element("w:lvlText", {"w:val": "%1"}), _element("w:lvlJc", {"w:val": "left"}),
         ]),
     ]))  # fmt: skip
     numbering.append(_element("w:num", {"w:numId": "90"}, [_element("w:abstractNumId", {"w:val": "90"})]))

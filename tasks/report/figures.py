@@ -35,11 +35,11 @@ def roc(results: Results, mark: str = "") -> Drawing | None:
     whole = next((curve for curve in results.roc if not curve.attribute), None)
     if whole is None:
         return None
-    overall, others = results.overall(), _most_different(results)
+    overall, others = results.overall(), most_different(results)
     rows = {(row.attribute, row.level): row for row in results.performance}
     finding = [f"ROC curves. All cases: area {estimate(overall.auc)}"]
     with styled():
-        figure = Figure(figsize=(LINE * ROC_WIDTH, 4.3 + 0.17 * (2 + len(others))), layout="constrained")
+        figure = Figure(figsize=(LINE * ROC_WIDTH, 3.2 + 0.17 * (2 + len(others))), layout="constrained")
         axes = figure.add_subplot()
         axes.plot([0, 1], [0, 1], color=SOFT, linewidth=0.8, linestyle=(0, (1, 2)))
         lines = [axes.plot(whole.fpr, whole.tpr, color=INK, linewidth=2)[0]]
@@ -61,7 +61,7 @@ def roc(results: Results, mark: str = "") -> Drawing | None:
         return finish(figure, "; ".join(finding) + ".", mark)
 
 
-def _most_different(results: Results) -> list[Roc]:
+def most_different(results: Results) -> list[Roc]:
     """The curves of the attribute whose levels' AUCs lie furthest apart, beyond their intervals; the hardest levels, at most four."""
     by_attribute: dict[str, list[Performance]] = {}
     for row in results.performance:

@@ -153,6 +153,13 @@ def test_sections_have_anchors_of_their_own() -> None:
     assert Section("If every unread case were wrong", ()).anchor == "if-every-unread-case-were-wrong"
 
 
+def test_captions_claim_no_more_than_is_drawn() -> None:
+    captions = {case: [b.caption for s in document(case).sections for b in s.blocks if isinstance(b, Figure)] for case in CASES}
+    assert captions["bare"] == ["Receiver operating characteristic of all cases"]
+    assert captions["realistic"][1].endswith("and by slice thickness, the attribute whose levels lie furthest apart")
+    assert captions["nothing"] == ["From the archive to the analysis"]
+
+
 def test_a_table_that_is_not_rectangular_is_refused() -> None:
     with pytest.raises(ValueError, match="not rectangular"):
         Table("A table", ("a", "b"), (("1",),), (False, True), (1, 1))

@@ -98,3 +98,4 @@ def test_only_wide_tables_lie_on_their_side() -> None:
     sideways = [leaf.mediabox.width > leaf.mediabox.height for leaf in reader("realistic").pages]
     assert sideways.count(True) == 1
     assert not sideways[0]
+    assert not any(leaf.mediabox.width > leaf.mediabox.height for leaf in reader("bare").pages)
