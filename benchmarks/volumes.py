@@ -84,7 +84,9 @@ def main() -> None:
             seconds = fastest(lambda stage=stage: stage.run(STUDY, "", "f"), repeat)
             voxels = igzip.decompress(lake.read(lake.files("volumes")[0]))
             files = sorted(source.iterdir())
-            least = fastest(lambda files=files, voxels=voxels, folder=folder: floor(files, voxels, Path(folder) / "floor"), repeat)
+            least = fastest(
+                lambda files=files, voxels=voxels, folder=folder: floor(files, voxels, Path(folder) / "floor"), repeat
+            )
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
             print(f"{name}: {seconds:.2f} s, floor {least:.2f} s, ratio {seconds / least:.1f}, peak {peak:.0f} MiB")
 

@@ -6,7 +6,7 @@ from data_contracts.contract import PATIENT_PATTERN, UID_PATTERN, Column, Contra
 
 CONTRACT = Contract(
     name="accountability",
-    meaning="Study × stage × outcome: how many units of a study met which end in each stage. For every study and stage the counts balance.",
+    meaning="Study × stage × outcome: how many units of a study met which end in each stage. The counts balance.",
     columns=(
         Column("StudyInstanceUID", pa.string(), "The study's key in the lake.", pattern=UID_PATTERN),
         Column("PatientID", pa.string(), "The patient's key in the lake.", pattern=PATIENT_PATTERN),

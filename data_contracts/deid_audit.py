@@ -15,7 +15,12 @@ CONTRACT = Contract(
         Column("tag", pa.string(), "The attribute's tag.", pattern=r"\([0-9A-F]{4},[0-9A-F]{4}\)"),
         Column("keyword", pa.string(), "The attribute's keyword; empty for private and unknown ones.", pattern=r"[A-Za-z0-9]*"),
         Column("rule", pa.string(), "The rule that decided.", pattern=r"[A-Za-z0-9][A-Za-z0-9 .-]*"),
-        Column("action", pa.string(), "What was done.", allowed=("remove", "empty", "dummy", "uid", "patient", "year", "keep", "recurse")),
+        Column(
+            "action",
+            pa.string(),
+            "What was done.",
+            allowed=("remove", "empty", "dummy", "uid", "patient", "year", "keep", "recurse"),
+        ),
         Column("n", pa.int64(), "To how many elements, at all depths, in all released instances.", minimum=1),
     ),
     key=("StudyInstanceUID", "tag", "rule", "action"),

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from prefect import allow_failure
+from prefect import State, allow_failure
 from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
-from prefect.states import Completed, Failed, State
+from prefect.states import Completed, Failed
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from tasks.deid.task import deidentify_studies
 from tasks.errors import ConfigurationError
@@ -28,6 +29,7 @@ CHAIN = {"pull": pull_studies, "deidentify": deidentify_studies, "volumes": conv
 IN_FLIGHT = 4
 #: Each batch in flight has one thread a stage, most of them waiting.
 THREADS = IN_FLIGHT * len(CHAIN) + 2
+RUNNER: TaskRunner[PrefectFuture[Any]] = ThreadPoolTaskRunner(max_workers=THREADS)  # type: ignore[assignment] # invariant there
 
 
 def stream(config: str, run: str, batches: Sequence[list[str]], stages: Sequence[str]) -> Counter[str]:
@@ -42,7 +44,7 @@ def stream(config: str, run: str, batches: Sequence[list[str]], stages: Sequence
         chain: list[PrefectFuture[dict[str, int]]] = []
         for stage in stages:
             before: list[Any] = [allow_failure(future) for future in chain[-1:]]
-            chain.append(CHAIN[stage].submit(config, run, number, keys, wait_for=before))
+            chain.append(CHAIN[stage].submit(config, run, number, keys, wait_for=before, return_state=False))
         under_way.append(chain)
         if len(under_way) == IN_FLIGHT:
             ended += _wait(under_way.popleft())

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from prefect import flow
+from prefect import State, flow
 from prefect.artifacts import create_link_artifact, create_table_artifact
 from prefect.runtime import flow_run
-from prefect.states import State
-from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.batches import THREADS, configured, run_name, stream, verdict
+from flows.batches import RUNNER, configured, run_name, stream, verdict
 from flows.evaluate import evaluate
 from flows.publish import publish
 from flows.reconcile import reconcile
@@ -21,7 +19,7 @@ from tasks.site import Site, open_site
 from tasks.stage import STUDY_STAGES
 
 
-@flow(name="nightly", flow_run_name=run_name, task_runner=ThreadPoolTaskRunner(max_workers=THREADS), persist_result=False)
+@flow(name="nightly", flow_run_name=run_name, task_runner=RUNNER, persist_result=False)
 def nightly(config: str | None = None) -> State[dict[str, int]]:
     """Do everything that is due, once, now.
 

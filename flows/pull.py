@@ -1,14 +1,12 @@
 """Find the studies in the PACS and pull what is due."""
 
-from prefect import flow
-from prefect.states import State
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect import State, flow
 
-from flows.batches import THREADS, configured, run_name, run_stages
+from flows.batches import RUNNER, configured, run_name, run_stages
 from tasks.pacs.task import plan
 
 
-@flow(name="pull", flow_run_name=run_name, task_runner=ThreadPoolTaskRunner(max_workers=THREADS), persist_result=False)
+@flow(name="pull", flow_run_name=run_name, task_runner=RUNNER, persist_result=False)
 def pull(config: str | None = None) -> State[dict[str, int]]:
     """Find the studies in the PACS and pull what is due.
 

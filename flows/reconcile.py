@@ -3,7 +3,8 @@
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowRunFilterState, FlowRunFilterStateType
-from prefect.states import Crashed, StateType
+from prefect.client.schemas.objects import StateType
+from prefect.states import Crashed
 
 from flows.batches import configured, run_name
 from tasks.guard import boundary

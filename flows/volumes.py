@@ -1,13 +1,11 @@
 """Convert everything that was released and is due."""
 
-from prefect import flow
-from prefect.states import State
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect import State, flow
 
-from flows.batches import THREADS, run_name, run_stages
+from flows.batches import RUNNER, run_name, run_stages
 
 
-@flow(name="volumes", flow_run_name=run_name, task_runner=ThreadPoolTaskRunner(max_workers=THREADS), persist_result=False)
+@flow(name="volumes", flow_run_name=run_name, task_runner=RUNNER, persist_result=False)
 def volumes(config: str | None = None) -> State[dict[str, int]]:
     """Convert everything that was released and is due.
 

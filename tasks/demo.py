@@ -83,7 +83,7 @@ def _report(site: Site, out: Path, *, nothing_new: bool) -> None:
     say(f"Tables:      {out / 'lake' / 'tables'}")
     say(f"Results:     {out / 'lake' / 'results' / 'results.json'}")
     say(f"Quarantine:  {out / 'vault' / 'quarantine'}")
-    say(f'Ask:         safelight query --lake {out / "lake"} "SELECT Manufacturer, count(*) FROM series GROUP BY 1"')
+    say(f'Ask:         safelight query --lake {out / "lake"} "SHOW TABLES"')
 
 
 def _page(environment: dict[str, str]) -> str:

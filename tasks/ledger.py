@@ -229,14 +229,16 @@ class Ledger:
                 if row["status"] == "running" and row["owner"] not in self._dead_owners({row["owner"]}, connection):
                     return False
             attempts = row["attempts"] if row is not None and row["fingerprint"] == fingerprint else 0
-            values = {
-                "study_key": key, "stage": stage, "fingerprint": fingerprint, "status": "running", "owner": run, "attempts": attempts,
-                "reason_code": "", "error_id": "", "output": "", "passed": 0, "tally": "[]", "started_at": now, "finished_at": None,
-            }  # fmt: skip
-            statement = self._insert(_results).values(values)
-            taken = connection.execute(
-                statement.on_conflict_do_update(index_elements=["study_key", "stage"], set_=values).returning(_results.c.owner)
-            ).scalar()
+            fresh = {"fingerprint": fingerprint, "status": "running", "owner": run, "attempts": attempts, "started_at": now}
+            blank = {"reason_code": "", "error_id": "", "output": "", "passed": 0, "tally": "[]", "finished_at": None}
+            if row is None:
+                statement = self._insert(_results).values(study_key=key, stage=stage, **fresh, **blank)
+                taken = connection.execute(statement.on_conflict_do_nothing().returning(_results.c.owner)).scalar()
+            else:
+                mine = sa.and_(_results.c.study_key == key, _results.c.stage == stage)
+                taken = connection.execute(
+                    sa.update(_results).where(mine).values(**fresh, **blank).returning(_results.c.owner)
+                ).scalar()
         return bool(taken == run)
 
     def finish(self, stage: str, key: str, run: str, outcome: Outcome) -> None:
@@ -286,9 +288,9 @@ class Ledger:
         run = f"{kind}-{secrets.token_hex(6)}"
         now = self._clock()
         with self._engine.begin() as connection:
-            connection.execute(sa.insert(_runs).values(
-                run=run, kind=kind, process=str(ProcessId.current()), flow_run=flow_run, started_at=now, heartbeat_at=now, finished_at=None, state="running"
-            ))  # fmt: skip
+            began = {"started_at": now, "heartbeat_at": now, "finished_at": None, "state": "running"}
+            process = str(ProcessId.current())
+            connection.execute(sa.insert(_runs).values(run=run, kind=kind, process=process, flow_run=flow_run, **began))
         stop = threading.Event()
         heart = threading.Thread(target=self._beat, args=(run, stop), name=f"heartbeat {run}", daemon=True)
         heart.start()

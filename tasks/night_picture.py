@@ -60,7 +60,10 @@ def picture() -> str:
             if place:
                 shapes.append(_arrow(left - _GAP, left, top))
     legend_top = height - 26
-    for left, colour, said in ((_LEFT, _VAULT, "opens the vault (identified)"), (_LEFT + 240, _LAKE, "sees only the lake (de-identified)")):
+    for left, colour, said in (
+        (_LEFT, _VAULT, "opens the vault (identified)"),
+        (_LEFT + 240, _LAKE, "sees only the lake (de-identified)"),
+    ):
         shapes.append(f'<rect x="{left}" y="{legend_top - 12}" width="16" height="16" rx="3" fill="{colour}" stroke="{_LINE}"/>')
         shapes.append(f'<text x="{left + 24}" y="{legend_top + 1}" font-size="13">{escape(said)}</text>')
     return "\n".join([*shapes, "</svg>"]) + "\n"
@@ -74,7 +77,9 @@ def _box(left: int, top: int, width: int, name: str, does: str, leaves: str, col
     ]
     if does:
         lines.append(f'<text x="{middle}" y="{top + 50}" font-size="11.5" text-anchor="middle">{escape(does)}</text>')
-        lines.append(f'<text x="{middle}" y="{top + 70}" font-size="11" fill="{_LINE}" text-anchor="middle">→ {escape(leaves)}</text>')
+        lines.append(
+            f'<text x="{middle}" y="{top + 70}" font-size="11" fill="{_LINE}" text-anchor="middle">→ {escape(leaves)}</text>'
+        )
     return lines
 
 

@@ -36,6 +36,8 @@ _DATES = (
 _PRINTABLE = re.compile(rb"[\x20-\x7e\x80-\xff]{4,}")
 #: Where ISO 2022 returns to its first character set (PS3.5 6.1.2.5.3): CR, LF, TAB, FF, caret, equals, backslash.
 _DELIMITERS = set(b"\r\n\t\f^=\\")
+#: ImplementationClassUID and ImplementationVersionName: they name a program, perhaps ours.
+_SOFTWARE = frozenset({0x00020012, 0x00020013})
 _PIXEL_GROUP = 0x7FE0
 #: Private elements of these VRs are read as what they say they are; others are searched for text.
 _READ_BY_VR = TEXT | {"UI", "PN", "DA", "DT"}
@@ -81,7 +83,7 @@ class Identifiers:
             self.collect(meta)
         for tag, vr, value, encodings in _elements(dataset, ["iso8859"]):
             mark = (tag, vr, value)
-            if mark in self._seen:
+            if mark in self._seen or tag in _SOFTWARE:
                 continue
             self._seen.add(mark)
             self._element(tag, vr, value, encodings)

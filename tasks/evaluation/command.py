@@ -23,6 +23,12 @@ def evaluate(
     cohort: Annotated[Path, typer.Option(help="PatientID and attributes by StudyInstanceUID.")],
     plan: Annotated[str, typer.Option(help="The evaluation plan: a file, or the name of one in configs/plans.")],
     out: Annotated[Path, typer.Option(help="The folder for results.json and the CSV tables; made where it is missing.")],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Where the plan's threshold is `manifest`: the bundle to ask, by a path with a slash. Default: the plan's."
+        ),
+    ] = None,
 ) -> None:
     """Measure a model in every subgroup that the plan declares, with intervals over patients.
 
@@ -34,8 +40,9 @@ def evaluate(
     """
     with one_sentence():
         wanted = load_plan(plan)
-        scores, labels = read_table(predictions, "predictions"), read_table(reference, "reference")
-        results = analyse(scores, labels, read_table(cohort, "cohort"), wanted, threshold=operating_point(wanted))
+        point = operating_point(wanted, model)
+        scores, labels = point.applies_to(read_table(predictions, "predictions")), read_table(reference, "reference")
+        results = analyse(scores, labels, read_table(cohort, "cohort"), wanted, threshold=point.threshold)
         write(results, out)
         overall, worst = results.overall(), results.worst_case
         unread = worst.studies - overall.studies

@@ -30,13 +30,16 @@ STAGE = "evaluate"
 REVISION = 1
 
 
-def evaluate_lake(lake: Lake, plan: Plan, accountability: Iterable[Mapping[str, Any]] = ()) -> Manifest | None:
+def evaluate_lake(
+    lake: Lake, plan: Plan, accountability: Iterable[Mapping[str, Any]] = (), *, model: str | None = None
+) -> Manifest | None:
     """Evaluate the plan on the lake's tables `predictions`, `reference`, `cohort` and `volumes`.
 
     Publishes `results/results.json`, `results/*.csv` and `tables/metrics/<plan>.parquet` under the plan's name.
 
     Args:
         accountability: rows of `tasks.accountability.rows`.
+        model: as in `operating_point`.
 
     Returns:
         what was published, or None where inputs and plan are those of the earlier publication: then nothing was done.
@@ -45,19 +48,19 @@ def evaluate_lake(lake: Lake, plan: Plan, accountability: Iterable[Mapping[str, 
         ConfigurationError, SafelightError: those of `tasks.evaluation.analysis.analyse` and of `operating_point`.
     """
     rows = list(accountability)
-    threshold = operating_point(plan)
+    point = operating_point(plan, model)
     series = _acquisition(lake.table(VOLUMES, ["SeriesInstanceUID", *ACQUISITION]))
-    read = lake.table(PREDICTIONS).join(series, "SeriesInstanceUID", join_type="left outer")
+    read = point.applies_to(lake.table(PREDICTIONS)).join(series, "SeriesInstanceUID", join_type="left outer")
     truth, people = lake.table(REFERENCE), lake.table(COHORT)
     totals = [[*end, n] for end, n in night.totals(rows).items()]
     fingerprint = digest({
-        "stage": STAGE, "revision": REVISION, "version": version("safelight"), "plan": plan.sha256, "threshold": threshold,
+        "stage": STAGE, "revision": REVISION, "version": version("safelight"), "plan": plan.sha256, "threshold": point.threshold,
         "inputs": [content_sha256(table) for table in (read, truth, people)], "accountability": totals,
     })  # fmt: skip
     earlier = lake.manifest(STAGE, plan.name)
     if earlier is not None and earlier.fingerprint == fingerprint:
         return None
-    results = analyse(read, truth, people, plan, threshold=threshold, accountability=rows)
+    results = analyse(read, truth, people, plan, threshold=point.threshold, accountability=rows)
     with lake.publication(STAGE, plan.name, fingerprint) as publication:
         for name, content in output.files(results).items():
             publication.write(f"results/{name}", content)

@@ -26,4 +26,5 @@ def measure(config: str) -> bool:
         if site.settings.evaluation is None:
             return False
         plan = load_plan(site.settings.evaluation.plan)
-        return evaluate_lake(site.lake, plan, accountability.rows(site.ledger)) is not None
+        accounted = accountability.rows(site.ledger)
+        return evaluate_lake(site.lake, plan, accounted, model=site.settings.inference.model) is not None

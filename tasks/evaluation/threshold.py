@@ -2,16 +2,55 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from tasks.errors import ConfigurationError
 from tasks.evaluation.plan import Plan
+from tasks.inference.bundle import Manifest, load
+
+_VERSION = "model_version"
 
 
-def operating_point(plan: Plan) -> float:
-    """The score at or above which a reading is positive.
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """A score at or above `threshold` is positive; it belongs to `model_version`, which is empty where the plan names a number."""
+
+    threshold: float
+    model_version: str = ""
+
+    def applies_to(self, predictions: pa.Table) -> pa.Table:
+        """The predictions that the operating point was chosen for: those of its version, where the table states versions."""
+        if not self.model_version or _VERSION not in predictions.column_names:
+            return predictions
+        return predictions.filter(pc.equal(predictions[_VERSION].cast(pa.string()), self.model_version))
+
+
+def operating_point(plan: Plan, model: str | None = None) -> OperatingPoint:
+    """Where the plan draws the line.
+
+    Args:
+        plan: its `threshold` is a number, or `manifest`.
+        model: whose manifest is asked: a model of `configs/models/` or a path with a slash; the plan's own model where it is None.
 
     Raises:
-        ConfigurationError: E-EVAL-THRESHOLD where the plan says `manifest` and the model's can't be found or states none.
+        ConfigurationError: E-EVAL-THRESHOLD where the plan says `manifest`, and the model's can't be found, is of another model or
+            version than the plan's, or is about another finding.
     """
     if not isinstance(plan.threshold, str):
-        return plan.threshold
-    raise ConfigurationError("E-EVAL-THRESHOLD", plan.model)
+        return OperatingPoint(plan.threshold)
+    manifest = _manifest(plan, model or plan.model_name)
+    same = manifest.name == plan.model_name and plan.model_version in {"", manifest.version}
+    if not same or manifest.output.finding != plan.finding:
+        found = f"the manifest is of {manifest.name}@{manifest.version}, {manifest.output.finding}"
+        raise ConfigurationError("E-EVAL-THRESHOLD", f"{plan.model}, {plan.finding}; {found}")
+    return OperatingPoint(manifest.operating_point.threshold, manifest.version)
+
+
+def _manifest(plan: Plan, model: str) -> Manifest:
+    try:
+        return load(model).manifest
+    except ConfigurationError as error:
+        raise ConfigurationError("E-EVAL-THRESHOLD", f"{plan.model}: {error.code}") from None

@@ -55,9 +55,12 @@ def choose(eligible: Sequence[Row]) -> Row | None:
 
 
 def content_share(volume: Volume, content_hu: Range) -> float:
-    """The share of a volume's voxels whose HU are within a range."""
+    """The share of a volume's voxels whose HU are within a range; padding never is."""
     low, high = content_hu
-    return float(np.count_nonzero((volume.voxels >= low) & (volume.voxels <= high)) / max(volume.voxels.size, 1))
+    found = (volume.voxels >= low) & (volume.voxels <= high)
+    if volume.padding is not None:
+        found &= (volume.voxels < volume.padding[0]) | (volume.voxels > volume.padding[1])
+    return float(np.count_nonzero(found) / max(found.size, 1))
 
 
 def plausible(prepared: Prepared, share: float, manifest: Manifest) -> bool:

@@ -97,7 +97,7 @@ def learn(
     *,
     seed: int,
     steps: int,
-    rate: float = 3e-3,
+    rate: float = 4e-3,
     report: Callable[[int, float], None] = lambda _step, _loss: None,
 ) -> None:
     """Train a network in place: Adam, a learning rate that rises for a tenth of the steps and then falls along a cosine.

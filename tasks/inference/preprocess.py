@@ -14,7 +14,7 @@ import numpy as np
 import SimpleITK
 from numpy.typing import NDArray
 
-from tasks.inference.bundle import Input
+from tasks.inference.bundle import Input, Range
 
 Image = NDArray[np.float32]
 Triple = tuple[float, float, float]
@@ -25,10 +25,17 @@ MAXIMUM_TURN_DEG, MAXIMUM_SHEAR_DEG = 30.0, 1.0
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """A volume as NIfTI holds it: voxels (i, j, k) in HU, and the affine (4, 4) from voxel to RAS millimetres."""
+    """A volume as NIfTI holds it.
+
+    Args:
+        voxels: (i, j, k), in HU.
+        affine_ras: (4, 4), from voxel to RAS millimetres.
+        padding: the lowest and highest value that marks voxels outside of the image, where there are such.
+    """
 
     voxels: NDArray[Any]
     affine_ras: NDArray[np.float64]
+    padding: Range | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +47,10 @@ class Prepared:
     std: float
 
 
-def read_volume(path: Path) -> Volume:
-    """Read a NIfTI file."""
+def read_volume(path: Path, padding: Range | None = None) -> Volume:
+    """Read a NIfTI file; `padding` is `padding_range` of the table `volumes`."""
     image = nibabel.load(path)
-    return Volume(np.asarray(image.dataobj), np.asarray(image.affine, np.float64))
+    return Volume(np.asarray(image.dataobj), np.asarray(image.affine, np.float64), padding)
 
 
 def along_the_patient(volume: Volume) -> bool:
@@ -67,6 +74,9 @@ def prepare(volume: Volume, how: Input) -> Prepared:
         (z, y, x); z grows in the last direction that `orientation` names, x in the first.
     """
     image, spacing = _oriented(volume, how.orientation)
+    if volume.padding is not None:
+        low, high = volume.padding
+        image[(image >= low) & (image <= high)] = how.padding_hu
     np.maximum(image, np.float32(how.padding_hu), out=image)
     if how.order == "resample_then_window":
         made = window(resample(image, spacing, how.spacing_mm), how.window.center, how.window.width)

@@ -67,7 +67,7 @@ class InferStage:
         for row, end in zip(volumes, ends, strict=True):
             end.update(SeriesInstanceUID=row["SeriesInstanceUID"], volume_path=row["path"])
             if row is chosen:
-                with self._opened(study_key, row["path"]) as volume:
+                with self._opened(study_key, row) as volume:
                     end.update(self._read(volume))
             elif not end["reason_code"]:
                 end["reason_code"] = _OTHER
@@ -108,14 +108,15 @@ class InferStage:
         return converted, str(rows[0]["PatientID"])
 
     @contextmanager
-    def _opened(self, study_key: str, path: str) -> Iterator[Volume]:
+    def _opened(self, study_key: str, row: Row) -> Iterator[Volume]:
         """A volume whose bytes are those that were published."""
+        path, padding = row["path"], row["padding_range"]
         published = self.lake.manifest("volumes", study_key)
         if published is None or path not in published.files or not self.lake.exists(path):
             raise SafelightError("E-INFER-STALE", f"study {study_key}: no file of a volume")
         with self.lake.local([path]) as files:
             self._checked(published.files[path], files[path].read_bytes(), study_key)
-            yield read_volume(files[path])
+            yield read_volume(files[path], (padding[0], padding[1]) if padding else None)
 
     @staticmethod
     def _checked(published_sha256: str, content: bytes, study_key: str) -> bytes:

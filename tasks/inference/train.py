@@ -26,7 +26,7 @@ from tasks.inference.bundle import MANIFEST, Manifest, OperatingPoint, Profile, 
 from tasks.inference.gates import content_share
 from tasks.inference.learning import learn
 from tasks.inference.networks import NoduleNet
-from tasks.inference.phantoms import PROTOCOLS, TEST, TRAIN, VALIDATE, Case, auc, cases
+from tasks.inference.phantoms import PROTOCOLS, TEST, TRAIN, TRAINED_ON, VALIDATE, Case, auc, cases
 from tasks.inference.preprocess import Image
 from tasks.inference.reader import be_deterministic, build
 
@@ -44,7 +44,7 @@ class Recipe:
     seed: int = 1
     threads: int = 2
     phantoms: int = 240
-    steps: int = 1400
+    steps: int = 1200
     validation: int = 150
     test: int = 300
 
@@ -163,7 +163,8 @@ def _described(
         for name, sensitivity in (("screening", 0.9), ("specific", 0.7))
     )
     facts: dict[str, str | int | float] = {
-        "program": "python -m tasks.inference.train", "data": "synthetic phantoms (tasks.synthetic), training seeds",
+        "program": "python -m tasks.inference.train",
+        "data": f"synthetic phantoms (tasks.synthetic), training seeds, protocol {' and '.join(TRAINED_ON)}",
         "seed": recipe.seed, "phantoms": recipe.phantoms, "steps": recipe.steps, "parameters": _size(network),
         "torch": torch.__version__.partition("+")[0],
         "validation_phantoms": len(tuned), "validation_auc": round(_auc(tuned), 3), "test_phantoms": len(held_out),

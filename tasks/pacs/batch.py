@@ -14,7 +14,7 @@ from tasks.stage import fingerprint
 from tasks.vault import Vault
 
 
-def pull_batch(  # noqa: PLR0917 - called like the executor's other work
+def pull_batch(
     settings: Settings, vault: Vault, ledger: Ledger, run: str, keys: list[str], errors: ErrorLog, on_end: OnEnd | None = None
 ) -> Summary:
     """Pull those of `keys` that are due, in the name of the ledger's `run`.

@@ -45,7 +45,7 @@ class Entry:
 
     path: Path
     transfer_syntax: str
-    values: Mapping[str, str]
+    values: Mapping[str, str] = field(repr=False)
 
     def value(self, keyword: str) -> str:
         """A value as text; empty where the file has none."""

@@ -56,11 +56,11 @@ class Received:
 class Intake:
     """One study's instances on their way into `folder`; what conflicts goes to `conflicts`. UIDs are the hospital's."""
 
-    study_instance_uid: str
+    study_instance_uid: str = field(repr=False)
     folder: Path
     conflicts: Path
     pseudonyms: Pseudonyms
-    received: dict[str, Received] = field(default_factory=dict)
+    received: dict[str, Received] = field(default_factory=dict, repr=False)
     refused: Counter[str] = field(default_factory=Counter)
 
     def take(self, sop_class: str, sop_instance: str, transfer_syntax: str, dataset: bytes) -> str:

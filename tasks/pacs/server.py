@@ -14,11 +14,16 @@ from typing import Any
 from pydicom._uid_dict import UID_dictionary
 from pydicom.uid import (
     UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
     JPEG2000Lossless,
+    JPEGLossless,
     JPEGLosslessSV1,
     JPEGLSLossless,
     RLELossless,
-)  # fmt: skip
+)
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, _config, register_uid
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext, build_context
@@ -52,11 +57,15 @@ def _retired_storage_classes() -> list[str]:
 
 
 def _by_preference() -> list[str]:
-    """Transfer syntaxes, the preferred first. Where a peer offers several we take a lossless one, so that we never invite loss."""
-    first = ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"]
-    lossless = [str(uid) for uid in (RLELossless, JPEGLosslessSV1, JPEGLSLossless, JPEG2000Lossless)]
-    others = [str(uid) for uid in ALL_TRANSFER_SYNTAXES if str(uid) not in {*first, *lossless}]
-    return [*first, *lossless, *others]
+    """Transfer syntaxes, the preferred first.
+
+    Where a peer offers several for one image, a lossless compression comes first: it is most likely how the image is stored, and
+    many a PACS cannot decompress. Lossy ones come last, so that we never invite loss.
+    """
+    lossless = [JPEGLosslessSV1, JPEGLossless, JPEGLSLossless, JPEG2000Lossless, RLELossless]
+    plain = [ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian]
+    first = [str(uid) for uid in (*lossless, *plain)]
+    return [*first, *(str(uid) for uid in ALL_TRANSFER_SYNTAXES if str(uid) not in first)]
 
 
 STORAGE_CLASSES: tuple[str, ...] = (

@@ -174,7 +174,9 @@ def _cross(row: Performance, caption: str) -> Table:
         ("Finding absent", count(table.fp), count(table.tn), count(table.fp + table.tn)),
         ("All", count(table.tp + table.fp), count(table.fn + table.tn), count(table.tp + table.fp + table.fn + table.tn)),
     )
-    return Table(caption, ("Reference standard", "Model positive", "Model negative", "All"), rows, (False, *(True,) * 3), (1.2, 1, 1, 1))
+    return Table(
+        caption, ("Reference standard", "Model positive", "Model negative", "All"), rows, (False, *(True,) * 3), (1.2, 1, 1, 1)
+    )
 
 
 def _worst_case(results: Results) -> tuple[Block, ...]:
@@ -193,12 +195,15 @@ def _worst_case(results: Results) -> tuple[Block, ...]:
             "counts as an error, and ranks below every other study if it has the finding, above if it has not."
         )
     rows = tuple(
-        (name, estimate(getattr(overall, field), suppressed=overall.suppressed), estimate(getattr(worst, field))) for name, field in MEASURES
+        (name, estimate(getattr(overall, field), suppressed=overall.suppressed), estimate(getattr(worst, field)))
+        for name, field in MEASURES
     )
     return (
         Paragraph(said),
         _cross(worst, "Reference standard (rows) by model (columns) in the worst case, in studies"),
-        Table("Main analysis and worst case", ("Measure", "Main analysis", "Worst case"), rows, (False, True, True), (1, 1.5, 1.5)),
+        Table(
+            "Main analysis and worst case", ("Measure", "Main analysis", "Worst case"), rows, (False, True, True), (1, 1.5, 1.5)
+        ),
     )
 
 

@@ -63,13 +63,19 @@ def glossary() -> Table:
         ("Interval", "The range of true values that agree with these data; the wider, the less is known."),
         ("Not estimable", "The number cannot be worked out from these data; the reason stands beside it."),
         ("Operating point", "The score from which on the model calls a study positive."),
-        ("PPV, NPV", "Positive and negative predictive value: the share of the model's positive (negative) calls that are right."),
+        (
+            "PPV, NPV",
+            "Positive and negative predictive value: the share of the model's positive (negative) calls that are right.",
+        ),
         ("Prevalence", "Share of the studies that have the finding, by the reference standard."),
         ("Reference standard", "What is taken as the truth about each study."),
         ("ROC curve", "Sensitivity against 1 − specificity as the operating point moves over all scores."),
         ("Sensitivity", "Share of the studies with the finding that the model calls positive: TP / (TP + FN)."),
         ("Specificity", "Share of the studies without the finding that the model calls negative: TN / (TN + FP)."),
-        ("TP, FN, TN, FP", "Studies that are true positive, false negative, true negative and false positive at the operating point."),
+        (
+            "TP, FN, TN, FP",
+            "Studies that are true positive, false negative, true negative and false positive at the operating point.",
+        ),
         ("Withheld", "Not shown, since so few patients could be recognised."),
     )
     return Table("Terms", ("Term", "Meaning"), rows, (False, False), (1, 4))

@@ -22,7 +22,9 @@ def volumes(
         Path,
         typer.Argument(metavar="SRC", help="A folder of DICOM files that `safelight deidentify` made.", show_default=False),
     ],
-    lake: Annotated[str, typer.Option(help="The lake that gets volumes and tables: a folder or an s3:// URL.", show_default=False)],
+    lake: Annotated[
+        str, typer.Option(help="The lake that gets volumes and tables: a folder or an s3:// URL.", show_default=False)
+    ],
     workers: Annotated[int, typer.Option(min=1, max=256, help="Worker processes; 1 works in this one.")] = 2,
 ) -> None:
     """Convert de-identified DICOM to NIfTI, with tables of instances, series, studies and volumes.

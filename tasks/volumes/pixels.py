@@ -90,7 +90,9 @@ def rescale_of(headers: Sequence[Any]) -> Rescale:
     if is_ct and kinds not in ({None}, {"HU"}):
         raise SafelightError("E-VOLUME-RESCALE")
     lines = [_line(header, required=is_ct) for header in headers]
-    scale = Rescale(tuple(slope for slope, _ in lines), tuple(intercept for _, intercept in lines), "HU" if is_ct else "unspecified")
+    scale = Rescale(
+        tuple(slope for slope, _ in lines), tuple(intercept for _, intercept in lines), "HU" if is_ct else "unspecified"
+    )
     if len(set(lines)) != 1 and not scale.is_whole:
         raise SafelightError("E-VOLUME-RESCALE")
     return scale
@@ -176,4 +178,3 @@ def padding_range(headers: Sequence[Any], scale: Rescale) -> list[float] | None:
         ends = [] if value is None else sorted(end * slope + intercept for end in (value, value if limit is None else limit))
         found.add(tuple(ends))
     return list(found.pop()) or None if len(found) == 1 else None
-

@@ -203,7 +203,10 @@ def planes_of(headers: Sequence[Any]) -> Planes:
     if len({word(header, "FrameOfReferenceUID") for header in headers}) != 1:
         raise SafelightError("E-VOLUME-MIXED-FRAME")
     planes = Planes(
-        np.array(position, np.float64), np.array(orientation, np.float64), np.array(spacing, np.float64), np.array(matrix, np.int64)
+        np.array(position, np.float64),
+        np.array(orientation, np.float64),
+        np.array(spacing, np.float64),
+        np.array(matrix, np.int64),
     )
     row, column = planes.orientation[:, :3], planes.orientation[:, 3:]
     skew = [np.linalg.norm(row, axis=1) - 1, np.linalg.norm(column, axis=1) - 1, (row * column).sum(axis=1)]

@@ -34,13 +34,23 @@ def test_a_night_that_is_killed_again_and_again_ends_as_if_it_had_not_been(ward:
     assert rough.night() == 0, rough.log.read_text()
 
     assert rough.tree() == calm.tree()
-    leftovers = [path for zone in (rough.lake, rough.vault / "spool") for path in zone.rglob("*") if path.name.startswith(".") or ".incoming" in path.name]
+    leftovers = [
+        path
+        for zone in (rough.lake, rough.vault / "spool")
+        for path in zone.rglob("*")
+        if path.name.startswith(".") or ".incoming" in path.name
+    ]
     assert leftovers == []
     ledger = rough.ledger()
     rows = ledger.results()
     assert {row.status for row in rows.values()} == {"done"}
     assert {row.attempts for row in rows.values()} == {0}, "a kill of the night is no attempt of a study"
-    done = Counter((event["study_key"], event["stage"]) for key in ledger.studies() for event in ledger.events(key) if event["event"] == "done")
+    done = Counter(
+        (event["study_key"], event["stage"])
+        for key in ledger.studies()
+        for event in ledger.events(key)
+        if event["event"] == "done"
+    )
     assert set(done.values()) == {1}, "finished work was done again"
     assert sum(run.state == "crashed" for run in ledger.runs()) == killed
     ledger.close()

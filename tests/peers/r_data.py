@@ -74,4 +74,6 @@ def data_frame(package: Path, name: str) -> dict[str, np.ndarray]:
     offset, length = (int(value) for value in blocks[attributes["names"].index(name)])
     block = (package / "data" / "Rdata.rdb").read_bytes()[offset : offset + length]
     columns, said = _Reader(zlib.decompress(block[4:])).item()
-    return {column: values[0] if isinstance(values, tuple) else values for column, values in zip(said["names"], columns, strict=True)}
+    return {
+        column: values[0] if isinstance(values, tuple) else values for column, values in zip(said["names"], columns, strict=True)
+    }

@@ -35,7 +35,8 @@ def test_what_an_exception_says_inside_a_stage_is_in_the_error_log_and_nowhere_e
     sabotage = tmp_path / "sabotage"
     sabotage.mkdir()
     # every Python process of the night, workers too, imports this before anything else
-    (sabotage / "sitecustomize.py").write_text(textwrap.dedent(f"""
+    (sabotage / "sitecustomize.py").write_text(
+        textwrap.dedent(f"""
         import sys
         if "flows.nightly" in " ".join(sys.orig_argv) or "multiprocessing" in " ".join(sys.orig_argv):
             import importlib
@@ -47,7 +48,8 @@ def test_what_an_exception_says_inside_a_stage_is_in_the_error_log_and_nowhere_e
             place = importlib.import_module({module!r})
             *owner, name = {name!r}.split(".")
             setattr(getattr(place, owner[0]) if owner else place, name, fail)
-    """))
+    """)
+    )
     site.environment = site.environment | {"PYTHONPATH": str(sabotage)}
     assert site.night() == 1, "the night cannot have ended well"
     scanner = Scanner([SECRET])

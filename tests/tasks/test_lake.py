@@ -75,7 +75,7 @@ def test_a_crash_while_stale_files_are_removed_leaves_none_behind_for_ever(
         with pytest.raises(KeyboardInterrupt):
             publish(lake, ["dicom/p/a.dcm"])
     publish(lake, ["dicom/p/a.dcm"])
-    assert [name for name in lake.files("dicom")] == ["dicom/p/a.dcm"]
+    assert list(lake.files("dicom")) == ["dicom/p/a.dcm"]
 
 
 def test_a_file_that_was_announced_and_not_written_stops_the_commit_before_anything_moves(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def test_each_mistake_is_named_with_its_field(tmp_path: Path, content: str, said
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="E-CONFIG-MISSING.*nowhere.yaml"):
+    with pytest.raises(ConfigurationError, match=r"E-CONFIG-MISSING.*nowhere\.yaml"):
         load(tmp_path / "nowhere.yaml")
 
 

@@ -26,7 +26,7 @@ def test_everything_in_a_new_vault_is_private_whatever_the_umask(tmp_path: Path)
 def test_a_vault_that_others_can_enter_is_refused(tmp_path: Path, mode: int) -> None:
     Vault.open(tmp_path / "vault")
     (tmp_path / "vault").chmod(mode)
-    with pytest.raises(ConfigurationError, match="E-VAULT-EXPOSED.*chmod"):
+    with pytest.raises(ConfigurationError, match=r"E-VAULT-EXPOSED.*chmod"):
         Vault.open(tmp_path / "vault")
 
 

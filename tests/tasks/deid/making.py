@@ -85,10 +85,12 @@ def planted(number: int = 1) -> bytes:
     made.add_new(0x00091003, "SQ", Sequence([_item(PatientName="Zwiebelturm^Zita")]))
     made.add_new(0x00111001, "UN", b"UNBEKANNT ")
     made.add_new(0x00080302, "LO", "UNBEKANNT")  # no such attribute
-    made.add_new(0x00081030 + 0x2, "SQ", Sequence([_item(CodeValue="LOKALCODE", CodingSchemeDesignator="99X", CodeMeaning="CODETEXT")]))
+    made.add_new(
+        0x00081030 + 0x2, "SQ", Sequence([_item(CodeValue="LOKALCODE", CodingSchemeDesignator="99X", CodeMeaning="CODETEXT")])
+    )
     made.add_new(0x60000010, "US", 4)
-    made.add_new(0x60000022, "LO", "OVERLAYTEXT")
-    made.add_new(0x60003000, "OW", b"OVERLAYTEXT ")
+    made.add_new(0x60000022, "LO", "OVERLAYTEXT Mustermann")
+    made.add_new(0x60003000, "OW", b"OVERLAYTEXT Mustermann")
     made.add_new(0x50003000, "OW", b"KURVEN")
     made.add_new(0x50000022, "LO", "KURVE")
     made.add_new(0x00281201, "OB", b"BULKGEHEIM")  # a palette's data, kept only as OW or OB in an image that has one
@@ -119,8 +121,12 @@ def _nest(made: FileDataset) -> None:
     made.ReferencedImageSequence = Sequence([
         _item(ReferencedSOPClassUID=CTImageStorage, ReferencedSOPInstanceUID="1.3.6.1.4.1.99999.77.3001"),
     ])  # fmt: skip
-    made.AnatomicRegionSequence = Sequence([_item(CodeValue="51185008", CodingSchemeDesignator="SCT", CodeMeaning="CODETEXT Erika")])
-    made.SharedFunctionalGroupsSequence = Sequence([_item(FrameContentSequence=Sequence([_item(FrameComments="Zwiebelturm"), inner]))])
+    made.AnatomicRegionSequence = Sequence(
+        [_item(CodeValue="51185008", CodingSchemeDesignator="SCT", CodeMeaning="CODETEXT Erika")]
+    )
+    made.SharedFunctionalGroupsSequence = Sequence(
+        [_item(FrameContentSequence=Sequence([_item(FrameComments="Zwiebelturm"), inner]))]
+    )
     made.OriginalAttributesSequence = Sequence([_item(ModifiedAttributesSequence=Sequence([_item(PatientName="VORHER^Vera")]))])
     made.IconImageSequence = Sequence([_item(Rows=1, PixelData=b"ICONTEXT")])
     made.SourceImageSequence = Sequence([_item(PixelData=b"ICONTEXT", ReferencedSOPInstanceUID="1.3.6.1.4.1.99999.77.3001")])

@@ -123,7 +123,9 @@ def test_a_file_that_is_not_there_is_named(tmp_path, run, suffix):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(("name", "content"), [("r.parquet", b"PAR1 no"), ("r.csv", b"a,b\n1\n"), ("r.txt", b"x"), ("r.csv", b"")])
+@pytest.mark.parametrize(
+    ("name", "content"), [("r.parquet", b"PAR1 no"), ("r.csv", b"a,b\n1\n"), ("r.txt", b"x"), ("r.csv", b"")]
+)
 def test_a_file_that_is_no_table_is_refused(tmp_path, run, name, content):
     arguments = laid_out(tmp_path)
     arguments[3] = tmp_path / name

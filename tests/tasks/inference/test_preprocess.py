@@ -12,6 +12,7 @@ import pytest
 from scipy import ndimage
 
 from tasks.inference.bundle import Input
+from tasks.inference.gates import content_share
 from tasks.inference.preprocess import Volume, along_the_patient, fit, prepare, read_volume, resample, window
 from tests.tasks.inference.made import chest_like, lps, manifest, nifti
 
@@ -97,6 +98,14 @@ def test_the_order_of_window_and_resampling_matters_where_the_window_clips() -> 
 def test_pixels_that_mark_the_outside_are_padding_before_they_are_interpolated() -> None:
     marked, padded = (Volume(np.array([[[value, 0]]], np.int16), lps((2.5, 2.5, 10.0))) for value in (-31000, -1024))
     np.testing.assert_array_equal(prepare(marked, how()).voxels, prepare(padded, how()).voxels)
+
+
+@pytest.mark.parametrize("value", [-2000, -800, 0, 3071, 32000])
+def test_padding_of_any_value_is_outside(value: int) -> None:
+    marked = Volume(np.array([[[value, 40, -100]]], np.int16), lps((2.5, 2.5, 10.0)), (value - 5.0, value + 0.0))
+    outside = Volume(np.array([[[-1024, 40, -100]]], np.int16), lps((2.5, 2.5, 10.0)))
+    np.testing.assert_array_equal(prepare(marked, how()).voxels, prepare(outside, how()).voxels)
+    assert content_share(marked, (-950, -650)) == 0
 
 
 def test_a_fixed_shape_crops_and_pads_evenly() -> None:

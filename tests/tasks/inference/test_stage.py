@@ -117,6 +117,17 @@ def test_a_study_is_counted_once_whatever_becomes_of_it(lake: Lake, model: str) 
         assert sum(row["status"] == "read" for row in rows) == outcome.passed
 
 
+def test_the_volumes_padding_is_not_part_of_the_patient(lake: Lake, model: str) -> None:
+    padded = chest_like(3)
+    padded[0], padded[-1] = 3000, 2990
+    black = np.where(padded >= 2990, np.int16(-1024), padded)
+    stated = publish(lake, 1, volume(3, voxels=padded, padding_range=[2990.0, 3000.0]))
+    other = publish(lake, 2, volume(3, voxels=black))
+    unstated = publish(lake, 3, volume(3, voxels=padded))
+    scores = [read(lake, model, key)[0][0]["score"] for key in (stated, other, unstated)]
+    assert scores[0] == scores[1] != scores[2]
+
+
 def test_bytes_that_were_not_published_are_not_read(lake: Lake, model: str) -> None:
     for change in ("volume", "table", "gone", "unpublished"):
         key = publish(lake, 1, volume(1))

@@ -58,7 +58,9 @@ class calling:  # noqa: N801 - reads as a verb in a with statement
         self.association.release()
 
 
-def ask(association: Association, level: str, model: Any = StudyRootQueryRetrieveInformationModelFind, **keys: Any) -> list[Dataset]:
+def ask(
+    association: Association, level: str, model: Any = StudyRootQueryRetrieveInformationModelFind, **keys: Any
+) -> list[Dataset]:
     """C-FIND; all matches."""
     query = Dataset()
     query.QueryRetrieveLevel = level
@@ -129,7 +131,12 @@ def test_patient_root_lists_patients_and_their_studies(asked: Association) -> No
 
 def test_only_what_was_asked_for_is_answered(asked: Association) -> None:
     (study,) = ask(asked, "STUDY", StudyInstanceUID=f"{ROOT}.1")
-    assert {item.keyword for item in study} == {"SpecificCharacterSet", "QueryRetrieveLevel", "RetrieveAETitle", "StudyInstanceUID"}
+    assert {item.keyword for item in study} == {
+        "SpecificCharacterSet",
+        "QueryRetrieveLevel",
+        "RetrieveAETitle",
+        "StudyInstanceUID",
+    }
 
 
 def test_an_unknown_level_is_a_failure(asked: Association) -> None:

@@ -225,7 +225,10 @@ def test_a_query_that_fails_is_an_error_and_not_an_empty_hospital(site: Site, ho
             yield 0xA700, None
 
     fill(hospital)
-    with serving(hospital, site, Limited) as node, pytest.raises(Exception, match=r"E-PULL-FIND-FAILED.*STUDY level, status 0xA700"):
+    with (
+        serving(hospital, site, Limited) as node,
+        pytest.raises(Exception, match=r"E-PULL-FIND-FAILED.*STUDY level, status 0xA700"),
+    ):
         find(site.pacs(node.port), CohortSettings())
 
 

@@ -35,7 +35,9 @@ def realistic() -> Results:
     """300 studies, some not read, one subgroup honestly harder."""
     predictions, reference, cohort = tables()
     predictions = changed(predictions, "score", {3: None, 17: None, 40: None, 41: None}, pa.float64())
-    said = plan(title="Nodule detector, first validation", intended_use="Demonstration only. Not for clinical use.", synthetic=True)
+    said = plan(
+        title="Nodule detector, first validation", intended_use="Demonstration only. Not for clinical use.", synthetic=True
+    )
     return analyse(predictions, reference, cohort, said, accountability=NIGHT)
 
 

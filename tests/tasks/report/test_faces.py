@@ -64,7 +64,9 @@ def test_the_subgroup_tables_say_what_the_json_says(case: str) -> None:
                 written.append(number or f"not estimable: {value['reason']}")
             expected.append(["withheld"] * 2 + ["–"] * 4 + ["withheld"] * 5 if row["suppressed"] else written)
     section = page(case).get_element_by_id("subgroup-tables").getparent()
-    assert [[cell.text_content() for cell in row.iter("td")] for row in section.iter("tr") if row.find("td") is not None] == expected
+    assert [
+        [cell.text_content() for cell in row.iter("td")] for row in section.iter("tr") if row.find("td") is not None
+    ] == expected
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -18,7 +18,9 @@ from tests.tasks.report.made_faces import CASES, document
 
 def test_the_forest_plot_names_the_harder_subgroup() -> None:
     (forest,) = figures.forests(made.realistic())
-    assert forest.alternative.startswith("Forest plot of 4 subgroups with intervals. Wholly below the estimate in all cases: AUC for")
+    assert forest.alternative.startswith(
+        "Forest plot of 4 subgroups with intervals. Wholly below the estimate in all cases: AUC for"
+    )
     assert "slice thickness: thick (> 3 mm) 0.442 (0.327–0.556)" in forest.alternative
     assert "thin" not in forest.alternative
 
@@ -55,7 +57,9 @@ def test_nothing_to_estimate_draws_nothing() -> None:
 def test_the_roc_shows_the_attribute_whose_levels_lie_furthest_apart() -> None:
     drawing = figures.roc(made.realistic())
     assert drawing is not None
-    assert drawing.alternative.startswith("ROC curves. All cases: area 0.810 (0.750–0.870); slice thickness: thick (> 3 mm): area")
+    assert drawing.alternative.startswith(
+        "ROC curves. All cases: area 0.810 (0.750–0.870); slice thickness: thick (> 3 mm): area"
+    )
     assert drawing.alternative.endswith("operating point of all cases: sensitivity 0.692 at specificity 0.816.")
 
 

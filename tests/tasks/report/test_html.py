@@ -37,7 +37,9 @@ def test_figures_load_nothing_either(case: str) -> None:
         drawing = etree.fromstring(base64.b64decode(source.partition(",")[2]))
         links = drawing.xpath("//@*[local-name()='href']")
         assert all(link.startswith("#") for link in links)
-        assert not drawing.xpath("//*[local-name()='script' or local-name()='image' or local-name()='text' or local-name()='date']")
+        assert not drawing.xpath(
+            "//*[local-name()='script' or local-name()='image' or local-name()='text' or local-name()='date']"
+        )
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -114,7 +114,10 @@ def test_every_file_of_a_plain_folder_has_an_end_with_two_workers_too(tmp_path: 
     for workers in (1, 2):
         done = call(tmp_path / "src", "--lake", tmp_path / f"lake{workers}", "--workers", workers)
         assert done.exit_code == 1
-        for end in ("converted 2 instance", *(f"rejected 1 file (E-VOLUME-{name})" for name in ("NOT-DICOM", "FOREIGN-KEYS", "IDENTIFIED"))):
+        for end in (
+            "converted 2 instance",
+            *(f"rejected 1 file (E-VOLUME-{name})" for name in ("NOT-DICOM", "FOREIGN-KEYS", "IDENTIFIED")),
+        ):
             assert end in done.output, done.output
     one, two = (content(Lake.open(tmp_path / f"lake{workers}"), "") for workers in (1, 2))
     assert one == two

@@ -114,7 +114,9 @@ def test_tables_say_what_the_headers_say_and_null_where_they_do_not(tmp_path: Pa
     made = slices(Manufacturer="Acme ", ConvolutionKernel=["B30", "S"], KVP="120", FrameOfReferenceUID="2.25.7")
     del made[0].PatientAge
     made[0].InstanceNumber = None
-    report = instance(np.zeros(3), number=500, SeriesInstanceUID=OTHER, SOPClassUID="1.2.840.10008.5.1.4.1.1.88.11", Modality="SR")
+    report = instance(
+        np.zeros(3), number=500, SeriesInstanceUID=OTHER, SOPClassUID="1.2.840.10008.5.1.4.1.1.88.11", Modality="SR"
+    )
     for keyword in ("Rows", "Columns", "PixelData", "ImagePositionPatient", "PixelSpacing", "SliceThickness"):
         delattr(report, keyword)
     outcome, lake = run(save(tmp_path / "dicom", [*made, report]), tmp_path)

@@ -35,7 +35,9 @@ def header_of(wanted: np.ndarray) -> nibabel.Nifti1Header:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    turn=st.tuples(*[st.floats(-1, 1)] * 3), scale=st.sampled_from([0.0, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 3.0]), plane=st.booleans()
+    turn=st.tuples(*[st.floats(-1, 1)] * 3),
+    scale=st.sampled_from([0.0, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 3.0]),
+    plane=st.booleans(),
 )
 def test_the_chosen_quaternion_is_as_close_as_promised_in_every_reading(turn, scale: float, plane: bool) -> None:
     vector = np.array(turn) * scale * ([1, 0, 0] if plane else [1, 1, 1])

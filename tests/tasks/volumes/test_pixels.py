@@ -56,7 +56,9 @@ def test_real_files_have_the_values_that_gdcm_reads(name: str, tmp_path: Path) -
     normal = np.cross(*np.array(dataset.ImageOrientationPatient, float).reshape(2, 3))
     for copy in range(2):
         dataset.SOPInstanceUID = f"2.25.{copy + 1}"
-        dataset.ImagePositionPatient = [f"{v:.9f}"[:16] for v in np.array(dataset.ImagePositionPatient, float) + copy * 3 * normal]
+        dataset.ImagePositionPatient = [
+            f"{v:.9f}"[:16] for v in np.array(dataset.ImagePositionPatient, float) + copy * 3 * normal
+        ]
         dataset.save_as(folder / f"{copy}.dcm")
     voxels, row = convert(folder, tmp_path)
     reader = SimpleITK.ImageFileReader()

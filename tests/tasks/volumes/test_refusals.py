@@ -241,7 +241,13 @@ def test_without_the_certificate_the_bent_stack_would_have_been_published(monkey
 
 
 def test_every_declared_reason_of_a_series_has_a_case() -> None:
-    elsewhere = {"IDENTIFIED", "FOREIGN-KEYS", "NOT-DICOM", "CONFLICT", "SOURCE"}  # of files and of the command: test_intake, test_command
+    elsewhere = {
+        "IDENTIFIED",
+        "FOREIGN-KEYS",
+        "NOT-DICOM",
+        "CONFLICT",
+        "SOURCE",
+    }  # of files and of the command: test_intake, test_command
     declared = {code for code in catalogue() if code.startswith("E-VOLUME-")}
     assert {code for _, code in CASES} == declared - {f"E-VOLUME-{name}" for name in elsewhere}
 

@@ -1,0 +1,164 @@
+"""The proof fires when a rule is missing: each group of rules is turned off in turn, and the study is held back with the tag, never the value."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any
+
+import pytest
+from pydicom import Dataset, dcmread
+
+from tasks.deid import header, stage
+from tasks.deid.identifiers import Identifiers
+from tasks.deid.residue import Residue
+from tasks.deid.rules import Decision, Profile, load
+from tasks.deid.stage import DeidentifyStage
+from tasks.lake import Lake
+from tasks.vault import Vault
+from tests.tasks.deid.making import PLANTED, ct, encoded, planted, spool
+
+
+def held_back(vault: Vault, lake: Lake, profile: str = "safe_harbor", content: bytes | None = None) -> list[str]:
+    """The tags where residue was found; empty when the study was released."""
+    key = spool(vault, [content or planted()])
+    outcome = DeidentifyStage(vault, lake, profile).run(key, "", "f")
+    listed = vault.quarantine / key / "quarantine.json"
+    if outcome.passed:
+        return []
+    said = json.loads(listed.read_text())
+    assert set(said["instances"].values()) == {"E-DEID-RESIDUE"}
+    assert not lake.files("dicom")
+    assert not [text for text in PLANTED if text in listed.read_text()]
+    return list(said["residue"])
+
+
+def test_with_all_rules_nothing_is_found(vault: Vault, lake: Lake) -> None:
+    assert held_back(vault, lake) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "tag"),
+    [
+        ("private", "raw"), ("curve or overlay", "(6000,0022)"), ("text list", "(0010,4000)"), ("E.1-1", "(0010,1040)"), ("profile", "(0008,0050)"),
+        ("year only", "(0008,0020)"), ("profile", "(0010,0020)"), ("profile", "(0010,0010)"),
+    ],
+)  # fmt: skip
+def test_turning_off_a_rule_group_makes_it_fire(
+    rule: str, tag: str, vault: Vault, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decide, kept = Profile._decide, header.Rewriter._text
+
+    def lazy(self: Profile, at: int, vr: str) -> Decision:
+        decision = decide(self, at, vr)
+        return Decision("keep", "off") if decision.rule == rule or (rule == "text list" and at == 0x00104000) else decision
+
+    def careless(self: Any, dataset: Dataset, at: int, vr: str, why: str) -> Any:
+        return ("keep", "off") if why == "off" else kept(self, dataset, at, vr, why)
+
+    def careless_with_the_rest(self: Any, dataset: Dataset, at: int, vr: str, value: object, why: str) -> Any:
+        return (
+            ("keep", "off") if why == "off" and vr not in ("SQ", "LO", "SH", "LT") else every(self, dataset, at, vr, value, why)
+        )
+
+    every = header.Rewriter._kept
+    monkeypatch.setattr(Profile, "_decide", lazy)
+    monkeypatch.setattr(header.Rewriter, "_text", careless)
+    monkeypatch.setattr(header.Rewriter, "_kept", careless_with_the_rest)
+    load.cache_clear()
+    try:
+        found = held_back(vault, lake)
+    finally:
+        load.cache_clear()
+    assert found
+    if tag != "raw":
+        assert tag in found
+
+
+def test_uids_that_are_not_replaced_make_it_fire(vault: Vault, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(header.Rewriter, "uid", lambda _self, uid: uid)
+    assert "(0020,000D)" in held_back(vault, lake)
+
+
+def test_file_meta_that_is_passed_on_makes_it_fire(vault: Vault, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    encode = stage.encode
+
+    def lazy(dataset: Any) -> tuple[bytes, bytes]:
+        head, pixels = encode(dataset)
+        return b"PRAEAMBEL Zwiebelturm^Zita Mustermann".ljust(128, b"\0") + head[128:], pixels
+
+    monkeypatch.setattr(stage, "encode", lazy)
+    assert held_back(vault, lake) == ["raw"]
+
+
+def test_a_text_list_that_is_too_generous_makes_it_fire(vault: Vault, lake: Lake, bent: Callable[..., str]) -> None:
+    profile = bent(keep_text={"ImageComments": {"patterns": [".*"]}}, attributes={"PatientBirthDate": "empty"})
+    assert load(profile).keep_text[0x00204000].allows("Notiz Zwiebel")
+    dataset = ct()
+    dataset.ReceiveCoilName = "MUSTERMANN"
+    profile = bent(keep_text={"ReceiveCoilName": {"patterns": [".*"]}})
+    assert held_back(vault, lake, profile, encoded(dataset)) == ["(0018,1250)"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["for Mustermann", "ERIKA", "id MRN0047110", "born 12.04.1937", "1937-04-12", "on 17/03/2021", "20210317", "acc acc8815522", "X7741 7741",
+     "1.3.6.1.4.1.99999.77.1001", "call +49 89 4711 0815", "müstermann"],
+)  # fmt: skip
+def test_an_identifier_is_found_however_it_is_written(text: str) -> None:
+    dataset = ct()
+    dataset.PatientTelephoneNumbers = "+49 89 4711 0815"
+    dataset.PatientComments = "rufname Müstermann^E"
+    identifiers = Identifiers(load("safe_harbor"))
+    identifiers.collect(dcmread(BytesIO(encoded(dataset))))
+    out = Dataset()
+    out.SpecificCharacterSet = "ISO_IR 192"
+    out.ImageComments = text
+    assert Residue(identifiers).find(file_of(out)) == {"(0020,4000)"}
+
+
+@pytest.mark.parametrize(
+    "text", ["STANDARD", "CHEST", "20210101", "SIEMENS SOMATOM", "chest lung", "000000", "SL-ABCDEFGHIJKL", "2.25.771001"]
+)
+def test_the_field_s_own_words_are_no_finding(text: str) -> None:
+    dataset = ct()
+    dataset.PatientName, dataset.StationName = "Chest^Siemens", "000000"
+    identifiers = Identifiers(load("safe_harbor"))
+    identifiers.collect(dcmread(BytesIO(encoded(dataset))))
+    out = Dataset()
+    out.ImageComments = text
+    assert Residue(identifiers).find(file_of(out)) == set()
+
+
+def test_utf_16_in_raw_bytes_is_found() -> None:
+    identifiers = Identifiers(load("safe_harbor"))
+    identifiers.collect(dcmread(BytesIO(encoded(ct()))))
+    out = Dataset()
+    out.add_new(0x00281201, "OW", "Mustermann".encode("utf-16-le"))
+    assert Residue(identifiers).find(file_of(out)) == {"raw"}
+
+
+def test_an_identifying_number_as_a_number_string_is_found() -> None:
+    dataset = ct(patient="5583917")
+    identifiers = Identifiers(load("safe_harbor"))
+    identifiers.collect(dcmread(BytesIO(encoded(dataset))))
+    out = Dataset()
+    out.SeriesNumber = "5583917"
+    assert Residue(identifiers).find(file_of(out)) == {"(0020,0011)"}
+
+
+def test_the_identifiers_do_not_show_themselves() -> None:
+    identifiers = Identifiers(load("safe_harbor"))
+    identifiers.collect(dcmread(BytesIO(planted())))
+    assert not [text for text in PLANTED if text.lower() in repr(identifiers).lower()]
+
+
+def file_of(dataset: Dataset) -> bytes:
+    whole = ct()
+    for element in list(whole):
+        del whole[element.tag]
+    whole.SOPClassUID, whole.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.2", "2.25.1"
+    whole.file_meta.MediaStorageSOPInstanceUID = "2.25.1"
+    whole.update(dataset)
+    return encoded(whole)

@@ -1,0 +1,229 @@
+"""The stage accounts for every instance, publishes the same bytes again, and keeps what goes wrong inside the vault."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydicom import dcmread
+
+from data_contracts.deid_audit import CONTRACT
+from tasks.deid import stage as module
+from tasks.deid.quarantine import read
+from tasks.deid.stage import DeidentifyStage
+from tasks.errors import SafelightError, catalogue
+from tasks.executor import WorkerPool
+from tasks.guard import ErrorLog
+from tasks.lake import Lake
+from tasks.pseudonyms import Pseudonyms
+from tasks.stage import Outcome, fingerprint
+from tasks.vault import Vault
+from tests.tasks.deid.making import STUDY, TEST_FILES, ct, encoded, planted, spool
+
+
+def run(vault: Vault, lake: Lake, key: str, profile: str = "safe_harbor") -> Outcome:
+    stage = DeidentifyStage(vault, lake, profile)
+    return stage.run(key, "in", fingerprint(stage, "in"))
+
+
+def bytes_of(lake: Lake) -> dict[str, bytes]:
+    return {path: lake.read(path) for path in lake.files("")}
+
+
+def test_released_files_lie_under_the_lakes_keys(vault: Vault, lake: Lake) -> None:
+    key = spool(vault, [encoded(ct(number)) for number in (1, 2, 3)])
+    outcome = run(vault, lake, key)
+    pseudonyms = Pseudonyms(vault.site_key())
+    assert outcome.passed == 3
+    assert [(count.outcome, count.n) for count in outcome.tally] == [("released", 3)]
+    for path in lake.files("dicom"):
+        _, patient, study, series, instance = path.split("/")
+        dataset = dcmread(lake.root / path)  # type: ignore[operator]
+        assert patient == dataset.PatientID == dataset.PatientName == pseudonyms.patient("", "MRN0047110")
+        assert (study, series, instance) == (key, dataset.SeriesInstanceUID, f"{dataset.SOPInstanceUID}.dcm")
+        assert dataset.StudyInstanceUID == key == pseudonyms.study(STUDY)
+    assert lake.manifest("deidentify", key).digest == outcome.output  # type: ignore[union-attr]
+
+
+def test_the_audit_counts_what_was_done(vault: Vault, lake: Lake) -> None:
+    run(vault, lake, spool(vault, [encoded(ct(number)) for number in (1, 2)]))
+    rows = {(row["keyword"], row["action"]): row["n"] for row in lake.table(CONTRACT).to_pylist()}
+    assert rows["PatientName", "patient"] == 2
+    assert rows["StudyDate", "year"] == 2
+    assert rows["SOPInstanceUID", "uid"] == 2
+    assert rows["ReferringPhysicianName", "empty"] == 2
+
+
+def test_doing_it_again_gives_the_same_bytes(vault: Vault, lake: Lake, tmp_path: Path) -> None:
+    key = spool(vault, [planted(1), encoded(ct(2)), encoded(ct(3, body_part="HEAD"))])
+    run(vault, lake, key)
+    other = Lake.open(tmp_path / "other")
+    run(vault, other, key)
+    assert bytes_of(lake) == bytes_of(other)
+    before = bytes_of(lake)
+    run(vault, lake, key)
+    assert bytes_of(lake) == before
+
+
+def test_every_real_file_of_pydicom_ends_somewhere_and_the_counts_balance(vault: Vault, lake: Lake) -> None:
+    contents = [path.read_bytes() for path in sorted(TEST_FILES.glob("*.dcm")) if path.stat().st_size < 400_000]
+    pseudonyms = Pseudonyms(vault.site_key())
+    groups: dict[str, list[bytes]] = {}
+    for content in contents:
+        stated = re.search(rb"\x20\x00\x0d\x00(?:UI..|..\x00\x00)([0-9.]{8,64})", content)
+        study = stated[1].decode() if stated else "1.2.3.4"
+        groups.setdefault(study, []).append(content)
+    released = 0
+    for study, members in groups.items():
+        key = pseudonyms.study(study)
+        spool(vault, members, study=study)
+        outcome = run(vault, lake, key)
+        files = len(list((vault.spool / key).glob("*/*.dcm")))
+        assert outcome.status == "done"
+        assert sum(count.n for count in outcome.tally) == files
+        held = read(vault, key)
+        assert len(held) + outcome.passed == files
+        assert set(held.values()) <= set(catalogue())
+        assert "E-DEID-FAILED" not in held.values()
+        released += outcome.passed
+    assert released >= 1
+    assert len(lake.files("dicom")) == released
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"no DICOM at all", "E-DEID-NOT-DICOM"), (b"\0" * 128 + b"DICM", "E-DEID-UNREADABLE"), (encoded(ct())[:-20], "E-DEID-TRUNCATED"),
+        (encoded(ct())[:600], "E-DEID-TRUNCATED"), (b"\0" * 128 + b"DICM" + b"\xff" * 5000, "E-DEID-UNREADABLE"),
+    ],
+)  # fmt: skip
+def test_a_damaged_file_is_quarantined_and_the_rest_released(content: bytes, code: str, vault: Vault, lake: Lake) -> None:
+    key = spool(vault, [encoded(ct(2))])
+    (vault.spool / key / "2.25.1").mkdir()
+    (vault.spool / key / "2.25.1" / "2.25.2.dcm").write_bytes(content)
+    outcome = run(vault, lake, key)
+    assert outcome.passed == 1
+    assert set(read(vault, key).values()) == {code}
+
+
+@given(data=st.data())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_a_file_is_turned_into_it_ends_released_or_quarantined(data: st.DataObject, vault: Vault, lake: Lake) -> None:
+    content = bytearray(planted())
+    for _ in range(data.draw(st.integers(1, 6))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    del content[data.draw(st.integers(200, len(content))) :]
+    key = Pseudonyms(vault.site_key()).study(STUDY)
+    path = vault.spool / key / "2.25.1" / "2.25.2.dcm"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    outcome = run(vault, lake, key)
+    assert outcome.passed + len(read(vault, key)) == 1
+    for name in lake.files("dicom"):
+        assert b"mustermann" not in lake.read(name).lower()
+
+
+def test_several_patients_in_one_study_are_held_back(vault: Vault, lake: Lake) -> None:
+    key = spool(vault, [encoded(ct(1)), encoded(ct(2, patient="MRN0047111"))])
+    assert run(vault, lake, key).passed == 0
+    assert set(read(vault, key).values()) == {"E-DEID-MIXED-PATIENTS"}
+
+
+@pytest.mark.parametrize(
+    ("keyword", "code"),
+    [("PatientID", "E-DEID-NO-PATIENT-ID"), ("SeriesInstanceUID", "E-DEID-NO-UID"), ("StudyInstanceUID", "E-DEID-NO-UID")],
+)
+def test_what_cannot_be_filed_is_held_back(keyword: str, code: str, vault: Vault, lake: Lake) -> None:
+    key = spool(vault, [encoded(ct(1))])
+    dataset = ct(1)
+    setattr(dataset, keyword, "")
+    [path] = (vault.spool / key).glob("*/*.dcm")
+    path.write_bytes(encoded(dataset))
+    assert run(vault, lake, key).passed == 0
+    assert set(read(vault, key).values()) == {code}
+
+
+def test_an_instance_of_another_study_is_held_back(vault: Vault, lake: Lake) -> None:
+    other = ct(2)
+    other.StudyInstanceUID = "1.3.6.1.4.1.99999.77.666"
+    key = spool(vault, [encoded(ct(1)), encoded(other)])
+    assert run(vault, lake, key).passed == 1
+    assert list(read(vault, key).values()) == ["E-DEID-WRONG-STUDY"]
+
+
+def test_the_quarantine_list_goes_when_nothing_is_held_back_any_more(vault: Vault, lake: Lake, bent: Callable[..., str]) -> None:
+    key = spool(vault, [encoded(ct(number, body_part="HEAD")) for number in range(1, 11)])
+    run(vault, lake, key)
+    listed = vault.quarantine / key / "quarantine.json"
+    assert listed.stat().st_mode & 0o077 == 0
+    assert set(json.loads(listed.read_text())) == {"study", "instances", "residue"}
+    run(vault, lake, key, bent(faces="keep"))
+    assert not listed.parent.exists()
+
+
+def test_a_study_that_is_refused_later_leaves_the_lake(vault: Vault, lake: Lake) -> None:
+    key = spool(vault, [encoded(ct(1))])
+    run(vault, lake, key)
+    assert lake.files("dicom")
+    broken = ct(1)
+    broken.BurnedInAnnotation = "YES"
+    spool(vault, [encoded(broken)])
+    assert run(vault, lake, key).passed == 0
+    assert lake.files("dicom") == []
+    assert lake.files("tables") == []
+
+
+def test_an_empty_spool_does_not_empty_the_lake(vault: Vault, lake: Lake) -> None:
+    key = spool(vault, [encoded(ct(1))])
+    run(vault, lake, key)
+    for path in (vault.spool / key).glob("*/*.dcm"):
+        path.unlink()
+    with pytest.raises(SafelightError, match="E-DEID-SPOOL-EMPTY"):
+        run(vault, lake, key)
+    assert lake.files("dicom")
+
+
+def test_an_exception_with_an_identifier_in_it_stays_in_the_vault(
+    vault: Vault, lake: Lake, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def explode(*_arguments: object) -> None:
+        raise ValueError("Mustermann^Erika")
+
+    monkeypatch.setattr(module.Rewriter, "rewrite", explode)
+    key = spool(vault, [encoded(ct(1))])
+    outcome = run(vault, lake, key)
+    assert set(read(vault, key).values()) == {"E-DEID-FAILED"}
+    assert "Mustermann" not in repr(outcome) + "".join(capfd.readouterr())
+    assert not [path for path in lake.files("") if b"Mustermann" in lake.read(path)]
+    assert any("Mustermann" in path.read_text() for path in vault.errors.iterdir())
+
+
+def test_the_stage_travels_to_a_worker_and_comes_to_the_same_end(vault: Vault, lake: Lake, tmp_path: Path) -> None:
+    key = spool(vault, [encoded(ct(1))])
+    stage = DeidentifyStage(vault, Lake.open(tmp_path / "other"), "safe_harbor")
+    assert pickle.loads(pickle.dumps(stage)) == stage
+    pool = WorkerPool(1, ErrorLog(vault.errors))
+    try:
+        there = pool.submit(stage.run, key, "in", fingerprint(stage, "in")).result()
+    finally:
+        pool.close()
+    assert there == run(vault, lake, key)
+
+
+def test_the_configuration_follows_the_profile(vault: Vault, lake: Lake, bent: Callable[..., str]) -> None:
+    plain, other = (DeidentifyStage(vault, lake, profile).configuration() for profile in ("safe_harbor", bent(faces="keep")))
+    assert plain["profile"] == other["profile"] == "safe_harbor"
+    assert plain["content"] != other["content"]
+
+
+def test_an_unknown_profile_is_one_sentence(vault: Vault, lake: Lake, tmp_path: Path) -> None:
+    (tmp_path / "odd.yaml").write_text("name: odd\n")
+    for profile in ("no_such", str(tmp_path / "odd.yaml"), str(tmp_path / "none.yaml")):
+        with pytest.raises(SafelightError, match="E-DEID-PROFILE"):
+            DeidentifyStage(vault, lake, profile).configuration()
