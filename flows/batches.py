@@ -22,6 +22,9 @@ from tasks.pacs.task import pull_studies
 from tasks.site import open_site
 from tasks.volumes.task import convert_studies
 
+#: The reason of a run in which some studies failed.
+INCOMPLETE = "E-NIGHT-INCOMPLETE"
+
 #: What the night does with a batch, in order.
 CHAIN = {"pull": pull_studies, "deidentify": deidentify_studies, "volumes": convert_studies, "infer": read_studies}
 
@@ -79,7 +82,7 @@ def verdict(counts: Counter[str]) -> State[dict[str, int]]:
     """The flow's final state: failed where a study failed, so that alerts fire; with counts and nothing else."""
     said = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()) if n) or "nothing was due"
     if counts["failed"]:
-        return Failed(message=f"E-NIGHT-INCOMPLETE: {said}")
+        return Failed(message=f"{INCOMPLETE}: {said}")
     return Completed(message=said, data=dict(counts))
 
 

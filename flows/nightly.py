@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
+from typing import Any
 
 from prefect import State, flow
 from prefect.artifacts import create_link_artifact, create_table_artifact
 from prefect.runtime import flow_run
 
-from flows.batches import RUNNER, configured, run_name, stream, verdict
+from flows.batches import INCOMPLETE, RUNNER, configured, run_name, stream, verdict
 from flows.evaluate import evaluate
 from flows.publish import publish
 from flows.reconcile import reconcile
-from tasks.accountability import rows, totals
+from tasks.accountability import lines
 from tasks.guard import boundary
 from tasks.pacs.task import plan
+from tasks.preflight import check
 from tasks.site import Site, open_site
 from tasks.stage import STUDY_STAGES
 
@@ -30,6 +33,7 @@ def nightly(config: str | None = None) -> State[dict[str, int]]:
     site = open_site(path)
     reconcile(path)
     with boundary("night", site.errors), site.ledger.run("night", flow_run=str(flow_run.id)) as run:
+        check(site)
         plan(path)
         counts = stream(path, run, site.batches(), STUDY_STAGES)
         evaluate(path)
@@ -40,10 +44,7 @@ def nightly(config: str | None = None) -> State[dict[str, int]]:
 
 def _show(site: Site) -> None:
     """The night's table and a link to the report, on Prefect's page. Counts and a path of ours; nothing else."""
-    table = [
-        {"stage": stage, "outcome": outcome, "reason": reason, "unit": unit, "n": n}
-        for (stage, outcome, reason, unit), n in totals(rows(site.ledger)).items()
-    ]
+    table = [asdict(line) for line in lines(site.ledger, site.lake)]
     create_table_artifact(key="night", table=table, description="Where every study and instance went.")
     report = "reports/report.html"
     if site.lake.exists(report):
@@ -51,6 +52,12 @@ def _show(site: Site) -> None:
         create_link_artifact(key="report", link=where, link_text="Validation report")
 
 
+def _exit_code(state: State[Any]) -> int:
+    """0: all is done. 1: some studies failed. 2: the night did not come to its end."""
+    if state.is_completed():
+        return 0
+    return 1 if (state.message or "").startswith(INCOMPLETE) else 2
+
+
 if __name__ == "__main__":
-    state = nightly(sys.argv[1], return_state=True)
-    sys.exit(0 if state.is_completed() else 1)
+    sys.exit(_exit_code(nightly(sys.argv[1], return_state=True)))

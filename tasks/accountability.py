@@ -4,19 +4,31 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from data_contracts.accountability import CONTRACT
 from tasks.errors import SafelightError
 from tasks.lake import Lake, Manifest
 from tasks.ledger import Ledger, Result, Study
-from tasks.stage import STUDY_STAGES, digest
+from tasks.stage import NIGHT, digest
 
 #: What one stage hands on is what the next must account for: stage, the outcome it hands on, the unit, and who receives it.
 HANDED_ON = (
     ("pull", "pulled", "instance", "deidentify"),
     ("deidentify", "released", "instance", "volumes"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the night's table: how many studies met an end in a stage, and how many instances, where these are counted."""
+
+    stage: str
+    outcome: str
+    reason_code: str
+    studies: int
+    instances: int | None
 
 
 def rows(ledger: Ledger) -> list[dict[str, Any]]:
@@ -40,6 +52,11 @@ def check(accounted: Iterable[Mapping[str, Any]]) -> None:
             ends = by_study[row["StudyInstanceUID"], row["stage"]]
             end = (row["outcome"], row["unit"])
             ends[end] = ends.get(end, 0) + row["n"]
+    for (key, stage), ends in by_study.items():
+        sent = sum(ends.get((outcome, "instance"), 0) for outcome in ("pulled", "failed"))
+        found = by_study.get((key, "find"), {}).get(("found", "instance"), 0)
+        if stage == "pull" and ("failed", "study") not in ends and sent < found:  # more than found: the study has grown since
+            raise SafelightError("E-BALANCE", f"study {key}: {found} instances found, pull accounts for {sent}")
     for giver, outcome, unit, receiver in HANDED_ON:
         for key, stage in list(by_study):
             if stage == receiver:
@@ -69,8 +86,31 @@ def totals(accounted: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str, 
     summed: dict[tuple[str, str, str, str], int] = defaultdict(int)
     for row in accounted:
         summed[row["stage"].partition(":")[0], row["outcome"], row["reason_code"], row["unit"]] += row["n"]
-    order = {stage: number for number, stage in enumerate(("find", *STUDY_STAGES))}
-    return dict(sorted(summed.items(), key=lambda item: (order.get(item[0][0], 99), item[0])))
+    return dict(sorted(summed.items(), key=lambda item: (_place(item[0][0]), item[0])))
+
+
+def lines(ledger: Ledger, lake: Lake) -> list[Line]:
+    """Where everything went: the ledger's studies and instances stage by stage, then what each evaluation made of the studies."""
+    studies: dict[tuple[str, str, str], int] = defaultdict(int)
+    instances: dict[tuple[str, str, str], int] = {}
+    for row in rows(ledger):
+        end = (row["stage"], row["outcome"], row["reason_code"])
+        if row["unit"] == "instance":
+            instances[end] = instances.get(end, 0) + row["n"]
+        studies[end] += row["n"] if row["unit"] == "study" else 1
+    counted = [
+        Line(*end, n, instances.get(end)) for end, n in sorted(studies.items(), key=lambda item: (_place(item[0][0]), item[0]))
+    ]
+    for manifest in lake.manifests("evaluate"):
+        counted += [Line(f"evaluate:{manifest.key}", count.outcome, count.reason_code, count.n, None) for count in manifest.tally]
+    return counted
+
+
+def _place(stage: str) -> int:
+    """Where a stage stands in the night."""
+    order = ("find", *NIGHT)
+    name = stage.partition(":")[0]
+    return order.index(name) if name in order else len(order)
 
 
 def _study_rows(study: Study, results: list[Result]) -> list[dict[str, Any]]:

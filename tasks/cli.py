@@ -50,21 +50,20 @@ def nightly(config: Config) -> None:
     """
     from tasks.night import night_table, run_flow
     from tasks.orchestrator import server
-    from tasks.pacs.find import echo
+    from tasks.preflight import check
     from tasks.site import open_site
 
     with one_sentence():
         site = open_site(str(config.absolute()))
-        if site.settings.pacs is not None:
-            echo(site.settings.pacs)
+        check(site)
         home = site.vault.root.parent / "prefect"
         with server(site.settings.prefect, home) as environment:
             log = Path(environment["PREFECT_HOME"]) / "flow.log"
-            code = run_flow(config.absolute(), environment, site.ledger, log)
+            well = run_flow(config.absolute(), environment, site.ledger, log)
         terminal.console.print(night_table(site))
-        if code:
-            say(f"Some studies failed, or the night could not end: `safelight status` names them; the log is {log}")
-        raise typer.Exit(terminal.INCOMPLETE if code else terminal.DONE)
+        if not well:
+            say(f"Some studies failed: `safelight status --config {config}` names them; the log is {log}")
+        raise typer.Exit(terminal.DONE if well else terminal.INCOMPLETE)
 
 
 @app.command()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shutil
 import socket
+from collections import Counter
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
 import yaml
 
 from tasks import accountability
-from tasks.console import INCOMPLETE, console, progress, say
+from tasks.console import DONE, INCOMPLETE, console, progress, say
 from tasks.errors import SafelightError
 from tasks.night import night_table, run_flow
 from tasks.orchestrator import server
@@ -34,7 +36,7 @@ def prepare(out: Path, *, patients: int, seed: int) -> Path:
         private_folder(hospital)
         with progress("making the synthetic hospital", patients) as advance:
             make_cohort(hospital, seed=seed, patients=patients, progress=lambda: advance("", Outcome("done")), workers=2)
-        real_files(hospital)
+        real_files(hospital / "dicom")
         (hospital / _COMPLETE).touch()
     shutil.copyfile(str(files("configs").joinpath("plans", "demo.yaml")), out / "plan.yaml")
     config = out / "safelight.yaml"
@@ -55,21 +57,24 @@ def run(out: Path, *, patients: int, seed: int, keep_open: bool) -> int:
         raise SafelightError("E-CONFIG", "pacs is missing")
     destinations = {pacs.calling_ae_title: (pacs.receiver_host, pacs.receiver_port)}
     with (
-        PacsNode(out / "hospital", pacs.ae_title, port=pacs.port, destinations=destinations) as node,
+        PacsNode(out / "hospital" / "dicom", pacs.ae_title, port=pacs.port, destinations=destinations) as node,
         server(settings.prefect, out / "prefect") as environment,
     ):
         say(f"PACS: {pacs.ae_title} on 127.0.0.1:{node.port} · Prefect: {_page(environment)}")
         before = [(row.study_key, row.stage, row.fingerprint, row.started_at) for row in site.ledger.results().values()]
-        code = run_flow(config, environment, site.ledger, out / "prefect" / "flow.log")
+        log = out / "prefect" / "flow.log"
+        well = run_flow(config, environment, site.ledger, log)
         after = [(row.study_key, row.stage, row.fingerprint, row.started_at) for row in site.ledger.results().values()]
         _report(site, out, nothing_new=before == after)
+        for reason, n in sorted(Counter(reason for _, reason in node.refused).items()):
+            say(f"Not listed:  {n} files of the hospital that no archive could serve: {reason}")
         if keep_open:
             say("The PACS and Prefect's page stay open; press Ctrl-C to stop.")
-            node.serve_forever()
-    if code:
-        say(f"The night did not end well; its log is {out / 'prefect' / 'flow.log'}")
-        return INCOMPLETE
-    return 0
+            with suppress(KeyboardInterrupt):
+                node.serve_forever()
+    if not well:
+        say(f"Some studies failed; the night's log is {log}")
+    return DONE if well else INCOMPLETE
 
 
 def _report(site: Site, out: Path, *, nothing_new: bool) -> None:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from tasks.errors import SafelightError
+from tasks.errors import ConfigurationError, SafelightError
 from tasks.orchestrator import environment, healthy
+from tasks.preflight import Look, looks
 from tasks.settings import PacsSettings
 from tasks.site import Site, open_site
 
@@ -43,7 +44,7 @@ def examine(config: Path | None) -> list[Finding]:
     findings.append(Finding("vault", True, f"{site.vault.root} is private, its site key is there"))
     findings.append(Finding("lake", True, f"{site.lake.url} can be written"))
     findings.append(Finding("ledger", True, f"{len(site.ledger.studies())} studies known"))
-    findings += [_check(what, look) for what, look in _looks(site)]
+    findings += [_check(what, look) for what, look in (*looks(site), *_more(site))]
     return findings
 
 
@@ -76,29 +77,15 @@ def _check(what: str, look: Callable[[], str]) -> Finding:
         return Finding(what, False, str(error))
 
 
-def _looks(site: Site) -> Iterator[tuple[str, Callable[[], str]]]:
+def _more(site: Site) -> Iterator[Look]:
+    """What a night could wait for, but a person should know of: a receiver's port that is taken, a server that does not answer."""
     settings = site.settings
     if settings.pacs is not None:
         pacs = settings.pacs
-        yield "PACS", lambda: _echo(pacs)
         yield "receiver", lambda: _receiver(pacs)
-    yield "de-identification", lambda: f"profile {site.stage('deidentify').configuration()['profile']}"
-    yield "model", lambda: site.stage("infer").label()
-    if settings.evaluation is not None:
-        plan = settings.evaluation.plan
-        yield "plan", lambda: _plan(plan)
-    for entry in settings.imports:
-        yield f"import of {entry.kind}", lambda file=entry.file: _readable(file)  # type: ignore[misc]
     if settings.prefect.api_url is not None:
         url = settings.prefect.api_url
         yield "Prefect", lambda: _server(url)
-
-
-def _echo(pacs: PacsSettings) -> str:
-    from tasks.pacs.find import echo
-
-    echo(pacs)
-    return f"{pacs.ae_title} at {pacs.host}:{pacs.port} answers C-ECHO"
 
 
 def _receiver(pacs: PacsSettings) -> str:
@@ -107,23 +94,11 @@ def _receiver(pacs: PacsSettings) -> str:
         try:
             probe.bind((pacs.receiver_host, pacs.receiver_port))
         except OSError:
-            raise SafelightError("E-PULL-PORT-BUSY", f"{pacs.receiver_host}:{pacs.receiver_port}") from None
+            raise ConfigurationError("E-PULL-PORT-BUSY", f"{pacs.receiver_host}:{pacs.receiver_port}") from None
     return f"{pacs.calling_ae_title} can listen on {pacs.receiver_host}:{pacs.receiver_port}"
-
-
-def _plan(path: Path) -> str:
-    from tasks.evaluation.plan import load_plan
-
-    return f"{load_plan(path).name} ({path.name})"
-
-
-def _readable(file: Path) -> str:
-    if not os.access(file, os.R_OK):
-        raise SafelightError("E-CONFIG", f"imports: {file} cannot be read")
-    return f"{file} is there"
 
 
 def _server(url: str) -> str:
     if not healthy(url):
-        raise SafelightError("E-PREFECT-UNREACHABLE", url)
+        raise ConfigurationError("E-PREFECT-UNREACHABLE", url)
     return f"{url} answers"

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 
+from tasks import ledger_tables as tables
 from tasks.errors import ConfigurationError, SafelightError
 from tasks.processes import ProcessId
 from tasks.stage import Count, Outcome, tally_from_json, tally_to_json
@@ -28,63 +28,6 @@ from tasks.stage import Count, Outcome, tally_from_json, tally_to_json
 _HEARTBEAT_SECONDS = 5.0
 #: A run of another host whose heart has not beaten for so long counts as dead.
 _DEAD_AFTER_SECONDS = 120.0
-
-_metadata = sa.MetaData()
-
-_studies = sa.Table(
-    "studies", _metadata,
-    sa.Column("study_key", sa.String, primary_key=True),
-    sa.Column("patient_key", sa.String, nullable=False, index=True),
-    sa.Column("source", sa.String, nullable=False),
-    sa.Column("study_instance_uid", sa.String, nullable=False, index=True),
-    sa.Column("patient_id", sa.String, nullable=False, index=True),
-    sa.Column("issuer", sa.String, nullable=False),
-    sa.Column("accession_number", sa.String, nullable=False, index=True),
-    sa.Column("expected", sa.Text, nullable=False),
-    sa.Column("found_digest", sa.String, nullable=False),
-)  # fmt: skip
-
-_results = sa.Table(
-    "results", _metadata,
-    sa.Column("study_key", sa.String, primary_key=True),
-    sa.Column("stage", sa.String, primary_key=True),
-    sa.Column("fingerprint", sa.String, nullable=False),
-    sa.Column("status", sa.String, nullable=False),
-    sa.Column("reason_code", sa.String, nullable=False, default=""),
-    sa.Column("error_id", sa.String, nullable=False, default=""),
-    sa.Column("attempts", sa.Integer, nullable=False, default=0),
-    sa.Column("owner", sa.String, nullable=False),
-    sa.Column("output", sa.String, nullable=False, default=""),
-    sa.Column("passed", sa.Integer, nullable=False, default=0),
-    sa.Column("tally", sa.Text, nullable=False, default="[]"),
-    sa.Column("started_at", sa.Float, nullable=False),
-    sa.Column("finished_at", sa.Float),
-)  # fmt: skip
-
-_events = sa.Table(
-    "events", _metadata,
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("at", sa.Float, nullable=False),
-    sa.Column("run", sa.String, nullable=False),
-    sa.Column("study_key", sa.String, nullable=False),
-    sa.Column("stage", sa.String, nullable=False),
-    sa.Column("event", sa.String, nullable=False),
-    sa.Column("reason_code", sa.String, nullable=False),
-    sa.Column("error_id", sa.String, nullable=False),
-    sa.Column("seconds", sa.Float, nullable=False),
-)  # fmt: skip
-
-_runs = sa.Table(
-    "runs", _metadata,
-    sa.Column("run", sa.String, primary_key=True),
-    sa.Column("kind", sa.String, nullable=False),
-    sa.Column("process", sa.String, nullable=False),
-    sa.Column("flow_run", sa.String, nullable=False),
-    sa.Column("started_at", sa.Float, nullable=False),
-    sa.Column("heartbeat_at", sa.Float, nullable=False),
-    sa.Column("finished_at", sa.Float),
-    sa.Column("state", sa.String, nullable=False),
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +81,16 @@ class Run:
     state: str
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What was last noted of a stage that works on the whole cohort: `running`, `done` or `failed`; when, and after how long."""
+
+    stage: str
+    event: str
+    at: float
+    seconds: float
+
+
 class Ledger:
     """A connection to the ledger. Safe to use from several threads; each process opens its own."""
 
@@ -149,12 +102,12 @@ class Ledger:
         """
         self.url = url
         self._clock = clock
-        self._engine = _engine(url)
+        self._engine = tables.engine(url)
         self._reader = self._engine.execution_options(reads=True)
         self._insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
         try:
             with self.lock("schema"):
-                _metadata.create_all(self._engine)
+                tables.metadata.create_all(self._engine)
         except (sa.exc.SQLAlchemyError, OSError):
             raise ConfigurationError("E-LEDGER-UNREACHABLE", self._engine.url.render_as_string(hide_password=True)) from None
 
@@ -166,7 +119,7 @@ class Ledger:
 
     def register(self, studies: Iterable[Study]) -> int:
         """Add studies or renew what is known of them; return how many were new."""
-        names = [column.name for column in _studies.columns]
+        names = [column.name for column in tables.studies.columns]
         rows = [
             {name: getattr(study, name) for name in names} | {"expected": json.dumps(dict(study.expected), sort_keys=True)}
             for study in studies
@@ -174,18 +127,18 @@ class Ledger:
         if not rows:
             return 0
         with self._engine.begin() as connection:
-            before = connection.scalar(sa.select(sa.func.count()).select_from(_studies)) or 0
-            statement = self._insert(_studies)
+            before = connection.scalar(sa.select(sa.func.count()).select_from(tables.studies)) or 0
+            statement = self._insert(tables.studies)
             renewed = {name: statement.excluded[name] for name in names if name != "study_key"}
             connection.execute(statement.on_conflict_do_update(index_elements=["study_key"], set_=renewed), rows)
-            after = connection.scalar(sa.select(sa.func.count()).select_from(_studies)) or 0
+            after = connection.scalar(sa.select(sa.func.count()).select_from(tables.studies)) or 0
         return int(after - before)
 
     def studies(self, keys: Sequence[str] | None = None) -> dict[str, Study]:
         """Studies by key, in the order of their keys."""
-        query = sa.select(_studies).order_by(_studies.c.study_key)
+        query = sa.select(tables.studies).order_by(tables.studies.c.study_key)
         if keys is not None:
-            query = query.where(_studies.c.study_key.in_(list(keys)))
+            query = query.where(tables.studies.c.study_key.in_(list(keys)))
         with self._reader.connect() as connection:
             rows = connection.execute(query).mappings().all()
         return {row["study_key"]: Study(**{**row, "expected": json.loads(row["expected"])}) for row in rows}
@@ -198,11 +151,11 @@ class Ledger:
 
     def results(self, stage: str | None = None, keys: Sequence[str] | None = None) -> dict[tuple[str, str], Result]:
         """Rows by (study key, stage)."""
-        query = sa.select(_results).order_by(_results.c.study_key, _results.c.stage)
+        query = sa.select(tables.results).order_by(tables.results.c.study_key, tables.results.c.stage)
         if stage is not None:
-            query = query.where(_results.c.stage == stage)
+            query = query.where(tables.results.c.stage == stage)
         if keys is not None:
-            query = query.where(_results.c.study_key.in_(list(keys)))
+            query = query.where(tables.results.c.study_key.in_(list(keys)))
         with self._reader.connect() as connection:
             rows = connection.execute(query).mappings().all()
         return {(row["study_key"], row["stage"]): Result(**{**row, "tally": tally_from_json(row["tally"])}) for row in rows}
@@ -221,7 +174,7 @@ class Ledger:
         now = self._clock()
         with self._engine.begin() as connection:
             row = connection.execute(
-                sa.select(_results).where(_results.c.study_key == key, _results.c.stage == stage).with_for_update()
+                sa.select(tables.results).where(tables.results.c.study_key == key, tables.results.c.stage == stage).with_for_update()
             ).mappings().one_or_none()  # fmt: skip
             if row is not None:
                 if row["status"] == "done" and row["fingerprint"] == fingerprint:
@@ -232,12 +185,12 @@ class Ledger:
             fresh = {"fingerprint": fingerprint, "status": "running", "owner": run, "attempts": attempts, "started_at": now}
             blank = {"reason_code": "", "error_id": "", "output": "", "passed": 0, "tally": "[]", "finished_at": None}
             if row is None:
-                statement = self._insert(_results).values(study_key=key, stage=stage, **fresh, **blank)
-                taken = connection.execute(statement.on_conflict_do_nothing().returning(_results.c.owner)).scalar()
+                statement = self._insert(tables.results).values(study_key=key, stage=stage, **fresh, **blank)
+                taken = connection.execute(statement.on_conflict_do_nothing().returning(tables.results.c.owner)).scalar()
             else:
-                mine = sa.and_(_results.c.study_key == key, _results.c.stage == stage)
+                mine = sa.and_(tables.results.c.study_key == key, tables.results.c.stage == stage)
                 taken = connection.execute(
-                    sa.update(_results).where(mine).values(**fresh, **blank).returning(_results.c.owner)
+                    sa.update(tables.results).where(mine).values(**fresh, **blank).returning(tables.results.c.owner)
                 ).scalar()
         return bool(taken == run)
 
@@ -250,11 +203,13 @@ class Ledger:
         now = self._clock()
         held = _held(stage, key, run)
         with self._engine.begin() as connection:
-            started = connection.scalar(sa.select(_results.c.started_at).where(held))
+            started = connection.scalar(sa.select(tables.results.c.started_at).where(held))
             if started is None:
                 raise SafelightError("E-LEDGER-LOST", f"{stage} {key}")
-            attempts = sa.case((sa.literal(outcome.status == "failed"), _results.c.attempts + 1), else_=_results.c.attempts)
-            connection.execute(sa.update(_results).where(held).values(
+            attempts = sa.case(
+                (sa.literal(outcome.status == "failed"), tables.results.c.attempts + 1), else_=tables.results.c.attempts
+            )
+            connection.execute(sa.update(tables.results).where(held).values(
                 status=outcome.status, reason_code=outcome.reason_code, error_id=outcome.error_id, attempts=attempts,
                 output=outcome.output, passed=outcome.passed, tally=tally_to_json(outcome.tally), finished_at=now,
             ))  # fmt: skip
@@ -265,14 +220,16 @@ class Ledger:
         """Give a study back undone, so that it is due at once."""
         held = _held(stage, key, run)
         with self._engine.begin() as connection:
-            connection.execute(sa.update(_results).where(held).values(status="interrupted"))
+            connection.execute(sa.update(tables.results).where(held).values(status="interrupted"))
             self._log(connection, run, "interrupted", study_key=key, stage=stage)
 
     def retry(self, stage: str | None = None) -> int:
         """Forget the failed attempts, so that studies that were set aside are due again; return how many."""
-        failed = _results.c.status == "failed"
+        failed = tables.results.c.status == "failed"
         query = (
-            sa.update(_results).where(failed if stage is None else sa.and_(failed, _results.c.stage == stage)).values(attempts=0)
+            sa.update(tables.results)
+            .where(failed if stage is None else sa.and_(failed, tables.results.c.stage == stage))
+            .values(attempts=0)
         )
         with self._engine.begin() as connection:
             return int(connection.execute(query).rowcount)
@@ -290,7 +247,7 @@ class Ledger:
         with self._engine.begin() as connection:
             began = {"started_at": now, "heartbeat_at": now, "finished_at": None, "state": "running"}
             process = str(ProcessId.current())
-            connection.execute(sa.insert(_runs).values(run=run, kind=kind, process=process, flow_run=flow_run, **began))
+            connection.execute(sa.insert(tables.runs).values(run=run, kind=kind, process=process, flow_run=flow_run, **began))
         stop = threading.Event()
         heart = threading.Thread(target=self._beat, args=(run, stop), name=f"heartbeat {run}", daemon=True)
         heart.start()
@@ -303,16 +260,18 @@ class Ledger:
             heart.join()
             with self._engine.begin() as connection:
                 connection.execute(
-                    sa.update(_results)
-                    .where(_results.c.owner == run, _results.c.status == "running")
+                    sa.update(tables.results)
+                    .where(tables.results.c.owner == run, tables.results.c.status == "running")
                     .values(status="interrupted")
                 )
-                connection.execute(sa.update(_runs).where(_runs.c.run == run).values(state=state, finished_at=self._clock()))
+                connection.execute(
+                    sa.update(tables.runs).where(tables.runs.c.run == run).values(state=state, finished_at=self._clock())
+                )
 
     def runs(self) -> list[Run]:
         """All runs, the newest first."""
         with self._reader.connect() as connection:
-            rows = connection.execute(sa.select(_runs).order_by(_runs.c.started_at.desc())).mappings().all()
+            rows = connection.execute(sa.select(tables.runs).order_by(tables.runs.c.started_at.desc())).mappings().all()
         return [Run(**row) for row in rows]
 
     def reconcile(self) -> dict[str, int]:
@@ -322,22 +281,50 @@ class Ledger:
             `{"runs": closed, "studies": freed}`.
         """
         with self._reader.connect() as connection:
-            open_runs = set(connection.scalars(sa.select(_runs.c.run).where(_runs.c.state == "running")))
+            open_runs = set(connection.scalars(sa.select(tables.runs.c.run).where(tables.runs.c.state == "running")))
         dead = self._dead_owners(open_runs)
         if not dead:
             return {"runs": 0, "studies": 0}
         with self._engine.begin() as connection:
             freed = connection.execute(
-                sa.update(_results).where(_results.c.owner.in_(dead), _results.c.status == "running").values(status="interrupted")
+                sa.update(tables.results)
+                .where(tables.results.c.owner.in_(dead), tables.results.c.status == "running")
+                .values(status="interrupted")
             ).rowcount
-            connection.execute(sa.update(_runs).where(_runs.c.run.in_(dead)).values(state="crashed", finished_at=self._clock()))
+            connection.execute(
+                sa.update(tables.runs).where(tables.runs.c.run.in_(dead)).values(state="crashed", finished_at=self._clock())
+            )
             for run in sorted(dead):
                 self._log(connection, run, "crashed")
         return {"runs": len(dead), "studies": int(freed)}
 
+    @contextmanager
+    def turn(self, stage: str) -> Iterator[None]:
+        """A stage's turn at the whole cohort: alone among all processes, and noted with its duration, done or failed."""
+        with self.lock(stage):
+            began = self._clock()
+            self._note(stage, "running", 0.0)
+            ended = "failed"
+            try:
+                yield
+                ended = "done"
+            finally:
+                self._note(stage, ended, self._clock() - began)
+
+    def turns(self, since: float = 0.0) -> dict[str, Turn]:
+        """The last turn of each stage that works on the whole cohort, among those noted since a time (seconds since the epoch)."""
+        query = (
+            sa.select(tables.events)
+            .where(tables.events.c.study_key == "", tables.events.c.stage != "", tables.events.c.at >= since)
+            .order_by(tables.events.c.id)
+        )
+        with self._reader.connect() as connection:
+            rows = connection.execute(query).mappings().all()
+        return {row["stage"]: Turn(row["stage"], row["event"], row["at"], row["seconds"]) for row in rows}
+
     def events(self, study_key: str) -> list[dict[str, Any]]:
         """What happened to a study, oldest first."""
-        query = sa.select(_events).where(_events.c.study_key == study_key).order_by(_events.c.id)
+        query = sa.select(tables.events).where(tables.events.c.study_key == study_key).order_by(tables.events.c.id)
         with self._reader.connect() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
@@ -366,12 +353,14 @@ class Ledger:
     def _beat(self, run: str, stop: threading.Event) -> None:
         while not stop.wait(_HEARTBEAT_SECONDS):
             with self._engine.begin() as connection:
-                connection.execute(sa.update(_runs).where(_runs.c.run == run).values(heartbeat_at=self._clock()))
+                connection.execute(sa.update(tables.runs).where(tables.runs.c.run == run).values(heartbeat_at=self._clock()))
 
     def _dead_owners(self, owners: set[str], connection: sa.Connection | None = None) -> set[str]:
         if not owners:
             return set()
-        query = sa.select(_runs.c.run, _runs.c.process, _runs.c.heartbeat_at, _runs.c.state).where(_runs.c.run.in_(owners))
+        query = sa.select(tables.runs.c.run, tables.runs.c.process, tables.runs.c.heartbeat_at, tables.runs.c.state).where(
+            tables.runs.c.run.in_(owners)
+        )
         if connection is not None:
             rows = connection.execute(query).all()
         else:
@@ -386,14 +375,18 @@ class Ledger:
                 dead.add(row.run)
         return dead
 
+    def _note(self, stage: str, what: str, seconds: float) -> None:
+        with self._engine.begin() as connection:
+            self._log(connection, "", what, stage=stage, seconds=seconds)
+
     def _log(self, connection: sa.Connection, run: str, what: str, **known: Any) -> None:
         blank = {"study_key": "", "stage": "", "reason_code": "", "error_id": "", "seconds": 0.0}
-        connection.execute(sa.insert(_events).values(**(blank | known), at=self._clock(), run=run, event=what))
+        connection.execute(sa.insert(tables.events).values(**(blank | known), at=self._clock(), run=run, event=what))
 
 
 def _held(stage: str, key: str, run: str) -> sa.ColumnElement[bool]:
     """The row that `run` is working on."""
-    row = _results.c
+    row = tables.results.c
     return sa.and_(row.study_key == key, row.stage == stage, row.owner == run, row.status == "running")
 
 
@@ -405,29 +398,3 @@ def _is_due(row: Result | None, fingerprint: str, dead: set[str], max_attempts: 
     if row.fingerprint != fingerprint or row.status == "interrupted":
         return True
     return row.status == "failed" and row.attempts < max_attempts
-
-
-def _engine(url: str) -> sa.Engine:
-    parsed = sa.make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return sa.create_engine(parsed)
-    if parsed.database:
-        path = Path(parsed.database)
-        if not path.exists() and path.parent.exists():
-            path.touch(mode=0o600)
-    engine = sa.create_engine(parsed, connect_args={"timeout": 60, "check_same_thread": False})
-
-    @event.listens_for(engine, "connect")
-    def _configure(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # SQLAlchemy's `begin` below decides: a writer must not start as a reader
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=NORMAL")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: sa.Connection) -> None:
-        reads = connection.get_execution_options().get("reads", False)
-        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
-
-    return engine

@@ -13,14 +13,16 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from tasks import accountability
-from tasks.console import console, say
+from tasks.console import DONE, INCOMPLETE, console, say
+from tasks.errors import SafelightError
 from tasks.ledger import Ledger
 from tasks.processes import ProcessId
 from tasks.site import Site
-from tasks.status import StageStatus, overview
+from tasks.stage import COHORT_STAGES
+from tasks.status import overview
 
 
-def run_flow(config: Path, environment: dict[str, str], ledger: Ledger, log: Path) -> int:
+def run_flow(config: Path, environment: dict[str, str], ledger: Ledger, log: Path) -> bool:
     """Run the nightly flow once and show how it goes.
 
     Args:
@@ -30,55 +32,70 @@ def run_flow(config: Path, environment: dict[str, str], ledger: Ledger, log: Pat
         log: where the flow's own output goes.
 
     Returns:
-        the exit code of the flow's process: 0 where every study ended well.
+        whether every study ended well.
+
+    Raises:
+        SafelightError: E-RUN-CHILD with the log's path where the night did not come to its end.
     """
     command = [sys.executable, "-m", "flows.nightly", str(config)]
+    began = time.time()
     with log.open("ab") as stream:
         process = subprocess.Popen(command, env=environment, stdout=stream, stderr=stream, stdin=subprocess.DEVNULL)  # noqa: S603
     try:
-        _watch(process, ledger)
+        _watch(process, ledger, began)
     except KeyboardInterrupt:
         say("Stopping: what is finished is kept; the next run goes on from here.")
         ProcessId.of(process.pid).stop()
-    return process.wait()
+    code = process.wait()
+    if code not in {DONE, INCOMPLETE}:
+        raise SafelightError("E-RUN-CHILD", str(log))
+    return code == DONE
 
 
 def night_table(site: Site) -> Table:
-    """Found, pulled, released, quarantined, converted, read: studies and instances by stage and reason; the counts balance."""
+    """Found, pulled, released, quarantined, converted, read, analysed: studies and instances by stage and reason."""
+    found = accountability.lines(site.ledger, site.lake)
     drawn = Table(title="The night", expand=False)
-    for heading in ("stage", "outcome", "reason"):
-        drawn.add_column(heading)
-    drawn.add_column("n", justify="right")
-    drawn.add_column("unit")
+    drawn.add_column("stage", overflow="fold")
+    drawn.add_column("outcome")
+    drawn.add_column("reason", min_width=max((len(line.reason_code) for line in found), default=0))
+    for heading in ("studies", "instances"):
+        drawn.add_column(heading, justify="right")
     before = ""
-    for (stage, outcome, reason, unit), n in accountability.totals(accountability.rows(site.ledger)).items():
-        if before and stage != before:
+    for line in found:
+        if before and line.stage != before:
             drawn.add_section()
-        drawn.add_row(stage if stage != before else "", outcome, reason, str(n), unit)
-        before = stage
+        stage = line.stage.replace(":", " ") if line.stage != before else ""
+        drawn.add_row(
+            stage, line.outcome, line.reason_code, str(line.studies), "" if line.instances is None else str(line.instances)
+        )
+        before = line.stage
     return drawn
 
 
-def anything_new(before: list[StageStatus], after: list[StageStatus]) -> bool:
-    """Whether a run changed any study's state."""
-    return before != after
-
-
-def _watch(process: subprocess.Popen[bytes], ledger: Ledger) -> None:
+def _watch(process: subprocess.Popen[bytes], ledger: Ledger, since: float) -> None:
     """Draw the stages on a terminal, or say a line now and then elsewhere, until the process ends."""
     if not console.is_terminal:
         said = ""
         while process.poll() is None:
-            line = " · ".join(f"{status.stage} {status.done}/{status.total}" for status in overview(ledger))
+            line = " · ".join(
+                [f"{status.stage} {status.done}/{status.total}" for status in overview(ledger)] + _turns(ledger, since)
+            )
             if line != said:
                 say(line)
                 said = line
             _pause(process, 5.0)
         return
-    with Live(_picture(ledger), console=console, refresh_per_second=4, transient=True) as live:
+    with Live(_picture(ledger, since), console=console, refresh_per_second=4, transient=True) as live:
         while process.poll() is None:
-            live.update(_picture(ledger))
+            live.update(_picture(ledger, since))
             _pause(process, 0.5)
+
+
+def _turns(ledger: Ledger, since: float) -> list[str]:
+    """The cohort's stages that have begun since a time, in words."""
+    turns = ledger.turns(since)
+    return [f"{stage} {turns[stage].event}" for stage in COHORT_STAGES if stage in turns]
 
 
 def _pause(process: subprocess.Popen[bytes], seconds: float) -> None:
@@ -87,10 +104,15 @@ def _pause(process: subprocess.Popen[bytes], seconds: float) -> None:
         time.sleep(0.1)
 
 
-def _picture(ledger: Ledger) -> Group:
+def _picture(ledger: Ledger, since: float) -> Group:
     grid = Table.grid(padding=(0, 2))
     for status in overview(ledger):
         ended = status.done + status.failed
         note = f"{status.failed} failed" if status.failed else (f"{status.running} in work" if status.running else "")
         grid.add_row(status.stage, ProgressBar(max(status.total, 1), ended, width=40), f"{ended}/{status.total} studies", note)
+    turns = ledger.turns(since)
+    for stage in COHORT_STAGES:
+        turn = turns.get(stage)
+        said = "" if turn is None else "in work" if turn.event == "running" else f"{turn.event} in {turn.seconds:.1f} s"
+        grid.add_row(stage, ProgressBar(1, turn is not None and turn.event == "done", width=40), "the cohort", said)
     return Group(grid)

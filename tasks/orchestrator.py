@@ -69,7 +69,9 @@ def server(settings: PrefectSettings, default_home: Path) -> Iterator[dict[str, 
         with (home / ".start.lock").open("w") as starting:
             fcntl.flock(starting, fcntl.LOCK_EX)
             fcntl.flock(users, fcntl.LOCK_SH)
-            api_url = _running(home) or _start(home, settings.port)
+            api_url, process = _running(home), None
+            if api_url is None:
+                api_url, process = _start(home, settings.port)
         try:
             yield environment(api_url, home)
         finally:
@@ -78,6 +80,8 @@ def server(settings: PrefectSettings, default_home: Path) -> Iterator[dict[str, 
                 fcntl.flock(users, fcntl.LOCK_UN)
                 if _is_last(users):
                     _stop(home)
+                if process is not None:
+                    process.poll()  # our own child: no zombie is left of it
 
 
 def _is_last(users: IO[str]) -> bool:
@@ -98,7 +102,7 @@ def _running(home: Path) -> str | None:
     return api_url if process is not None and process.is_alive() and healthy(api_url) else None
 
 
-def _start(home: Path, port: int) -> str:
+def _start(home: Path, port: int) -> tuple[str, subprocess.Popen[bytes]]:
     if not _is_free(port):
         raise ConfigurationError("E-PREFECT-PORT-BUSY", f"port {port}")
     api_url = f"http://127.0.0.1:{port}/api"
@@ -111,9 +115,10 @@ def _start(home: Path, port: int) -> str:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         if healthy(api_url):
-            return api_url
+            return api_url, process
         time.sleep(0.2)
     process.kill()
+    process.wait()
     raise ConfigurationError("E-PREFECT-UNREACHABLE", f"{api_url}; its log is {home / 'server.log'}")
 
 

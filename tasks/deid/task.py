@@ -20,7 +20,7 @@ def deidentify_studies(config: str, run: str, batch: int, keys: list[str]) -> di
 def import_tables(config: str) -> int:
     """Map the hospital's labels and demographics to the lake's keys; returns how many rows were matched."""
     site = open_site(config)
-    with boundary("import", site.errors), site.ledger.lock("import"):
+    with boundary("import", site.errors), site.ledger.turn("import"):
         return sum(
             import_table(entry.file, kind=entry.kind, key=entry.key, vault=site.vault, ledger=site.ledger, lake=site.lake).matched
             for entry in site.settings.imports

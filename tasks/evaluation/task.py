@@ -22,7 +22,7 @@ def account(config: str) -> int:
 def measure(config: str) -> bool:
     """Measure the model in every subgroup; returns whether anything had changed."""
     site = open_site(config)
-    with boundary("evaluate", site.errors), site.ledger.lock("evaluate"):
+    with boundary("evaluate", site.errors), site.ledger.turn("evaluate"):
         if site.settings.evaluation is None:
             return False
         plan = load_plan(site.settings.evaluation.plan)

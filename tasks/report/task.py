@@ -12,5 +12,5 @@ from tasks.site import open_site
 def publish_documents(config: str) -> bool:
     """Make the report of the latest evaluation; returns whether there was anything new."""
     site = open_site(config)
-    with boundary("publish", site.errors), site.ledger.lock("publish"):
+    with boundary("publish", site.errors), site.ledger.turn("publish"):
         return publish_report(site.lake) is not None

@@ -240,7 +240,7 @@ def _equipment(header: Planting, acquisition: Acquisition) -> None:
     header.plant("station", StationName=scanner.station[:16], GantryID=f"GANTRY {scanner.station}")
     header.plant("device_serial", DeviceSerialNumber=scanner.serial)
     header.plant("uid", DeviceUID=visit.station_uid)
-    header.plant_moment(visit.begun.replace(day=1, hour=6), DateOfLastCalibration="date", TimeOfLastCalibration="time")
+    header.plant_moment(visit.begun.replace(day=2, hour=6), DateOfLastCalibration="date", TimeOfLastCalibration="time")
     other = header.item("ContributingEquipmentSequence")
     _code(other.item("PurposeOfReferenceCodeSequence"), "109101", "DCM", "Acquisition Equipment")
     other.set(Manufacturer=scanner.manufacturer)

@@ -160,6 +160,11 @@ def hospitals() -> tuple[Hospital, ...]:
     )
 
 
+def _not_on_new_year(day: date) -> date:
+    """The first of January is how a released year is written, so as a planted identifier it would prove nothing."""
+    return day + timedelta(days=1) if (day.month, day.day) == (1, 1) else day
+
+
 def invent_patient(rng: np.random.Generator, number: int, hospital: Hospital, *, age: int, record: int) -> Patient:
     """A patient of about this age on 1 June 2026, the `number`th of the cohort (which makes the identifiers unique).
 
@@ -188,7 +193,7 @@ def invent_patient(rng: np.random.Generator, number: int, hospital: Hospital, *,
         national_id=f"{national[:3]}-{national[3:5]}-{national[5:]}",
         insurance_id=f"XQZ{serial:06d}-{number:02d}",
         insurer=_pick(rng, names["insurers"]),
-        born=date(2026, 6, 1) - timedelta(days=int(age * 365.25) + int(rng.integers(20, 340))),
+        born=_not_on_new_year(date(2026, 6, 1) - timedelta(days=int(age * 365.25) + int(rng.integers(20, 340)))),
         birth_time=f"{int(rng.integers(24)):02d}{int(rng.integers(60)):02d}{int(rng.integers(60)):02d}.{int(rng.integers(10**6)):06d}",
         sex=sex,
         race=RACES[int(rng.choice(len(RACES), p=(0.46, 0.24, 0.20, 0.05, 0.05)))],

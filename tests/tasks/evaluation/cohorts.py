@@ -14,7 +14,7 @@ from tasks.evaluation.plan import Plan
 def plan(**changes: Any) -> Plan:
     """A plan for `tables`."""
     said = {
-        "name": "test", "title": "Test", "intended_use": "None.", "finding": "nodule", "model": "m", "threshold": 1.0,
+        "name": "test", "title": "Test", "intended_use": "None.", "finding": "nodule", "model": "m", "threshold": 0.73,
         "subgroups": [{"attribute": "sex", "levels": ["F", "M"]}, {"attribute": "slice_thickness", "levels": [THIN, THICK]}],
         **changes,
     }  # fmt: skip
@@ -41,7 +41,7 @@ def columns(n: int = 300, seed: int = 5) -> dict[str, np.ndarray]:
         "study": np.array([study(i) for i in range(n)], dtype=object),
         "patient": np.array([patient(int(i)) for i in owner], dtype=object),
         "label": label.astype(np.int64),
-        "score": label * np.where(thickness > 3, 0.4, 2.4) + rng.normal(size=n),
+        "score": 1 / (1 + np.exp(-(label * np.where(thickness > 3, 0.4, 2.4) + rng.normal(size=n)))),
         "sex": np.where(owner % 2 == 0, "F", "M").astype(object),
         "SliceThickness": thickness,
     }

@@ -36,7 +36,7 @@ def test_counts_and_aucs_of_every_level_are_those_of_scikit_learn():
     assert [(found.attribute, found.level) for found in results.performance] == list(masks)
     for (attribute, level), mask in masks.items():
         found, labels, scores = row(results, attribute, level), made["label"][mask], made["score"][mask]
-        tn, fp, fn, tp = confusion_matrix(labels, scores >= 1.0).ravel()
+        tn, fp, fn, tp = confusion_matrix(labels, scores >= plan().threshold).ravel()
         assert found.counts.model_dump() == {"tp": tp, "fp": fp, "fn": fn, "tn": tn}
         assert found.auc.estimate == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
         assert found.sensitivity.estimate == pytest.approx(tp / (tp + fn), abs=1e-15)

@@ -113,3 +113,7 @@ def test_identifiers_are_long_enough_to_be_told_from_chance(cohort: Cohort) -> N
 def test_a_text_that_lacks_its_identifier_is_refused() -> None:
     with pytest.raises(ValueError, match="patient_name is not in the text"):
         Planting(Dataset(), set()).plant_text("PatientComments", "nothing here", patient_name="Featherquill")
+
+
+def test_no_planted_date_looks_like_a_released_year(cohort: Cohort) -> None:
+    assert not [entry for entry in cohort.identifiers if entry.kind == "date" and entry.value.endswith("0101")]

@@ -1,0 +1,93 @@
+"""The ledger's four tables, and the connection to the database that holds them: SQLite in WAL mode, or PostgreSQL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+
+metadata = sa.MetaData()
+
+studies = sa.Table(
+    "studies", metadata,
+    sa.Column("study_key", sa.String, primary_key=True),
+    sa.Column("patient_key", sa.String, nullable=False, index=True),
+    sa.Column("source", sa.String, nullable=False),
+    sa.Column("study_instance_uid", sa.String, nullable=False, index=True),
+    sa.Column("patient_id", sa.String, nullable=False, index=True),
+    sa.Column("issuer", sa.String, nullable=False),
+    sa.Column("accession_number", sa.String, nullable=False, index=True),
+    sa.Column("expected", sa.Text, nullable=False),
+    sa.Column("found_digest", sa.String, nullable=False),
+)  # fmt: skip
+
+results = sa.Table(
+    "results", metadata,
+    sa.Column("study_key", sa.String, primary_key=True),
+    sa.Column("stage", sa.String, primary_key=True),
+    sa.Column("fingerprint", sa.String, nullable=False),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("reason_code", sa.String, nullable=False, default=""),
+    sa.Column("error_id", sa.String, nullable=False, default=""),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("owner", sa.String, nullable=False),
+    sa.Column("output", sa.String, nullable=False, default=""),
+    sa.Column("passed", sa.Integer, nullable=False, default=0),
+    sa.Column("tally", sa.Text, nullable=False, default="[]"),
+    sa.Column("started_at", sa.Float, nullable=False),
+    sa.Column("finished_at", sa.Float),
+)  # fmt: skip
+
+events = sa.Table(
+    "events", metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("run", sa.String, nullable=False),
+    sa.Column("study_key", sa.String, nullable=False),
+    sa.Column("stage", sa.String, nullable=False),
+    sa.Column("event", sa.String, nullable=False),
+    sa.Column("reason_code", sa.String, nullable=False),
+    sa.Column("error_id", sa.String, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+)  # fmt: skip
+
+runs = sa.Table(
+    "runs", metadata,
+    sa.Column("run", sa.String, primary_key=True),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("process", sa.String, nullable=False),
+    sa.Column("flow_run", sa.String, nullable=False),
+    sa.Column("started_at", sa.Float, nullable=False),
+    sa.Column("heartbeat_at", sa.Float, nullable=False),
+    sa.Column("finished_at", sa.Float),
+    sa.Column("state", sa.String, nullable=False),
+)  # fmt: skip
+
+
+def engine(url: str) -> sa.Engine:
+    """A connection pool to a ledger's database; an SQLite file is made private, in WAL mode, and its writers start as writers."""
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return sa.create_engine(parsed)
+    if parsed.database:
+        path = Path(parsed.database)
+        if not path.exists() and path.parent.exists():
+            path.touch(mode=0o600)
+    made = sa.create_engine(parsed, connect_args={"timeout": 60, "check_same_thread": False})
+
+    @event.listens_for(made, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # SQLAlchemy's `begin` below decides: a writer must not start as a reader
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.close()
+
+    @event.listens_for(made, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        reads = connection.get_execution_options().get("reads", False)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    return made

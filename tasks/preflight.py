@@ -1,0 +1,61 @@
+"""What is looked at before a night begins: whatever would stop it later is one sentence now, and no work has been begun."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tasks.errors import ConfigurationError
+from tasks.settings import PacsSettings, Settings
+from tasks.site import Site
+
+#: What is looked at, and the look itself: it says what is fine, or raises ConfigurationError.
+Look = tuple[str, Callable[[], str]]
+
+
+def check(site: Site) -> None:
+    """Look at everything that a night needs, beyond what `open_site` has seen.
+
+    Raises:
+        ConfigurationError: for the first thing that would stop the night.
+    """
+    for _, look in looks(site):
+        look()
+
+
+def looks(site: Site) -> Iterator[Look]:
+    """What a site's configuration names: the PACS, the profile, the model, the plan with its threshold, the tables to import."""
+    settings = site.settings
+    if settings.pacs is not None:
+        pacs = settings.pacs
+        yield "PACS", lambda: _echo(pacs)
+    yield "de-identification", lambda: f"profile {site.stage('deidentify').configuration()['profile']}"
+    yield "model", lambda: site.stage("infer").label()
+    if settings.evaluation is not None:
+        plan = settings.evaluation.plan
+        yield "plan", lambda: _plan(plan, settings)
+    for entry in settings.imports:
+        yield f"import of {entry.kind}", lambda file=entry.file: _readable(file)  # type: ignore[misc]
+
+
+def _echo(pacs: PacsSettings) -> str:
+    from tasks.pacs.find import echo
+
+    echo(pacs)
+    return f"{pacs.ae_title} at {pacs.host}:{pacs.port} answers C-ECHO"
+
+
+def _plan(path: Path, settings: Settings) -> str:
+    from tasks.evaluation.plan import load_plan
+    from tasks.evaluation.threshold import operating_point
+
+    plan = load_plan(path)
+    point = operating_point(plan, settings.inference.model)
+    return f"{plan.name} ({path.name}), positive from {point.threshold:g}"
+
+
+def _readable(file: Path) -> str:
+    if not os.access(file, os.R_OK):
+        raise ConfigurationError("E-CONFIG", f"imports: {file} cannot be read")
+    return f"{file} is there"
