@@ -28,7 +28,7 @@ Config = Annotated[Path, typer.Option(help="The site's configuration.", envvar="
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Where everything is made.")] = Path("safelight-demo"),
-    patients: Annotated[int, typer.Option(min=4, max=1000, help="Patients of the synthetic cohort.")] = 64,
+    patients: Annotated[int, typer.Option(min=4, max=1000, help="Patients of the synthetic cohort.")] = 96,
     seed: Annotated[int, typer.Option(help="Seed of the synthetic cohort.")] = 20261124,
     keep_open: Annotated[bool, typer.Option(help="Leave the PACS and Prefect's page running at the end.")] = False,
 ) -> None:

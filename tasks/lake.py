@@ -81,8 +81,8 @@ class Lake:
         lake = cls(text if "://" in text else str(Path(text).expanduser().absolute()))
         probe = f"{_SCRATCH}/{ProcessId.current()}-{secrets.token_hex(4)}"
         try:
-            lake._write(probe, b"")
-            lake._filesystem.delete_file(lake._at(probe))
+            _persist(lambda: lake._write(probe, b""))
+            lake._remove(probe)
         except (OSError, pa.ArrowException):
             raise ConfigurationError("E-LAKE-UNWRITABLE", text) from None
         return lake
@@ -168,6 +168,7 @@ class Lake:
             yield Publication(self, stage, key, fingerprint, scratch)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+            self._prune(f"{_SCRATCH}/x")
 
     def sweep(self) -> int:
         """Remove scratch that processes of this host left when they were killed, and the empty scratch folder itself.

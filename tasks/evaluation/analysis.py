@@ -15,11 +15,23 @@ from tasks.errors import ConfigurationError, catalogue
 from tasks.evaluation import clusters
 from tasks.evaluation.auc import auc, roc
 from tasks.evaluation.cases import Assembled, Cases, assemble, declared
+from tasks.evaluation.differences import COMPARED, difference
 from tasks.evaluation.intervals import not_estimable
 from tasks.evaluation.limitations import limitations
 from tasks.evaluation.plan import Plan
 from tasks.evaluation.proportions import proportion
-from tasks.evaluation.results import Accounted, Baseline, Counts, Estimate, Excluded, Performance, Provenance, Results, Roc
+from tasks.evaluation.results import (
+    Accounted,
+    Baseline,
+    Counts,
+    Difference,
+    Estimate,
+    Excluded,
+    Performance,
+    Provenance,
+    Results,
+    Roc,
+)
 from tasks.evaluation.suppression import withheld
 
 #: No ROC curve has more points than this; a report draws no more.
@@ -61,10 +73,13 @@ def analyse(
         curves += _curve("", "", cases)
     for group in plan.subgroups:
         masks = declared(cases.levels[group.attribute], group.levels)
-        hidden = withheld({level: clusters.count(_codes(cases.where(mask))) for level, mask in masks}, plan.minimum_cases)
+        sizes = {level: clusters.count(_codes(cases.where(mask))) for level, mask in masks}
+        hidden = withheld(sizes, plan.minimum_cases, complementary=plan.complementary_suppression)
         for level, mask in masks:
             inside = cases.where(mask)
             row = _row(group.attribute, level, inside, threshold=operating_point, plan=plan, hidden=hidden.get(level, ""))
+            rest = _row("", "", cases.where(~mask), threshold=operating_point, plan=plan)
+            row = row.model_copy(update={"against_rest": _differences(row, rest)})
             rows.append(row)
             baseline.append(
                 Baseline(
@@ -133,6 +148,11 @@ def _row(attribute: str, level: str, cases: Cases, *, threshold: float, plan: Pl
         npv=share(~ill, ~called, "no case was read as negative"),
         auc=auc(cases.scores, cases.labels, codes, confidence=confidence),
     )
+
+
+def _differences(part: Performance, rest: Performance) -> tuple[Difference, ...]:
+    found = (difference(metric, getattr(part, metric), getattr(rest, metric)) for metric in COMPARED)
+    return tuple(each for each in found if each is not None)
 
 
 def _curve(attribute: str, level: str, cases: Cases) -> list[Roc]:

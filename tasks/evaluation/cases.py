@@ -232,9 +232,16 @@ def _levels(attribute: str, known: pd.DataFrame, studies: pd.DataFrame) -> NDArr
     values = pd.Series([None] * len(known), index=known.index, dtype=object)
     for frame in (known, studies):
         if source in frame:
-            given = frame[source].map(_band) if banded else frame[source]
+            given = frame[source].map(_band if banded else _as_text)
             values = values.where(values.notna(), given.astype(object))
     return np.where(values.isna(), NOT_STATED, values).astype(object)
+
+
+def _as_text(value: Any) -> str | None:
+    """A level as a plan writes it: a number without needless digits (2.5, 5)."""
+    if isinstance(value, float):
+        return f"{value:g}" if np.isfinite(value) else None
+    return None if value is None else str(value)
 
 
 def _band(millimetres: float) -> str | None:

@@ -19,7 +19,7 @@ def limitations(plan: Plan, rows: Sequence[Performance], worst: Performance, *, 
         unread: how many cases with a reference standard the model did not read.
     """
     overall, levels = rows[0], rows[1:]
-    said = [*_harder(overall, levels)]
+    said = [*_harder(levels)]
     if plan.synthetic:
         said.append("The data are synthetic: nothing here says how the model works on patients.")
     said += _missing(overall, levels, plan)
@@ -43,23 +43,22 @@ def _interval(estimate: Estimate) -> str:
     return f"{estimate.estimate:.3f}, {100 * estimate.confidence:g} % interval {estimate.lower:.3f} to {estimate.upper:.3f}"
 
 
-def _harder(overall: Performance, levels: Sequence[Performance]) -> list[str]:
+def _harder(levels: Sequence[Performance]) -> list[str]:
     said, compared = [], 0
     for field, name in _COMPARED:
-        whole: Estimate = getattr(overall, field)
         for row in levels:
-            part: Estimate = getattr(row, field)
-            if whole.estimate is None or part.upper is None:
-                continue
-            compared += 1
-            if part.upper < whole.estimate:
-                said.append(
-                    f"The model does worse where {_name(row)}: {name} {_interval(part)}, "
-                    f"which lies wholly below the overall {whole.estimate:.3f}."
-                )
+            for found in row.against_rest:
+                if found.metric != field:
+                    continue
+                compared += 1
+                if found.harder:
+                    said.append(
+                        f"The model does worse where {_name(row)}: {name} {_interval(getattr(row, field))}, against {found.rest:.3f} in all "
+                        f"other cases (difference {found.difference:.3f}, {found.lower:.3f} to {found.upper:.3f})."
+                    )
     if said:
         said.append(
-            f"{compared} subgroup intervals were held against the overall estimates without correction for multiple comparisons."
+            f"{compared} subgroup estimates were held against all other cases without correction for multiple comparisons."
         )
     return said
 

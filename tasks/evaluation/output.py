@@ -14,13 +14,18 @@ WORST_CASE = "worst case"
 
 
 def files(results: Results) -> dict[str, bytes]:
-    """File name → content: `results.json`, `performance.csv`, `baseline.csv`, `accountability.csv`, `excluded.csv`, `roc.csv`.
+    """File name → content: `results.json`, `performance.csv`, `differences.csv`, `baseline.csv`, `accountability.csv`, `excluded.csv`, `roc.csv`.
 
     CSV is UTF-8 with LF, numbers in full; a suppressed count and a number that is not estimable are empty fields.
     """
     return {
         "results.json": (results.model_dump_json(indent=1) + "\n").encode(),
         "performance.csv": _performance(results),
+        "differences.csv": _csv(
+            ("attribute", "level", "metric", "estimate", "rest", "difference", "lower", "upper", "method"),
+            ((row.attribute, row.level, found.metric, getattr(row, found.metric).estimate, found.rest, found.difference, found.lower, found.upper,
+              found.method) for row in results.performance for found in row.against_rest),
+        ),
         "baseline.csv": _csv(
             ("attribute", "level", "patients", "studies", "positives", "suppressed"),
             ((row.attribute, row.level, *_shown(row.suppressed, row.patients, row.studies, row.positives), row.suppressed)

@@ -35,10 +35,28 @@ class Counts(_Part):
     tn: int = Field(ge=0)
 
 
+class Difference(_Part):
+    """A metric of one level minus the same metric of all other cases; an interval wholly below zero says that the level is harder."""
+
+    metric: Literal["auc", "sensitivity", "specificity"]
+    rest: float = Field(ge=0, le=1)
+    difference: float = Field(ge=-1, le=1)
+    lower: float = Field(ge=-1, le=1)
+    upper: float = Field(ge=-1, le=1)
+    confidence: float = Field(gt=0, lt=1)
+    method: str
+
+    @property
+    def harder(self) -> bool:
+        """Whether the whole interval says that the level does worse than the rest."""
+        return self.upper < 0
+
+
 class Performance(_Part):
     """One row of the subgroup table. `attribute` is empty for all cases; a declared level without cases is still a row.
 
     `suppressed`: the level has cases, but too few patients to show; all its counts are set to zero and nothing is estimated.
+    `against_rest`: the level held against all other cases, for each metric that both have.
     """
 
     attribute: str
@@ -54,6 +72,11 @@ class Performance(_Part):
     npv: Estimate
     auc: Estimate
     suppressed: bool = False
+    against_rest: tuple[Difference, ...] = ()
+
+    def harder(self, metric: str) -> bool:
+        """Whether the level does worse in a metric than all other cases do, by the interval of the difference."""
+        return any(found.harder for found in self.against_rest if found.metric == metric)
 
 
 class Accounted(_Part):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 
-def withheld(patients: Mapping[str, int], minimum: int) -> dict[str, str]:
+def withheld(patients: Mapping[str, int], minimum: int, *, complementary: bool = True) -> dict[str, str]:
     """Levels to hide, and why.
 
     A level with some patients but fewer than `minimum` is hidden. Since an attribute's levels add up to all cases, what is hidden
@@ -15,12 +15,13 @@ def withheld(patients: Mapping[str, int], minimum: int) -> dict[str, str]:
     Args:
         patients: level → patients, for all levels of one attribute.
         minimum: the fewest patients that may be shown.
+        complementary: whether other levels are hidden with it; without, the hidden counts can be worked out.
 
     Returns:
         level → reason, for the levels to hide.
     """
     hidden = {level: f"fewer than {minimum} patients" for level, n in patients.items() if 0 < n < minimum}
     shown = sorted((n, level) for level, n in patients.items() if n >= minimum)
-    while hidden and shown and (len(hidden) < 2 or sum(patients[level] for level in hidden) < minimum):
+    while complementary and hidden and shown and (len(hidden) < 2 or sum(patients[level] for level in hidden) < minimum):
         hidden[shown.pop(0)[1]] = f"withheld, since a level of fewer than {minimum} patients could be worked out from it"
     return hidden

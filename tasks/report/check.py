@@ -76,6 +76,18 @@ def _check_row(row: Performance, results: Results) -> None:
         if value.estimate is not None:
             _hold(whole > 0 and abs(value.estimate - part / whole) <= _TOLERANCE, where, name)
     _check_estimate(row.auc, results.confidence, where, "auc")
+    for found in row.against_rest:
+        value = getattr(row, found.metric).estimate
+        _hold(
+            value is not None and abs(value - found.rest - found.difference) <= _TOLERANCE,
+            where,
+            f"{found.metric} against the rest",
+        )
+        _hold(
+            found.lower - _TOLERANCE <= found.difference <= found.upper + _TOLERANCE,
+            where,
+            f"{found.metric} against the rest (interval)",
+        )
     _hold(row.auc.estimate is None or (row.positives > 0 and row.negatives > 0), where, "auc")
 
 

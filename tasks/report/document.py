@@ -214,7 +214,7 @@ def _forests(results: Results, mark: str) -> tuple[Block, ...]:
         return (Paragraph("Nothing can be estimated in any subgroup." if declared else "The plan declares no subgroups."),)
     caption = (
         f"Subgroups with {percent(results.confidence)} intervals. Dashed: the estimate in all cases. "
-        "Orange diamonds: the interval lies wholly below it"
+        "Orange diamonds: worse than in all other cases, by the interval of the difference"
     )
     parts = [f" (part {place} of {len(drawn)})" if len(drawn) > 1 else "" for place in range(1, len(drawn) + 1)]
     return tuple(

@@ -21,12 +21,6 @@ _COMPARED = (("AUC", "auc"), ("Sensitivity", "sensitivity"), ("Specificity", "sp
 _CURVES = ((ACCENT, "--"), (SECOND, "-."), (ACCENT, ":"), (SECOND, (0, (6, 2))))
 
 
-def worse(part: Performance, whole: Performance, field: str) -> bool:
-    """Whether a subgroup's interval lies wholly below the estimate in all cases."""
-    upper, overall = getattr(part, field).upper, getattr(whole, field).estimate
-    return upper is not None and overall is not None and upper < overall
-
-
 # ---- ROC ----------------------------------------------------------------------------------------------------------------
 
 
@@ -132,7 +126,7 @@ def _forest(rows: Sequence[Performance], overall: Performance, mark: str) -> Dra
         for text in panels[0].get_yticklabels()[len(labels) :]:
             text.set_fontweight("bold")
         panels[0].set_ylim(y - 0.6, -0.7)
-        return finish(figure, _finding(rows, overall), mark)
+        return finish(figure, _finding(rows), mark)
 
 
 def _label(row: Performance) -> list[str]:
@@ -153,7 +147,7 @@ def _panel(axes: Any, rows: Sequence[tuple[float, Performance]], overall: Perfor
             said = "withheld" if row.suppressed else "not estimable"
             axes.text(0.5, place, said, fontsize=6.5, color=SOFT, ha="center", va="center", backgroundcolor="white")
     for below, colour, marker in ((False, ACCENT, "s"), (True, SECOND, "D")):
-        drawn = [(place, getattr(row, field)) for place, row in rows if worse(row, overall, field) == below]
+        drawn = [(place, getattr(row, field)) for place, row in rows if row.harder(field) == below]
         known = [(place, value) for place, value in drawn if value.estimate is not None]
         places = [place for place, _ in known]
         axes.hlines(places, [value.lower for _, value in known], [value.upper for _, value in known], color=colour, linewidth=1.4)
@@ -166,14 +160,14 @@ def _panel(axes: Any, rows: Sequence[tuple[float, Performance]], overall: Perfor
         axes.spines[side].set_visible(False)
 
 
-def _finding(rows: Sequence[Performance], overall: Performance) -> str:
+def _finding(rows: Sequence[Performance]) -> str:
     low = [
         f"{name.replace('S', 's')} for {group(row.attribute, row.level)} {estimate(getattr(row, field))}"
         for name, field in _COMPARED
         for row in rows
-        if worse(row, overall, field)
+        if row.harder(field)
     ]
     drawn = f"Forest plot of {len(rows)} subgroups with intervals."
     if low:
-        return f"{drawn} Wholly below the estimate in all cases: {'; '.join(low)}."
-    return f"{drawn} No interval lies wholly below the estimate in all cases."
+        return f"{drawn} Worse than in all other cases: {'; '.join(low)}."
+    return f"{drawn} None is worse than all other cases by the interval of the difference."

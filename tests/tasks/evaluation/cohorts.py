@@ -14,7 +14,7 @@ from tasks.evaluation.plan import Plan
 def plan(**changes: Any) -> Plan:
     """A plan for `tables`."""
     said = {
-        "name": "test", "title": "Test", "intended_use": "None.", "finding": "nodule", "model": "m", "threshold": 0.73,
+        "name": "test", "title": "Test", "intended_use": "None.", "finding": "nodule", "model": "m", "threshold": float(1 / (1 + np.exp(-1.0))),
         "subgroups": [{"attribute": "sex", "levels": ["F", "M"]}, {"attribute": "slice_thickness", "levels": [THIN, THICK]}],
         **changes,
     }  # fmt: skip

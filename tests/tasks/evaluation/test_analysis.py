@@ -59,7 +59,7 @@ def test_a_score_at_the_threshold_is_a_positive_reading():
 def test_the_report_is_told_of_the_harder_subgroup():
     said = analyse(*tables(), plan()).limitations
     assert said[0].startswith(f"The model does worse where slice_thickness = {THICK}: AUC 0.")
-    assert "lies wholly below the overall" in said[0]
+    assert "in all other cases (difference -0." in said[0]
     assert any("without correction for multiple comparisons" in line for line in said)
     assert not any(THIN in line for line in said)
 
@@ -173,6 +173,35 @@ def test_a_thickness_that_is_none_is_not_stated(millimetres):
     predictions, reference, cohort = tables(40)
     cohort = changed(cohort, "SliceThickness", dict.fromkeys(range(40), millimetres))
     assert row(analyse(predictions, reference, cohort, plan()), "slice_thickness", NOT_STATED).studies == 40
+
+
+def test_numbers_are_levels_as_a_plan_writes_them():
+    predictions, reference, cohort = tables()
+    results = analyse(predictions, reference, cohort, plan(subgroups=[{"attribute": "SliceThickness", "levels": ["2.5", "5"]}]))
+    thick = columns()["SliceThickness"] == 5.0
+    assert [found.studies for found in results.performance] == [300, 300 - thick.sum(), thick.sum()]
+
+
+def test_every_level_is_held_against_all_other_cases():
+    made, results = columns(), analyse(*tables(), plan())
+    thick, thin = row(results, "slice_thickness", THICK), row(results, "slice_thickness", THIN)
+    other = made["SliceThickness"] <= 3
+    (area,) = [found for found in thick.against_rest if found.metric == "auc"]
+    assert area.rest == pytest.approx(roc_auc_score(made["label"][other], made["score"][other]), abs=1e-12)
+    assert area.difference == pytest.approx(thick.auc.estimate - thin.auc.estimate, abs=1e-12)
+    assert thick.harder("auc")
+    assert not thin.harder("auc")
+    assert row(results, "", "").against_rest == ()
+
+
+def test_a_small_level_alone_is_withheld_where_the_plan_says_so():
+    predictions, reference, cohort = tables(60)
+    few = changed(cohort, "sex", {0: "O"})
+    subgroups = [{"attribute": "sex", "levels": ["F", "M", "O"]}]
+    careful = analyse(predictions, reference, few, plan(subgroups=subgroups))
+    plain = analyse(predictions, reference, few, plan(subgroups=subgroups, complementary_suppression=False))
+    assert [found.level for found in careful.performance if found.suppressed] != ["O"]
+    assert [found.level for found in plain.performance if found.suppressed] == ["O"]
 
 
 def test_attributes_of_the_series_may_stand_beside_the_predictions():

@@ -17,7 +17,7 @@ from tasks.evaluation import results as schema
 from tasks.evaluation.command import evaluate
 from tests.tasks.evaluation.cohorts import changed, plan, tables
 
-TABLES = ("performance", "baseline", "accountability", "excluded", "roc")
+TABLES = ("performance", "differences", "baseline", "accountability", "excluded", "roc")
 
 
 @pytest.fixture

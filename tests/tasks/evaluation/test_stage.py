@@ -72,7 +72,7 @@ def content(lake: Lake) -> dict[str, str]:
 def test_results_tables_and_metrics_are_published_together(lake):
     manifest = evaluate_lake(lake, plan(subgroups=SUBGROUPS), [])
     assert set(manifest.files) == {
-        *(f"results/{name}.csv" for name in ("performance", "baseline", "accountability", "excluded", "roc")),
+        *(f"results/{name}.csv" for name in ("performance", "differences", "baseline", "accountability", "excluded", "roc")),
         "results/results.json", "tables/metrics/test.parquet",
     }  # fmt: skip
     results = schema.Results.model_validate_json(lake.read("results/results.json"))

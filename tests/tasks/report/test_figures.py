@@ -18,9 +18,7 @@ from tests.tasks.report.made_faces import CASES, document
 
 def test_the_forest_plot_names_the_harder_subgroup() -> None:
     (forest,) = figures.forests(made.realistic())
-    assert forest.alternative.startswith(
-        "Forest plot of 4 subgroups with intervals. Wholly below the estimate in all cases: AUC for"
-    )
+    assert forest.alternative.startswith("Forest plot of 4 subgroups with intervals. Worse than in all other cases: AUC for")
     assert "slice thickness: thick (> 3 mm) 0.442 (0.327–0.556)" in forest.alternative
     assert "thin" not in forest.alternative
 
@@ -29,7 +27,7 @@ def test_a_forest_plot_without_a_harder_subgroup_says_so() -> None:
     whole = made.realistic()
     rows = tuple(row for row in whole.performance if row.attribute in {"", "sex"})
     (forest,) = figures.forests(whole.model_copy(update={"performance": rows}))
-    assert forest.alternative.endswith("No interval lies wholly below the estimate in all cases.")
+    assert forest.alternative.endswith("None is worse than all other cases by the interval of the difference.")
 
 
 def test_sixty_subgroups_are_all_drawn() -> None:
