@@ -16,6 +16,7 @@ from flows.publish import publish
 from flows.reconcile import reconcile
 from tasks.accountability import lines
 from tasks.guard import boundary
+from tasks.night import DONE, NOT_ENDED, SOME_FAILED
 from tasks.pacs.task import plan
 from tasks.preflight import check
 from tasks.site import Site, open_site
@@ -53,10 +54,10 @@ def _show(site: Site) -> None:
 
 
 def _exit_code(state: State[Any]) -> int:
-    """0: all is done. 1: some studies failed. 2: the night did not come to its end."""
+    """What `tasks.night` understands: all is done, some studies failed, or the night did not come to its end."""
     if state.is_completed():
-        return 0
-    return 1 if (state.message or "").startswith(INCOMPLETE) else 2
+        return DONE
+    return SOME_FAILED if (state.message or "").startswith(INCOMPLETE) else NOT_ENDED
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +22,22 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
     "From a hospital's PACS to de-identified data sets, overnight model readings and subgroup validation reports."
 ))  # fmt: skip
 pacs = typer.Typer(no_args_is_help=True, help="The embedded PACS.")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"safelight {version('safelight')}")
+        raise typer.Exit(terminal.DONE)
+
+
+@app.callback()
+def _main(
+    shown: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """From a hospital's PACS to de-identified data sets, overnight model readings and subgroup validation reports."""
+
 
 Config = Annotated[Path, typer.Option(help="The site's configuration.", envvar="SAFELIGHT_CONFIG", show_default=False)]
 

@@ -13,13 +13,16 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from tasks import accountability
-from tasks.console import DONE, INCOMPLETE, console, say
+from tasks.console import console, say
 from tasks.errors import SafelightError
 from tasks.ledger import Ledger
 from tasks.processes import ProcessId
 from tasks.site import Site
 from tasks.stage import COHORT_STAGES
 from tasks.status import overview
+
+#: Exit codes of the flow's own process; any other, and Python's own 1, means that it broke.
+DONE, NOT_ENDED, SOME_FAILED = 0, 2, 10
 
 
 def run_flow(config: Path, environment: dict[str, str], ledger: Ledger, log: Path) -> bool:
@@ -47,7 +50,7 @@ def run_flow(config: Path, environment: dict[str, str], ledger: Ledger, log: Pat
         say("Stopping: what is finished is kept; the next run goes on from here.")
         ProcessId.of(process.pid).stop()
     code = process.wait()
-    if code not in {DONE, INCOMPLETE}:
+    if code not in {DONE, SOME_FAILED}:
         raise SafelightError("E-RUN-CHILD", str(log))
     return code == DONE
 

@@ -29,7 +29,7 @@ def ask(folder: Path, sql: str) -> pa.Table:
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         try:
-            return connection.execute(sql).to_arrow_table()
+            return connection.sql(sql).to_arrow_table()
         except duckdb.Error as error:
             raise SafelightError("E-QUERY", str(error).splitlines()[0]) from None
 

@@ -90,6 +90,14 @@ def hospital(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def clinic(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As small a hospital as a night can be made of, where only its course matters."""
+    folder = tmp_path_factory.mktemp("clinic")
+    make_cohort(folder, seed=SEED, patients=2)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def identifiers(hospital: Path) -> list[str]:
     """Every planted identifier."""
     return [entry["value"] for entry in json.loads((hospital / "identifiers.json").read_text("utf-8"))]
@@ -106,10 +114,10 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
 
 @pytest.fixture
 def ward(tmp_path: Path, hospital: Path, prefect: dict[str, str]) -> Iterator[Callable[..., Ward]]:
-    """Makes sites; each gets a PACS node of its own over the shared hospital, and the same site key, so that lakes compare."""
+    """Makes sites; each gets a PACS node of its own over a shared hospital, and the same site key, so that lakes compare."""
     with ExitStack() as stack:
 
-        def make(name: str, *, batch_size: int = 2) -> Ward:
+        def make(name: str, *, batch_size: int = 2, over: Path = hospital) -> Ward:
             folder = tmp_path / name
             folder.mkdir(mode=0o700)
             vault = Vault.open(folder / "vault")
@@ -124,7 +132,7 @@ def ward(tmp_path: Path, hospital: Path, prefect: dict[str, str]) -> Iterator[Ca
             pacs |= {"port": node.port, "receiver_port": receiver}
             content["executor"]["batch_size"] = batch_size
             for entry in content["imports"]:
-                entry["file"] = str(hospital / Path(entry["file"]).name)
+                entry["file"] = str(over / Path(entry["file"]).name)
             content["prefect"] = {"api_url": prefect["PREFECT_API_URL"]}
             shutil.copyfile(ROOT / "configs" / "plans" / "demo.yaml", folder / "plan.yaml")
             config = folder / "safelight.yaml"

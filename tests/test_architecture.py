@@ -79,3 +79,10 @@ def test_no_error_is_swallowed(folder: str) -> None:
                 assert node.type is not None, f"{path}:{node.lineno} catches everything without a name"
                 broad = isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"}
                 assert not (broad and all(isinstance(line, ast.Pass) for line in node.body)), f"{path}:{node.lineno}"
+
+
+def test_only_the_lake_writes_parquet_and_only_through_a_contract() -> None:
+    for path in (ROOT / "tasks").rglob("*.py"):
+        if path.name != "lake.py":
+            text = path.read_text("utf-8")
+            assert "write_table(table" not in text and "pq.write_table" not in text and ".to_parquet(" not in text, path

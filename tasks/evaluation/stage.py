@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from importlib.metadata import version
+from importlib import metadata
 from typing import Any
 
 import pyarrow as pa
@@ -47,14 +47,15 @@ def evaluate_lake(
     Raises:
         ConfigurationError, SafelightError: those of `tasks.evaluation.analysis.analyse` and of `operating_point`.
     """
-    rows = list(accountability)
     point = operating_point(plan, model)
+    version = point.model_version or plan.model_version
+    rows = [row for row in accountability if _concerns(row["stage"], plan.model_name, version)]
     series = _acquisition(lake.table(VOLUMES, ["SeriesInstanceUID", *ACQUISITION]))
     read = point.applies_to(lake.table(PREDICTIONS)).join(series, "SeriesInstanceUID", join_type="left outer")
     truth, people = lake.table(REFERENCE), lake.table(COHORT)
     totals = [[*end, n] for end, n in night.totals(rows).items()]
     fingerprint = digest({
-        "stage": STAGE, "revision": REVISION, "version": version("safelight"), "plan": plan.sha256, "threshold": point.threshold,
+        "stage": STAGE, "revision": REVISION, "version": metadata.version("safelight"), "plan": plan.sha256, "threshold": point.threshold,
         "inputs": [content_sha256(table) for table in (read, truth, people)], "accountability": totals,
     })  # fmt: skip
     earlier = lake.manifest(STAGE, plan.name)
@@ -67,6 +68,12 @@ def evaluate_lake(
         publication.write_table(METRICS, output.metrics(results))
         analysed = 0 if results.overall().suppressed else results.overall().studies
         return publication.commit(tally=_tally(results), passed=analysed)
+
+
+def _concerns(stage: str, model: str, version: str) -> bool:
+    """Whether a row of the accountability belongs to this evaluation: the readings of other models and versions do not."""
+    name, _, reader = stage.partition(":")
+    return name != "infer" or reader == f"{model}@{version}" or (not version and reader.partition("@")[0] in {"", model})
 
 
 def _acquisition(table: pa.Table) -> pa.Table:

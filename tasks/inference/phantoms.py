@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tasks.inference.bundle import Input
 from tasks.inference.preprocess import Prepared, Volume, prepare
-from tasks.synthetic.phantom import MEDIUM, THICK, THIN, Kernel, Phantom, chest
+from tasks.synthetic.phantom import MEDIUM, SCANNER_NOISE_HU, SHARP_NOISE, THICK, THIN, Kernel, Phantom, chest
 from tasks.synthetic.seeds import training_seed
 
 #: Seeds of `training_seed`, one a purpose, so that no phantom serves two.
@@ -64,8 +64,8 @@ def cases(purpose: int, numbers: range, how: Input, *, progress: Callable[[], No
         nominal = PROTOCOLS[name]
         rng = np.random.Generator(np.random.PCG64((purpose, number)))
         kernel: Kernel = "sharp" if rng.random() < 0.5 else "smooth"
-        noise = {2.5: 30.0, 5.0: 24.0, 10.0: 18.0}[nominal.slice_thickness_mm] * rng.uniform(0.85, 1.3)
-        protocol = replace(nominal, kernel=kernel, noise_hu=float(noise) * (1.4 if kernel == "sharp" else 1.0))
+        noise = SCANNER_NOISE_HU[nominal.slice_thickness_mm] * rng.uniform(0.85, 1.3)
+        protocol = replace(nominal, kernel=kernel, noise_hu=float(noise) * (SHARP_NOISE if kernel == "sharp" else 1.0))
         turn = number // len(protocols)
         nodules = (0, 2, 3)[turn % 3] if purpose == TRAIN else (1 + turn % 2) * (turn % 11 in {0, 3, 5, 8, 10})
         phantom = chest(training_seed(purpose, number), protocol=protocol, nodules=nodules)

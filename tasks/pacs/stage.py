@@ -59,6 +59,8 @@ class PullStage:
         _sweep(self.vault.spool, f"{study_key}.")
         with _incoming(self.vault.spool, study_key) as folder:
             conflicts = self.vault.quarantine / study_key / "pull"
+            for half_written in conflicts.rglob(".*.dcm"):
+                half_written.unlink()
             intake = Intake(study.study_instance_uid, folder, conflicts, Pseudonyms(self.vault.site_key()))
             try:
                 retrieved = retrieve(self.requestor, self.receiver, intake)

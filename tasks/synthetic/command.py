@@ -15,7 +15,7 @@ from tasks.synthetic.cohort import DEFAULT_SEED, make_cohort
 
 def synthesize(
     out: Annotated[Path, typer.Argument(help="Folder to write; it must be empty or not there yet.", file_okay=False)],
-    patients: Annotated[int, typer.Option(min=1, max=10_000, help="How many patients; one in eight has two studies.")] = 64,
+    patients: Annotated[int, typer.Option(min=1, max=10_000, help="How many patients; one in eight has two studies.")] = 96,
     seed: Annotated[int, typer.Option(min=0, help="Another seed gives other people and other phantoms.")] = DEFAULT_SEED,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 1,
 ) -> None:

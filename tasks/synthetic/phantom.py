@@ -56,6 +56,12 @@ THIN = Protocol(slice_thickness_mm=2.5, kernel="sharp", noise_hu=40.0)
 MEDIUM = Protocol(slice_thickness_mm=5.0, kernel="smooth", noise_hu=25.0)
 THICK = Protocol(slice_thickness_mm=10.0, kernel="smooth", noise_hu=20.0)
 
+#: Noise of an average scanner by slice thickness in mm. The thick protocol is one of very low dose: thick slices and little
+#: light, as for a quick look, which makes it the harder one.
+SCANNER_NOISE_HU = {2.5: 30.0, 5.0: 24.0, 10.0: 60.0}
+#: How much noisier the sharp kernel is.
+SHARP_NOISE = 1.4
+
 
 @dataclass(frozen=True, slots=True)
 class Nodule:

@@ -8,12 +8,14 @@ from pathlib import Path
 
 PACKAGES = {
     "Orthanc": "orthanc", "dcmqrscp": "dcmtk", "storescu": "dcmtk", "dciodvfy": "dicom3tools", "pdftotext": "poppler-utils",
+    "postgres": "postgresql",
 }  # fmt: skip
 
 
 def find(name: str) -> Path | None:
-    """The program's path, or None. Servers live in sbin, which is not on everybody's path."""
-    found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
+    """The program's path, or None. Servers live where not everybody's path leads."""
+    servers = ["/usr/sbin", "/usr/local/sbin", *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin")))]
+    found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), *servers]))
     return Path(found) if found else None
 
 

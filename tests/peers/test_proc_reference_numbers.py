@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tasks.evaluation.auc import auc
+from tests.peers import programs
 from tests.peers.r_data import data_frame
 
 PACKAGE = Path(os.environ.get("SAFELIGHT_PROC", "/usr/lib/R/site-library/pROC"))
@@ -24,7 +25,15 @@ PRINTED = [
 ]
 
 
-@pytest.mark.skipif(not PACKAGE.is_dir(), reason="the Debian package r-cran-proc is not installed")
+@pytest.fixture(autouse=True)
+def _package() -> None:
+    if not PACKAGE.is_dir():
+        said = "r-cran-proc is not there: see this module's description"
+        if programs.required():
+            pytest.fail(said, pytrace=False)
+        pytest.skip(said)
+
+
 @pytest.mark.parametrize(("marker", "area", "interval"), PRINTED)
 def test_auc_and_delong_interval_are_those_of_proc(marker, area, interval):
     frame = data_frame(PACKAGE, "aSAH")

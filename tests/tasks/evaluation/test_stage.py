@@ -164,3 +164,13 @@ def test_a_failed_evaluation_publishes_nothing(lake):
 def test_a_threshold_from_a_manifest_that_is_not_there_is_refused(lake):
     with pytest.raises(ConfigurationError, match="E-EVAL-THRESHOLD"):
         evaluate_lake(lake, plan(threshold="manifest"), [])
+
+
+def test_readings_of_other_models_and_versions_are_not_in_the_flow_of_cases(lake):
+    ends = [
+        {"stage": f"infer:{reader}", "outcome": "read", "reason_code": "", "unit": "study", "n": n}
+        for reader, n in (("m@1.0", 3), ("m@0.9", 5), ("other@1.0", 7))
+    ]
+    evaluate_lake(lake, plan(model="m@1.0"), ends)
+    results = schema.Results.model_validate_json(lake.read("results/results.json"))
+    assert [(row.stage, row.n) for row in results.accountability] == [("infer", 3)]

@@ -1,0 +1,116 @@
+"""What the documentation says is true: links lead somewhere, generated pages are of today, commands exist, examples run."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from data_contracts.document import pages
+from tasks.cli import app
+from tasks.night_picture import LEGEND, picture
+from tasks.reason_page import page as reason_page
+from tasks.stage import NIGHT
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "benchmarks" / "README.md"]
+README = PAGES[0].read_text("utf-8")
+COMMAND_LINE = (ROOT / "docs" / "command-line.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(#[^)]*)?\)", page.read_text("utf-8")):
+        there = (page.parent / target).resolve() if target else page
+        assert there.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", there.read_text("utf-8"), re.MULTILINE)
+            assert anchor[1:] in {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}, anchor
+
+
+def test_every_page_is_found_from_the_readme() -> None:
+    linked = set(re.findall(r"\]\((docs/[^)#]+)", README))
+    assert {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")} <= linked
+
+
+def test_the_generated_pages_are_of_today() -> None:
+    written = {path.name: path.read_text("utf-8") for path in (ROOT / "docs" / "tables").glob("*.md")}
+    assert written == pages(), "run `make docs`"
+    assert (ROOT / "docs" / "reasons.md").read_text("utf-8") == reason_page(), "run `make docs`"
+
+
+def test_the_picture_of_the_night_is_drawn_from_the_stages_of_the_code() -> None:
+    assert (ROOT / "docs" / "images" / "night.svg").read_text("utf-8") == picture(), "run `make docs`"
+    assert set(LEGEND) == set(NIGHT)
+    assert "docs/images/night.svg" in README
+
+
+def test_the_layout_table_is_the_layout() -> None:
+    said = re.findall(r"^\| `([\w/]+)/` \|", README, re.MULTILINE)
+    assert all((ROOT / folder).is_dir() for folder in said)
+    stages = {f"tasks/{path.parent.name}" for path in (ROOT / "tasks").glob("*/__init__.py")}
+    assert stages <= set(said)
+    top = {
+        path.name
+        for path in ROOT.iterdir()
+        if path.is_dir() and not path.name.startswith(".") and (path / "__init__.py").exists()
+    }
+    assert top <= {folder.split("/")[0] for folder in said}
+
+
+def test_the_readmes_two_commands_are_targets_of_the_makefile() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    assert set(re.findall(r"make ([a-z-]+)", README)) <= targets | {"no"}
+
+
+def test_the_table_of_commands_is_complete() -> None:
+    group = typer.main.get_command(app)
+    known = {f"{name} {inner}" for name, each in group.commands.items() for inner in getattr(each, "commands", {})}  # type: ignore[attr-defined]
+    known |= {name for name, each in group.commands.items() if not hasattr(each, "commands")}  # type: ignore[attr-defined]
+    table = re.findall(r"^\| (.+?) \| ", COMMAND_LINE, re.MULTILINE)
+    said = {words for cell in table for words in re.findall(r"`(?:safelight )?([a-z]+(?: serve)?)", cell)}
+    assert said == known | {"status", "reconcile", "retry"}
+
+
+@pytest.mark.parametrize("name", [each.name or each.callback.__name__ for each in app.registered_commands])  # type: ignore[union-attr]
+def test_every_command_shows_an_example(name: str) -> None:
+    command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
+    assert "Example" in (command.help or "")
+    assert f"safelight {name}" in (command.help or "")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.slow
+def test_the_page_on_the_command_line_runs_as_it_stands(tmp_path: Path) -> None:
+    page = COMMAND_LINE
+    for port in ("11112", "11113", "4210"):
+        page = page.replace(port, str(free_port()))
+    for name, content in re.findall(r"```yaml file=(\S+)\n(.*?)```", page, re.DOTALL):
+        (tmp_path / name).write_text(content, "utf-8")
+    script = "set -e -o pipefail\nset -m\n" + "\n".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL))
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+    }
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=500, check=False
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    assert "deidentify: studies 18 done" in said
+    assert "infer:demo_nodule@" in said
+    assert "ok   PACS: ARCHIVE" in said
+    assert (tmp_path / "out" / "report.pdf").stat().st_size > 10_000
+    assert (tmp_path / "site-lake" / "reports" / "report.html").is_file()
+    assert (tmp_path / "predictions.csv").read_text("utf-8").count("\n") == 19
