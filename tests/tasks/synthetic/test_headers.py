@@ -46,7 +46,8 @@ def test_another_library_reads_the_stack_with_its_geometry(cohort: Cohort) -> No
     assert np.allclose(image.GetSpacing(), (2.5, 2.5, study.slice_thickness_mm))
     assert np.allclose(image.GetDirection(), np.eye(3).ravel())
     volume = SimpleITK.GetArrayFromImage(image)
-    assert abs(float(volume[:, :6, :6].mean()) + 1000) < 15, "stored values are rescaled to HU"
+    air = float(np.median(volume[:, :6, :6]))  # the noise of the low-dose protocol is clipped at -1024, which moves the mean
+    assert abs(air + 1000) < 15, "stored values are rescaled to HU"
     # z grows towards the head: there is less lung at the diaphragm than above it, whichever way the scanner counts.
     aerated = [(np.abs(level + 855) < 100)[30:100, 20:108].sum() for level in volume]
     assert aerated[0] < aerated[len(volume) // 2]
