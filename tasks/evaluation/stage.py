@@ -27,7 +27,7 @@ from tasks.stage import Count, digest
 
 STAGE = "evaluate"
 #: Raised by hand whenever the same inputs and plan give other results than before.
-REVISION = 1
+REVISION = 2
 
 
 def evaluate_lake(

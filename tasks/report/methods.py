@@ -27,6 +27,8 @@ def methods(results: Results) -> tuple[Block, ...]:
         "Sensitivity, specificity, PPV and NPV are shares of studies at that threshold; PPV and NPV hold at the prevalence of these data.",
         "The AUC is the empirical one; a tie between a study with the finding and one without counts half.",
         f"Intervals are at {percent(results.confidence)}, each for itself: nothing is corrected for multiple comparisons.",
+        "A level is called worse where the difference from all other cases has an interval wholly below zero: square-and-add of the two "
+        "intervals (Newcombe, Stat Med 1998;17:873, method 10; Zou and Donner, Stat Med 2008;27:1693).",
         f"A level with fewer than {results.minimum_cases} patients is withheld, and with it, where needed, the next smallest one, "
         "so that it cannot be worked out from the rest. What cannot be estimated says why.",
         "Before this report was made, every rate in it was derived again from the counts in it, and every sum was added up again.",
