@@ -20,6 +20,10 @@ HANDED_ON = (
 )
 
 
+#: The end of a study in a stage that failed before it could count anything: it is tried again, and balances then.
+_FAILED = ("failed", "study")
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One line of the night's table: how many studies met an end in a stage, and how many instances, where these are counted."""
@@ -55,11 +59,11 @@ def check(accounted: Iterable[Mapping[str, Any]]) -> None:
     for (key, stage), ends in by_study.items():
         sent = sum(ends.get((outcome, "instance"), 0) for outcome in ("pulled", "failed"))
         found = by_study.get((key, "find"), {}).get(("found", "instance"), 0)
-        if stage == "pull" and ("failed", "study") not in ends and sent < found:  # more than found: the study has grown since
+        if stage == "pull" and _FAILED not in ends and sent < found:  # more than found: the study has grown since
             raise SafelightError("E-BALANCE", f"study {key}: {found} instances found, pull accounts for {sent}")
     for giver, outcome, unit, receiver in HANDED_ON:
         for key, stage in list(by_study):
-            if stage == receiver:
+            if stage == receiver and _FAILED not in by_study[key, stage]:
                 given = by_study[key, giver].get((outcome, unit), 0)
                 received = sum(n for (_, counted), n in by_study[key, receiver].items() if counted == unit)
                 if given != received:

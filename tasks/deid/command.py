@@ -14,10 +14,11 @@ from tasks.deid.rules import load
 from tasks.deid.stage import DeidentifyStage
 from tasks.deid.tables import KEYS
 from tasks.errors import ConfigurationError
-from tasks.executor import make_pool, run_by_ledger
+from tasks.executor import Summary, make_pool, run_by_ledger
 from tasks.guard import ErrorLog, boundary, seal
 from tasks.lake import Lake
 from tasks.ledger import Ledger
+from tasks.stage import Outcome
 from tasks.vault import Vault
 
 LakeFolder = Annotated[str, typer.Option("--lake", help="The de-identified zone: a folder or an s3:// URL.")]
@@ -36,15 +37,18 @@ def deidentify(
     Example: safelight deidentify ward-3 --lake lake --vault vault
     """
     with one_sentence():
+        load(profile)
+        if not source.is_dir():
+            raise ConfigurationError("E-DEID-SOURCE")
         opened = Vault.open(vault)
         errors = ErrorLog(opened.errors)
         seal(errors)
-        load(profile)
         target = Lake.open(lake)
         ledger = Ledger(opened.ledger_url)
         with boundary("deidentify", errors), ledger.run("deidentify") as run:
             zones = (opened.root, *(() if target.root is None else (target.root,)))
-            intake = take_in(source, vault=opened, ledger=ledger, run=run, leave_out=zones)
+            with ledger.lock("spool"):
+                intake = take_in(source, vault=opened, ledger=ledger, run=run, leave_out=zones)
             say(intake.line())
             pool = make_pool("inline" if workers == 1 else "processes", workers, errors)
             try:
@@ -53,11 +57,19 @@ def deidentify(
                     summary = run_by_ledger(stage, intake.keys, ledger=ledger, run=run, pool=pool, errors=errors, on_end=advance)
             finally:
                 pool.close()
+            _recall(summary, ledger, intake.keys)
         if any(end in {"rejected", "conflict"} for end, _ in intake.files):
             for (end, code), n in intake.files.items():
                 if end in {"rejected", "conflict"}:
                     summary.units[end, code, "file"] += n
         finish(summary, str(opened.quarantine))
+
+
+def _recall(summary: Summary, ledger: Ledger, keys: list[str]) -> None:
+    """Count the studies that failed in earlier runs and were set aside: nothing has become of them yet."""
+    for (key, _), row in ledger.results(summary.stage, keys).items():
+        if row.status == "failed" and key not in summary.failures:
+            summary.add(key, Outcome("failed", reason_code=row.reason_code, error_id=row.error_id))
 
 
 def import_table(
@@ -86,5 +98,5 @@ def import_table(
         say(summary.line())
         left = summary.unmatched + summary.ambiguous + summary.conflicting
         if left:
-            say(f"Look here: {left} rows of {file.name} name no one study, or contradict each other")
+            say(f"Look here: {left} rows of the table name no one study, or contradict others")
         raise typer.Exit(INCOMPLETE if left else DONE)

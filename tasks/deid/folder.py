@@ -71,22 +71,23 @@ def take_in(source: Path, *, vault: Vault, ledger: Ledger, run: str, leave_out: 
         leave_out: folders that are not scanned (the lake, the vault).
 
     Raises:
-        ConfigurationError: E-DEID-SOURCE where there is no such folder.
+        ConfigurationError: E-DEID-SOURCE where there is no such folder, or it lies in one that is left out.
     """
     if not source.is_dir():
         raise ConfigurationError("E-DEID-SOURCE")
+    closed = {folder.resolve() for folder in leave_out}
+    if closed & {source.resolve(), *source.resolve().parents}:
+        raise ConfigurationError("E-DEID-SOURCE", "it lies inside the lake or the vault")
     pseudonyms = Pseudonyms(vault.site_key())
     filing = _Filing(pseudonyms, vault, ledger, run)
     intake = filing.intake
     studies: dict[str, list[_File]] = defaultdict(list)
-    for path in _walk(source, leave_out):
+    for path in _walk(source, closed):
         found = _read(path)
         if isinstance(found, str):
             intake.files["rejected", found] += 1
         else:
-            studies[
-                pseudonyms.study(found.header["StudyInstanceUID"]) if found.has_uids else pseudonyms.file(found.sha256)
-            ].append(found)
+            studies[_key(found, pseudonyms)].append(found)
     known = ledger.studies(list(studies))
     for key in sorted(studies):
         if key in known and known[key].source != SOURCE:
@@ -96,14 +97,16 @@ def take_in(source: Path, *, vault: Vault, ledger: Ledger, run: str, leave_out: 
     return intake
 
 
-def _walk(source: Path, leave_out: tuple[Path, ...]) -> Iterator[Path]:
-    closed = {folder.resolve() for folder in leave_out}
-    for folder, folders, names in os.walk(source):
+def _walk(source: Path, closed: set[Path]) -> Iterator[Path]:
+    """Every file, and every link and folder that leads nowhere or may not be read: they are counted too."""
+    unreadable: list[OSError] = []
+    for folder, folders, names in os.walk(source, onerror=unreadable.append):
         folders[:] = sorted(name for name in folders if (Path(folder) / name).resolve() not in closed)
         for name in sorted(names):
             path = Path(folder) / name
-            if path.is_file():
+            if path.is_file() or not path.exists():
                 yield path.absolute()
+    yield from (Path(error.filename).absolute() for error in unreadable)
 
 
 def _read(path: Path) -> _File | str:
@@ -145,22 +148,29 @@ class _Filing:
     def study(self, key: str, files: list[_File]) -> None:
         """File one study. Of several files of one instance the first one, by the order of their paths, is used."""
         folder = self.vault.spool / key
+        now = {each.path: each for each in files}
+        earlier = (each for each in _linked_before(folder, now) if _key(each, self.pseudonyms) == key)
+        by_path = {each.path: each for each in [*earlier, *files]}
         chosen: dict[tuple[str, str], _File] = {}
-        ends: list[tuple[str, str]] = []
-        for each in [*_linked_before(folder), *files]:
+        ends: dict[Path, tuple[str, str]] = {}
+        for path, each in by_path.items():
             first = chosen.setdefault(_place(each, self.pseudonyms), each)
-            if each.path != first.path:
-                ends.append(("duplicate", "") if each.sha256 == first.sha256 else ("conflict", "E-DEID-CONFLICT"))
-        new = {each.path for each in files}
+            if path != first.path:
+                ends[path] = ("duplicate", "") if each.sha256 == first.sha256 else ("conflict", "E-DEID-CONFLICT")
         self.intake.keys.append(key)
-        self.intake.files["linked", ""] += sum(each.path in new for each in chosen.values())
-        self.intake.files.update(ends)
+        self.intake.files.update(ends.get(each.path, ("linked", "")) for each in files)
         found = digest(sorted([*place, each.sha256] for place, each in chosen.items()))
         self.ledger.register([_study(key, chosen, self.pseudonyms, found)])
         _link(folder, {place: each.path for place, each in chosen.items()})
-        if self.ledger.claim("pull", key, digest({"source": SOURCE, "found": found, "ends": sorted(ends)}), self.run):
-            counts = tally([("pulled", "", "instance")] * len(chosen) + [(end, code, "instance") for end, code in ends])
+        told = sorted(ends.values())
+        if self.ledger.claim("pull", key, digest({"source": SOURCE, "found": found, "ends": told}), self.run):
+            counts = tally([("pulled", "", "instance")] * len(chosen) + [(end, code, "instance") for end, code in told])
             self.ledger.finish("pull", key, self.run, Outcome("done", output=found, passed=len(chosen), tally=counts))
+
+
+def _key(each: _File, pseudonyms: Pseudonyms) -> str:
+    """The key of the study that a file belongs to; a file without UIDs is a study of its own."""
+    return pseudonyms.study(each.header["StudyInstanceUID"]) if each.has_uids else pseudonyms.file(each.sha256)
 
 
 def _place(each: _File, pseudonyms: Pseudonyms) -> tuple[str, str]:
@@ -170,20 +180,23 @@ def _place(each: _File, pseudonyms: Pseudonyms) -> tuple[str, str]:
     return pseudonyms.uid(each.header["SeriesInstanceUID"]), pseudonyms.uid(each.header["SOPInstanceUID"])
 
 
-def _linked_before(folder: Path) -> list[_File]:
-    """The files that an earlier scan linked and that are still there."""
+def _linked_before(folder: Path, now: dict[Path, _File]) -> list[_File]:
+    """The files that an earlier scan linked and that are still there, as they are now; those of this scan are not read again."""
     targets = [link.readlink() for link in sorted(folder.glob("*/*.dcm")) if link.is_symlink() and link.exists()]
-    return [found for found in map(_read, targets) if isinstance(found, _File)]
+    return [found for target in targets if isinstance(found := now.get(target) or _read(target), _File)]
 
 
 def _study(key: str, chosen: dict[tuple[str, str], _File], pseudonyms: Pseudonyms, found: str) -> Study:
     first = chosen[min(chosen)]
-    patient, issuer = (first.header.get(name, "").strip() for name in ("PatientID", "IssuerOfPatientID"))
+    # What has no UIDs is never released; the numbers of its study stay that study's alone, or tables could not be mapped by them.
+    header = first.header if first.has_uids else {}
+    patient, issuer = header.get("PatientID", ""), header.get("IssuerOfPatientID", "")
     owner = pseudonyms.patient(issuer, patient) if patient else pseudonyms.patient("no PatientID", key)
+    accession = next((number for _, each in sorted(chosen.items()) if (number := each.header.get("AccessionNumber", ""))), "")
     expected = Counter(each.header.get("SeriesInstanceUID", "") for each in chosen.values())
     return Study(
-        study_key=key, patient_key=owner, source=SOURCE, study_instance_uid=first.header.get("StudyInstanceUID", ""), patient_id=patient,
-        issuer=issuer, accession_number=first.header.get("AccessionNumber", ""), expected=dict(expected), found_digest=found,
+        study_key=key, patient_key=owner, source=SOURCE, study_instance_uid=header.get("StudyInstanceUID", ""), patient_id=patient,
+        issuer=issuer, accession_number=accession if header else "", expected=dict(expected), found_digest=found,
     )  # fmt: skip
 
 

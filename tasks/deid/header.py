@@ -166,11 +166,12 @@ class Rewriter:
     def _allows_code(self, value: str, words: frozenset[str] | None) -> bool:
         if not self.profile.code_string.fullmatch(value):
             return False
-        if words is not None:
-            return value.lower() in words or all(
-                part.lower() in words or (part.isdigit() and len(part) <= 4) for part in re.split("[ _]", value) if part
-            )
-        return not re.search(rf"[0-9]{{{self.profile.longest_number + 1}}}", value)
+        few_digits = sum(map(str.isdigit, value)) <= self.profile.most_code_digits
+        if words is None:
+            return few_digits
+        return value.lower() in words or (
+            few_digits and all(part.lower() in words or part.isdigit() for part in re.split("[ _]", value) if part)
+        )
 
     def _age(self, dataset: Dataset, tag: int, rule: str) -> tuple[Action, str]:
         values = _texts(dataset, tag)

@@ -1,14 +1,15 @@
 """`safelight import`: the hospital's labels and demographics, mapped through the ledger to the lake's keys; identifiers are dropped.
 
 What was imported stays in the vault, so that the same tables are mapped again as more studies are released. A file that is imported again
-from the same place takes the place of what it said before.
+from the same place takes the place of what it said before, by whichever key. Several tables may each state a part of a study's
+demographics; where two state different values, none is used.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ class ImportSummary:
         unmatched: rows whose key the ledger does not know.
         waiting: rows whose studies are known but not released (yet).
         ambiguous: rows whose key fits several studies (or, as PatientID, patients of several issuers); not used.
-        conflicting: rows that contradict another row for the same key; none of them is used.
+        conflicting: rows that contradict another row for the same key, or another table for all their studies; none of them is used.
         repeated: rows that say again what another row has said.
         studies: studies for which something was published from this table.
     """
@@ -86,6 +87,9 @@ def import_table(file: Path, *, kind: Kind, key: Key, vault: Vault, ledger: Ledg
     fresh = folder / f".{kept.name}"
     write_private(fresh, content)
     fresh.replace(kept)
+    for other in folder.glob(f"{kind}-*-{place}{suffix}"):
+        if other != kept:
+            other.unlink()
     return _publish(kind, vault, ledger, lake)[kept.name]
 
 
@@ -120,54 +124,95 @@ class _Keys:
 def _publish(kind: Kind, vault: Vault, ledger: Ledger, lake: Lake) -> dict[str, ImportSummary]:
     """Map all kept tables of a kind and publish them together; summaries by the kept file's name."""
     known = _Keys.of(ledger.studies().values())
-    released = {manifest.key for manifest in lake.manifests("deidentify") if manifest.passed}
-    claims: dict[tuple[str, ...], set[tuple[tuple[str, Any], ...]]] = defaultdict(set)
-    summaries = {}
+    released = dict(_released(lake))
+    mapped: dict[str, list[_Mapped]] = {}
+    claims: dict[tuple[str, ...], list[_Row]] = defaultdict(list)
     for kept in sorted((vault.root / "imports").glob(f"{kind}-*")):
         key: Key = kept.name.split("-")[1]  # type: ignore[assignment]
         entries = read(kept.read_bytes(), kept.suffix, kind=kind, key=key)
-        summaries[kept.name], mapped = _map(kind, key, entries, known, released)
-        for unique, row in mapped.items():
-            claims[unique].add(tuple(sorted(row.items())))
-    rows = [dict(next(iter(said))) for _, said in sorted(claims.items()) if len(said) == 1]
+        mapped[kept.name] = _map(kind, key, entries, known, released)
+        for entry in mapped[kept.name]:
+            for unique, row in entry.rows.items():
+                claims[unique].append(row)
+    published = {unique: merged for unique, said in sorted(claims.items()) if (merged := _merged(said)) is not None}
+    rows = list(published.values())
     fingerprint = digest(rows)
     earlier = lake.manifest("import", kind)
     if earlier is None or earlier.fingerprint != fingerprint or earlier.stale:
         with lake.publication("import", kind, fingerprint) as publication:
             publication.write_table(_CONTRACTS[kind], rows, part=kind)
             publication.commit(passed=len(rows))
-    return summaries
+    return {name: _summary(kind, entries, set(published)) for name, entries in mapped.items()}
 
 
-def _map(
-    kind: Kind, key: Key, entries: list[Entry], known: _Keys, released: set[str]
-) -> tuple[ImportSummary, dict[tuple[str, ...], dict[str, Any]]]:
-    ends: dict[str, int] = defaultdict(int)
-    mapped: dict[tuple[str, ...], dict[str, Any]] = {}
+_Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Mapped:
+    """What became of one row of a table: its end, and what it says of which released studies."""
+
+    end: str
+    rows: Mapping[tuple[str, ...], _Row] = field(default_factory=dict)
+
+
+def _released(lake: Lake) -> Iterator[tuple[str, str]]:
+    """Released studies, each with the PatientID that its instances have in the lake: it is in their paths.
+
+    The ledger's may differ, where the PACS does not tell the issuer that stands in the images.
+    """
+    for manifest in lake.manifests("deidentify"):
+        if manifest.passed:
+            yield manifest.key, next((path.split("/")[1] for path in manifest.files if path.startswith("dicom/")), "")
+
+
+def _map(kind: Kind, key: Key, entries: list[Entry], known: _Keys, released: Mapping[str, str]) -> list[_Mapped]:
     said: dict[tuple[str, ...], set[Entry]] = defaultdict(set)
     for entry in entries:
         said[_unique(kind, entry.key, entry)].add(entry)
     seen: set[Entry] = set()
+    found = []
     for entry in entries:
         studies, ambiguous = known.studies(key, entry.key)
         present = [study for study in studies if study.study_key in released]
-        if len(said[_unique(kind, entry.key, entry)]) > 1:
-            ends["conflicting"] += 1
+        if not entry.key:
+            end = "unmatched"
+        elif len(said[_unique(kind, entry.key, entry)]) > 1:
+            end = "conflicting"
         elif entry in seen:
-            ends["repeated"] += 1
+            end = "repeated"
         elif not studies:
-            ends["unmatched"] += 1
+            end = "unmatched"
         elif ambiguous:
-            ends["ambiguous"] += 1
-        elif not present:
-            ends["waiting"] += 1
+            end = "ambiguous"
         else:
-            ends["matched"] += 1
-            for study in present:
-                row = {"StudyInstanceUID": study.study_key, "PatientID": study.patient_key, **dict(entry.values)}
-                mapped[_unique(kind, study.study_key, entry)] = row
+            end = "matched" if present else "waiting"
+        rows = {
+            _unique(kind, study.study_key, entry): {
+                "StudyInstanceUID": study.study_key, "PatientID": released[study.study_key] or study.patient_key, **dict(entry.values),
+            }
+            for study in present
+        }  # fmt: skip
+        found.append(_Mapped(end, rows if end == "matched" else {}))
         seen.add(entry)
-    return ImportSummary(kind, len(entries), **ends, studies=len({unique[0] for unique in mapped})), mapped
+    return found
+
+
+def _merged(said: list[_Row]) -> _Row | None:
+    """What several tables say of one study together; None where they contradict each other."""
+    merged: _Row = {}
+    for name in said[0]:
+        values = {row[name] for row in said} - {None}
+        if len(values) > 1:
+            return None
+        merged[name] = values.pop() if values else None
+    return merged
+
+
+def _summary(kind: Kind, entries: list[_Mapped], published: set[tuple[str, ...]]) -> ImportSummary:
+    ends = Counter("conflicting" if entry.rows and not published & entry.rows.keys() else entry.end for entry in entries)
+    studies = {unique[0] for entry in entries for unique in entry.rows if unique in published}
+    return ImportSummary(kind, len(entries), **ends, studies=len(studies))
 
 
 def _unique(kind: Kind, key: str, entry: Entry) -> tuple[str, ...]:

@@ -7,17 +7,21 @@ believed, YES is. The `deid` package's catalogue (CTP's rules by device) is aske
 from __future__ import annotations
 
 import re
+import struct
 import warnings
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any
 
 from pydicom import Dataset
 from pydicom.dataset import FileDataset
-from pydicom.encaps import generate_fragments
 from pydicom.uid import RLELossless
 
+from tasks.deid import codestream
+from tasks.deid.header import PIXELS
+from tasks.deid.identifiers import fold
 from tasks.deid.rules import Profile
 
 _MODALITY = {"CT": "CT", "MR": "MR", "PT": "PT"}
@@ -27,14 +31,23 @@ _CATALOGUE_FIELDS = (
     "Modality", "ProtocolName", "Rows", "SecondaryCaptureDeviceManufacturer",
     "SecondaryCaptureDeviceManufacturerModelName", "SecondaryCaptureDeviceSoftwareVersions", "SeriesDescription", "WindowWidth",
 )  # fmt: skip
+#: Where people write what was examined.
+_DESCRIPTIONS = (
+    "StudyDescription", "SeriesDescription", "ProtocolName", "AcquisitionProtocolName", "RequestedProcedureDescription", "ImageComments",
+)  # fmt: skip
 _UNDEFINED = 0xFFFFFFFF
 #: Comments that encoders write into compressed frames: their own names and version numbers, and nothing else.
 _ENCODER_COMMENT = re.compile(
-    rb"(?:(?:created|creator|by|using|version|gdcm|openjpeg|jasper|kakadu|libjpeg|turbo|charls|lead|technologies|inc|gd-jpeg|ijg|jpeg|dcmtk)\b"
+    rb"(?:(?:created|creator|by|using|version|gdcm|openjpeg|jasper|kakadu|grok|libjpeg|turbo|charls|lead|technologies|inc|gd-jpeg|ijg|jpeg|dcmtk)\b"
     rb"|v?[0-9]{1,3}(?:\.[0-9]{1,3}){0,3}\b|[ :;/.,()v-])*\0*",
     re.IGNORECASE,
 )
-_KEPT_APPLICATION = {0xE0: b"JFIF\0", 0xEE: b"Adobe", 0xE8: b""}
+#: Application segments of the image format itself: JFIF without a thumbnail, Adobe's colour transform, SPIFF, and JPEG-LS's colour transform.
+_FORMATS_OWN = {
+    0xE0: re.compile(rb"JFIF\0.{7}\0\0", re.DOTALL),
+    0xEE: re.compile(rb"Adobe.{5,7}", re.DOTALL),
+    0xE8: re.compile(rb"SPIFF\0.{24}|\0\0\0\x01\xff\xd8|mrfx.", re.DOTALL),
+}
 
 
 @dataclass
@@ -52,7 +65,7 @@ class Evidence:
         """
         if dataset.get("SOPClassUID") not in self.profile.sop_classes:
             return "E-DEID-SOP-CLASS"
-        if not any(tag in dataset for tag in (0x7FE00010, 0x7FE00008, 0x7FE00009)):
+        if not any(tag in dataset for tag in PIXELS):
             return "E-DEID-NO-PIXELS"
         if _words(dataset.get("BurnedInAnnotation"))[:1] == ["YES"]:
             return "E-DEID-BURNED-IN"
@@ -85,21 +98,22 @@ class Evidence:
 
 @dataclass
 class FaceCheck:
-    """Counts slices by series, and says which series could be rendered to a face."""
+    """Counts slices, and says which series could be rendered to a face. Slices of one head may be spread over several series."""
 
     profile: Profile
-    _slices: dict[str, int] = field(default_factory=dict)
+    _slices: Counter[str] = field(default_factory=Counter)
     _suspect: set[str] = field(default_factory=set)
 
     def see(self, series: str, dataset: Dataset) -> None:
         """Take note of one original instance of a series."""
-        self._slices[series] = self._slices.get(series, 0) + max(1, int(dataset.get("NumberOfFrames") or 1))
+        self._slices[series] += max(1, int(dataset.get("NumberOfFrames") or 1))
         if self._shows_head(dataset):
             self._suspect.add(series)
 
     def refuses(self, series: str) -> bool:
-        """Whether a series must be quarantined: it may show a head, and has slices enough to render one."""
-        return self.profile.faces == "quarantine" and series in self._suspect and self._slices[series] >= self.profile.face_slices
+        """Whether a series must be quarantined: it may show a head, and with others of its study has slices enough to render one."""
+        slices = sum(self._slices[each] for each in self._suspect)
+        return self.profile.faces == "quarantine" and series in self._suspect and slices >= self.profile.face_slices
 
     def _shows_head(self, dataset: Dataset) -> bool:
         if _words(dataset.get("RecognizableVisualFeatures"))[:1] == ["YES"]:
@@ -107,96 +121,67 @@ class FaceCheck:
         part = "".join(_words(dataset.get("BodyPartExamined"))).replace(" ", "")
         if part not in self.profile.face_free_body_parts:
             return True
-        said = " ".join(
-            str(dataset.get(name, ""))
-            for name in (
-                "StudyDescription",
-                "SeriesDescription",
-                "ProtocolName",
-                "AcquisitionProtocolName",
-                "RequestedProcedureDescription",
-            )
-        )
-        return any(word in self.profile.head_words for word in re.findall("[a-z]+", said.lower()))
+        regions = [str(item.get("CodeMeaning", "")) for item in dataset.get("AnatomicRegionSequence") or ()]
+        said = fold(" ".join([*(str(dataset.get(name, "")) for name in _DESCRIPTIONS), *regions]))
+        return any(word in self.profile.head_words for word in re.findall("[a-z]+", said))
 
 
 def compressed_comments(dataset: Dataset) -> bytes:
     """Text inside the compressed frames of an instance (JPEG COM and APPn segments), for the residue check; empty when native."""
-    if 0x7FE00010 not in dataset or getattr(dataset.get_item(0x7FE00010), "length", 0) != _UNDEFINED:
+    if not _is_encapsulated(dataset) or dataset.file_meta.TransferSyntaxUID == RLELossless:
         return b""
-    return b"\n".join(text for fragment in _fragments(dataset) for _marker, text in _segments(fragment))
+    return b"\n".join(text for frame in _frames(dataset) for _marker, text in codestream.segments(frame))
 
 
 def _container(dataset: Dataset) -> str:
     """Whether the pixel data are as long as the header says, with nothing before, between or behind the frames."""
-    for tag in (0x7FE00010, 0x7FE00008, 0x7FE00009):
-        if tag in dataset:
-            element = dataset.get_item(tag)
-            break
-    if getattr(element, "length", None) == _UNDEFINED:
-        return _compressed(dataset)
+    elements = [dataset.get_item(tag) for tag in PIXELS if tag in dataset]
+    if len(elements) > 1 or dataset.file_meta.TransferSyntaxUID.is_encapsulated != _is_encapsulated(dataset):
+        return "E-DEID-PIXELS-UNPROVEN"
     try:
-        frames = int(dataset.get("NumberOfFrames") or 1)
-        bits = int(dataset.Rows) * int(dataset.Columns) * int(dataset.SamplesPerPixel) * int(dataset.BitsAllocated) * frames
+        frames, pixels = int(dataset.get("NumberOfFrames") or 1), int(dataset.Rows) * int(dataset.Columns)
+        bits = pixels * int(dataset.SamplesPerPixel) * int(dataset.BitsAllocated) * frames
     except (AttributeError, TypeError, ValueError):
         return "E-DEID-PIXELS-UNPROVEN"
-    expected, length = (bits + 7) // 8, len(element.value or b"")
+    if _is_encapsulated(dataset):
+        return _compressed(dataset, frames, pixels)
+    expected, length = (bits + 7) // 8, len(elements[0].value or b"")
     if length < expected or not bits:
         return "E-DEID-TRUNCATED"
     return "" if length <= expected + expected % 2 else "E-DEID-PIXELS-UNPROVEN"
 
 
-def _compressed(dataset: Dataset) -> str:
+def _compressed(dataset: Dataset, count: int, pixels: int) -> str:
     try:
-        fragments = _fragments(dataset)
-    except (ValueError, EOFError):
+        frames = _frames(dataset)
+        if len(frames) < count:
+            return "E-DEID-TRUNCATED"
+        if len(frames) > count:
+            return "E-DEID-PIXELS-UNPROVEN"
+        for frame in frames:
+            if dataset.file_meta.TransferSyntaxUID == RLELossless:
+                codestream.check_rle(frame, pixels)
+            elif not all(_is_encoders_own(marker, text) for marker, text in codestream.segments(frame)):
+                return "E-DEID-PIXELS-UNPROVEN"
+    except codestream.CodestreamError:
+        return "E-DEID-PIXELS-UNPROVEN"  # bytes that belong to no image, or an image cut short
+    except (ValueError, EOFError, struct.error):
         return "E-DEID-TRUNCATED"
-    frames = int(dataset.get("NumberOfFrames") or 1)
-    if len(fragments) < frames:
-        return "E-DEID-TRUNCATED"
-    if dataset.file_meta.TransferSyntaxUID == RLELossless:
-        return ""
-    starts = [fragment for fragment in fragments if fragment[:2] in (b"\xff\xd8", b"\xff\x4f")]
-    if len(starts) != frames or not _is_start(fragments[0]):
-        return "E-DEID-PIXELS-UNPROVEN"
-    if len(fragments) == frames and not all(fragment.rstrip(b"\0\xff").endswith(b"\xff\xd9") for fragment in fragments):
-        return "E-DEID-PIXELS-UNPROVEN"  # bytes behind the end of an image, or an image cut short
-    fine = all(_is_encoders_own(marker, text) for fragment in starts for marker, text in _segments(fragment))
-    return "" if fine else "E-DEID-PIXELS-UNPROVEN"
+    return ""
 
 
-def _fragments(dataset: Dataset) -> list[bytes]:
-    """The fragments of encapsulated pixel data, without the offset table."""
-    value: Any = dataset.get_item(0x7FE00010).value
-    return list(generate_fragments(value))[1:]
+def _is_encapsulated(dataset: Dataset) -> bool:
+    return PIXELS[0] in dataset and getattr(dataset.get_item(PIXELS[0]), "length", 0) == _UNDEFINED
 
 
-def _is_start(fragment: bytes) -> bool:
-    return fragment[:2] in (b"\xff\xd8", b"\xff\x4f")
-
-
-def _segments(fragment: bytes) -> Iterable[tuple[int, bytes]]:
-    """COM and APPn segments of a JPEG, JPEG-LS or JPEG 2000 code stream, up to its first scan or tile."""
-    if not _is_start(fragment):
-        return
-    jpeg2000 = fragment[1] == 0x4F
-    at = 2
-    while at + 4 <= len(fragment) and fragment[at] == 0xFF:
-        marker, length = fragment[at + 1], int.from_bytes(fragment[at + 2 : at + 4], "big")
-        if marker in ((0x90,) if jpeg2000 else (0xDA,)):
-            return
-        body = fragment[at + 4 : at + 2 + length]
-        if jpeg2000 and marker == 0x64:
-            yield 0x64, body[2:]
-        elif not jpeg2000 and (marker == 0xFE or 0xE0 <= marker <= 0xEF):
-            yield marker, body
-        at += 2 + length
+def _frames(dataset: Dataset) -> list[bytes]:
+    value: Any = dataset.get_item(PIXELS[0]).value
+    return codestream.frames(value, int(dataset.get("NumberOfFrames") or 1))
 
 
 def _is_encoders_own(marker: int, text: bytes) -> bool:
-    if marker in _KEPT_APPLICATION:
-        return text.startswith(_KEPT_APPLICATION[marker]) and len(text) <= 64
-    return marker in (0xFE, 0x64) and _ENCODER_COMMENT.fullmatch(text) is not None
+    own = _ENCODER_COMMENT if marker in (0xFE, 0x64) else _FORMATS_OWN.get(marker)
+    return own is not None and own.fullmatch(text) is not None
 
 
 def _words(value: Any) -> list[str]:

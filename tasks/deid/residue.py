@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from io import BytesIO
 
 from pydicom import Dataset, dcmread
@@ -54,7 +55,7 @@ class Residue:
     def _judge(self, vr: str, text: str) -> bool:
         known = self.identifiers
         if vr in NUMBER_TEXT:
-            return any(part.strip(" \0") in known.numbers for part in text.split("\\"))
+            return any(self._is_number_of_a_person(part.strip(" \0+")) for part in text.split("\\"))
         if vr == "UI":
             return text in known.uids
         folded = fold(text)
@@ -67,6 +68,16 @@ class Residue:
         if any(_stands_in(each, folded) for each in known.long):
             return True
         return any(date in folded for date in known.dates if not date.isdigit())
+
+    def _is_number_of_a_person(self, text: str) -> bool:
+        """Whether a DS or IS is one of the study's dates, or an identifying number, with other leading zeros or decimals too."""
+        whole = re.sub(r"\.0*$", "", text)
+        return whole in self.identifiers.numbers or whole.lstrip("0") in self._bare_numbers or whole in self.identifiers.dates
+
+    @cached_property
+    def _bare_numbers(self) -> frozenset[str]:
+        bare = (number.lstrip("0") for number in self.identifiers.numbers)
+        return frozenset(number for number in bare if len(number) >= 5 and len(set(number)) > 1)
 
     def _in_bytes(self, header: bytes) -> bool:
         known = self.identifiers

@@ -39,6 +39,12 @@ NUMBERS = frozenset({"AT", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV"})
 BULK = frozenset({"OB", "OD", "OF", "OL", "OV", "OW"})
 
 _CHARACTERISTICS = "retain_patient_characteristics"
+#: What a profile declares; all of it, and nothing else, so that a slip of the pen is not a rule that is missing.
+_DECLARED = frozenset({
+    "name", "meaning", "edition", "options", "method_codes", "attributes", "sop_classes", "pixels", "faces", "face_slices",
+    "face_free_body_parts", "head_words", "highest_age", "most_text_digits", "keep_text", "code_strings", "keep_bulk",
+    "longest_number_list", "keep_uids",
+})  # fmt: skip
 _WORD = re.compile(r"[\s,;/\\()&=^_-]+")
 
 
@@ -58,6 +64,7 @@ class TextRule:
     pattern: re.Pattern[str] | None
     word_pattern: re.Pattern[str] | None
     otherwise: Literal["empty", "dummy"]
+    most_digits: int
 
     def allows(self, value: str) -> bool:
         """Whether one value (not a multi-valued string) may be released as it is."""
@@ -66,6 +73,8 @@ class TextRule:
             return False
         if self.pattern is not None and self.pattern.fullmatch(value):
             return True
+        if sum(map(str.isdigit, value)) > self.most_digits:
+            return False
         tokens = [token for token in _WORD.split(value) if token.strip(".*+")]
         return bool(tokens or not value) and all(self._allows_word(token) for token in tokens)
 
@@ -95,7 +104,7 @@ class Profile:
     highest_age: int
     keep_text: Mapping[int, TextRule]
     code_string: re.Pattern[str]
-    longest_number: int
+    most_code_digits: int
     code_string_words: Mapping[int, frozenset[str]]
     code_string_otherwise: Mapping[int, str]
     keep_bulk: frozenset[int]
@@ -111,7 +120,15 @@ class Profile:
 
     @classmethod
     def compile(cls, declared: Mapping[str, Any]) -> Profile:
-        """Compile a profile's declaration (the YAML's content) with the vocabulary and the standard's table."""
+        """Compile a profile's declaration (the YAML's content) with the vocabulary and the standard's table.
+
+        Raises:
+            ValueError, KeyError, TypeError, OSError: for the first thing that is not as a profile declares it.
+        """
+        if odd := sorted(set(declared) ^ _DECLARED):
+            raise ValueError(f"missing or unknown: {', '.join(map(str, odd))}")
+        if not re.fullmatch("[a-z][a-z0-9_]{0,39}", str(declared["name"])):
+            raise ValueError("name")
         vocabulary = _vocabulary()
         rows, table_bytes = _table(str(declared["edition"]))
         codes = declared["method_codes"]
@@ -125,14 +142,17 @@ class Profile:
             sop_classes=frozenset(declared["sop_classes"]),
             image_type=tuple(declared["pixels"]["image_type"]),
             burned_in_catalogue=bool(declared["pixels"]["burned_in_catalogue"]),
-            faces=declared["faces"],
+            faces=_choice(declared["faces"], "quarantine", "keep"),
             face_slices=int(declared["face_slices"]),
             face_free_body_parts=frozenset(declared["face_free_body_parts"]),
             head_words=frozenset(declared["head_words"]),
             highest_age=int(declared["highest_age"]),
-            keep_text={_tag(name): _text_rule(rule, vocabulary) for name, rule in declared["keep_text"].items()},
+            keep_text={
+                _tag(name): _text_rule(rule, vocabulary, int(declared["most_text_digits"]))
+                for name, rule in declared["keep_text"].items()
+            },
             code_string=re.compile(strings["pattern"]),
-            longest_number=int(strings["longest_number"]),
+            most_code_digits=int(strings["most_digits"]),
             code_string_words={_tag(name): _words(lists, vocabulary) for name, lists in strings["words"].items()},
             code_string_otherwise={_tag(name): str(value) for name, value in strings["otherwise"].items()},
             keep_bulk=frozenset(_tag(name) for name in declared["keep_bulk"]),
@@ -235,8 +255,9 @@ def load(profile: str) -> Profile:
         raise ConfigurationError("E-DEID-PROFILE", path.name)
     try:
         return Profile.compile(yaml.safe_load(source.read_text("utf-8")))
-    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, re.error) as error:
-        raise ConfigurationError("E-DEID-PROFILE", f"{path.name}: {type(error).__name__}") from None
+    except (yaml.YAMLError, OSError, KeyError, TypeError, ValueError, AttributeError, re.error) as error:
+        said = str(error) if type(error) in (ValueError, KeyError) else type(error).__name__
+        raise ConfigurationError("E-DEID-PROFILE", f"{path.name}: {said}") from None
 
 
 def identifying_text_tags(profile: Profile) -> frozenset[int]:
@@ -272,16 +293,23 @@ def _action(name: str) -> Action:
     return name  # type: ignore[return-value]
 
 
+def _choice(value: Any, *allowed: str) -> Any:
+    if value not in allowed:
+        raise ValueError(f"{value} is none of {', '.join(allowed)}")
+    return value
+
+
 def _words(lists: list[str], vocabulary: Mapping[str, list[Any]]) -> frozenset[str]:
     return frozenset(str(word).lower() for name in lists for word in vocabulary[name])
 
 
-def _text_rule(rule: Mapping[str, Any], vocabulary: Mapping[str, list[Any]]) -> TextRule:
+def _text_rule(rule: Mapping[str, Any], vocabulary: Mapping[str, list[Any]], most_digits: int) -> TextRule:
     def joined(patterns: list[str] | None) -> re.Pattern[str] | None:
         return re.compile("|".join(f"(?:{pattern})" for pattern in patterns)) if patterns else None
 
     words = _words(rule.get("words", []), vocabulary)
-    return TextRule(words, joined(rule.get("patterns")), joined(rule.get("word_patterns")), rule.get("otherwise", "empty"))
+    otherwise = _choice(rule.get("otherwise", "empty"), "empty", "dummy")
+    return TextRule(words, joined(rule.get("patterns")), joined(rule.get("word_patterns")), otherwise, most_digits)
 
 
 def _canonical(value: Any) -> Any:

@@ -1,11 +1,12 @@
 """The stage `deidentify`: one study from the vault's spool into the lake, instance by instance, each released or quarantined with a reason.
 
 Nothing is published before the whole study has been read: its identifiers are collected from every instance, also from those that are
-held back, and every header that is about to be released is searched for all of them.
+held back, and every header that is about to be released is searched for all of them. Until then its files wait in the vault.
 """
 
 from __future__ import annotations
 
+import shutil
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from pydicom.dataset import FileDataset
 
 from data_contracts.deid_audit import CONTRACT
 from tasks.deid import instances, quarantine
+from tasks.deid.drafts import waiting
 from tasks.deid.header import Audit, Rewriter, encode
 from tasks.deid.identifiers import Identifiers
 from tasks.deid.pixels import Evidence, FaceCheck, compressed_comments
@@ -40,7 +42,7 @@ class DeidentifyStage:
 
     name: ClassVar[str] = "deidentify"
     upstream: ClassVar[str | None] = "pull"
-    revision: ClassVar[int] = 1
+    revision: ClassVar[int] = 2
 
     vault: Vault
     lake: Lake
@@ -66,13 +68,17 @@ class DeidentifyStage:
         if not paths:
             raise SafelightError("E-DEID-SPOOL-EMPTY", f"study {study_key}")
         work = _Study(load(self.profile), Pseudonyms(self.vault.site_key()), study_key, ErrorLog(self.vault.errors))
-        with self.lake.publication(self.label(), study_key, fingerprint) as publication, _lenient():
+        with (
+            self.lake.publication(self.label(), study_key, fingerprint) as publication,
+            waiting(self.vault) as drafts,
+            _lenient(),
+        ):
             for path in paths:
-                work.take(path, publication.scratch / "held" / f"{len(work.ends)}.dcm")
+                work.take(path, drafts / f"{len(work.ends)}.dcm")
             work.prove()
             audit: Audit = Counter()
             for draft in work.drafts.values():
-                draft.file.replace(publication.path(draft.lake_path))
+                shutil.move(draft.file, publication.path(draft.lake_path))  # the vault may be on another file system
                 audit.update(draft.audit)
             self._write_audit(publication, work, audit)
             counts = tally(("quarantined" if code else "released", code, "instance") for code in work.ends.values())
@@ -123,6 +129,7 @@ class _Study:
     drafts: dict[str, _Draft] = field(default_factory=dict)
     residue: set[str] = field(default_factory=set)
     patients: set[str] = field(default_factory=set)
+    paths: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.identifiers = Identifiers(self.profile)
@@ -151,7 +158,8 @@ class _Study:
     def _take(self, instance: str, path: Path, held: Path) -> str:
         dataset = instances.read(path)
         self.identifiers.collect(dataset)
-        if not all(dataset.get(name) for name in _UIDS):
+        uids = [str(dataset.get(name) or "") for name in _UIDS]
+        if not all(uids) or any(self.profile.is_well_known(uid) for uid in uids[:3]):  # a registered UID is nobody's own
             return "E-DEID-NO-UID"
         if self.pseudonyms.study(str(dataset.StudyInstanceUID)) != self.study_key:
             return "E-DEID-WRONG-STUDY"
@@ -163,8 +171,10 @@ class _Study:
         comments = compressed_comments(dataset)
         audit = self.rewriter.rewrite(dataset, patient_key)
         lake_path = f"dicom/{patient_key}/{self.study_key}/{dataset.SeriesInstanceUID}/{dataset.SOPInstanceUID}.dcm"
+        if lake_path in self.paths:
+            return "E-DEID-CONFLICT"
+        self.paths.add(lake_path)
         header, pixels = encode(dataset)
-        held.parent.mkdir(exist_ok=True)
         with held.open("wb") as stream:
             stream.write(header)
             stream.write(pixels)

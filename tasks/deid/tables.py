@@ -106,13 +106,21 @@ def _csv(content: bytes) -> tuple[list[str], list[list[str]]]:
 
 def _parquet(content: bytes, key: str) -> tuple[list[str], list[list[str]]]:
     try:
-        table = pq.read_table(pa.BufferReader(content))
+        table = pq.ParquetFile(
+            pa.BufferReader(content)
+        ).read()  # unlike `read_table` it reads columns of one name, to be refused by name
+        columns = [
+            column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column for column in table.columns
+        ]
     except (OSError, pa.ArrowException):
         raise ConfigurationError("E-IMPORT-FILE", "not valid Parquet") from None
-    if key in table.column_names and not (pa.types.is_string(table[key].type) or pa.types.is_large_string(table[key].type)):
-        raise ConfigurationError("E-IMPORT-KEY", f"{key} is a number: its leading zeros are lost; store it as text")
-    columns = [["" if value is None else _plain(value) for value in table[name].to_pylist()] for name in table.column_names]
-    return list(table.column_names), [list(row) for row in zip(*columns, strict=True)]
+    for name, column in zip(table.column_names, columns, strict=True):
+        if name == key and str(column.type) not in ("string", "large_string", "string_view"):
+            raise ConfigurationError(
+                "E-IMPORT-KEY", f"{key} is not text: the leading zeros of numbers are lost; store it as text"
+            )
+    texts = [["" if value is None else _plain(value) for value in column.to_pylist()] for column in columns]
+    return list(table.column_names), [list(row) for row in zip(*texts, strict=True)]
 
 
 def _plain(value: object) -> str:

@@ -175,7 +175,7 @@ def _plan(seed: int, patients: int) -> list[_Plan]:
         if patient in twice:
             studies.append((number + 1, _at(protocol, scanner), later))
         number += len(studies)
-        age = int(rng.integers(90, 98)) if patient in over_89 else int(ages[patient])
+        age = int(rng.integers(91, 98)) if patient in over_89 else int(ages[patient])  # 090Y is how all over 89 are released
         # Now and then another hospital has given the same PatientID to the patient before: only the issuer tells them apart.
         same = patient % 16 == 15 and where[patient - 1][0] != hospital
         plans.append(_Plan(seed, patient, patient - same, age, hospital, scanner, tuple(studies)))

@@ -57,6 +57,12 @@ def test_a_study_under_way_is_not_held_against_what_it_has_not_reached() -> None
     accountability.check([row("find", "found", 10), row("pull", "failed", 1, "E-STAGE-UNEXPECTED", "study")])
 
 
+@pytest.mark.parametrize("stage", ["deidentify", "volumes"])
+def test_a_study_that_failed_in_a_stage_is_a_failure_and_no_imbalance(stage: str) -> None:
+    done = [each for each in BALANCED[:5] if each["stage"] != stage]
+    accountability.check([*done, row(stage, "failed", 1, "E-STAGE-UNEXPECTED", "study")])
+
+
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
     """Two studies: one converted and read, one whose pull failed in part."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import warnings
 from io import BytesIO
 from pathlib import Path
 
@@ -160,11 +161,13 @@ def spool(vault: Vault, files: list[bytes], *, study: str = STUDY) -> str:
     pseudonyms = Pseudonyms(vault.site_key())
     key = pseudonyms.study(study)
     for number, content in enumerate(files):
-        try:
-            dataset = pydicom.dcmread(BytesIO(content), stop_before_pixels=True)
-            series, instance = str(dataset.SeriesInstanceUID), str(dataset.SOPInstanceUID)
-        except (pydicom.errors.InvalidDicomError, AttributeError):
-            series, instance = "1.2.3.4", f"1.2.3.4.{number}"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # real files are odd, and pydicom says so
+            try:
+                dataset = pydicom.dcmread(BytesIO(content), stop_before_pixels=True)
+                series, instance = str(dataset.SeriesInstanceUID), str(dataset.SOPInstanceUID)
+            except (pydicom.errors.InvalidDicomError, AttributeError):
+                series, instance = "1.2.3.4", f"1.2.3.4.{number}"
         path = vault.spool / key / pseudonyms.uid(series) / f"{pseudonyms.uid(instance)}.dcm"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)

@@ -118,7 +118,12 @@ def test_a_uid_that_only_pretends_to_be_well_known_is_replaced() -> None:
         ("PatientSex", "F", "F"), ("PatientSex", "DOE", ""), ("BodyPartExamined", "ABDOMEN", "ABDOMEN"), ("BodyPartExamined", "JOHNDOE", ""),
         ("ImageType", ["ORIGINAL", "PRIMARY", "JOHN DOE"], ["ORIGINAL", "PRIMARY", "OTHER"]), ("ScanOptions", "MRN0047110", ""),
         ("ScanOptions", "HELICAL MODE", "HELICAL MODE"), ("RescaleType", "HU", "HU"), ("ProtocolName", "CT CHEST", None),
-        ("PatientPosition", "John Doe", ""), ("AcquisitionProtocolName", "Doe", ""), ("ReceiveCoilName", "Doe", ""),
+        ("ScanOptions", "555 123 4567", ""), ("ScanOptions", "17 03 2021", ""), ("ScanOptions", "1234", "1234"),
+        ("ImageType", ["ORIGINAL", "PRIMARY", "1234 5678"], ["ORIGINAL", "PRIMARY", "OTHER"]), ("SoftwareVersions", "123-45-6789", "REMOVED"),
+        ("SoftwareVersions", "555.123.4567", "REMOVED"), ("SoftwareVersions", "2021-03-17", "REMOVED"), ("SoftwareVersions", "8.0.5.1", "8.0.5.1"),
+        ("ManufacturerModelName", "SOMATOM 123 456 789", "REMOVED"), ("PulseSequenceName", "*tfl3d1_16ns", "*tfl3d1_16ns"),
+        ("PulseSequenceName", "for Doe", "REMOVED"), ("SequenceName", "for Doe", ""),
+        ("PatientPosition", "John Doe", ""), ("AcquisitionProtocolName", "Doe", ""), ("ReceiveCoilName", "Doe", "REMOVED"),
     ],
 )  # fmt: skip
 def test_text_is_kept_only_where_a_list_allows_it(keyword: str, value: Any, left: Any) -> None:
@@ -157,7 +162,7 @@ def test_no_text_that_is_not_of_the_vocabulary_passes_any_list(text: str) -> Non
 
 
 def test_a_text_rule_does_not_allow_what_is_not_ascii() -> None:
-    assert not TextRule(frozenset({"müller"}), None, None, "empty").allows("müller")
+    assert not TextRule(frozenset({"müller"}), None, None, "empty", 7).allows("müller")
 
 
 def test_a_known_code_takes_the_standards_meaning_and_a_local_one_becomes_unknown() -> None:

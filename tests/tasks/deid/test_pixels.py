@@ -7,10 +7,10 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 from pydicom.dataset import FileDataset
-from pydicom.encaps import encapsulate
-from pydicom.uid import JPEGLosslessSV1
+from pydicom.encaps import encapsulate, generate_frames
+from pydicom.uid import ExplicitVRLittleEndian, JPEGLosslessSV1
 
 from tasks.deid.pixels import Evidence, FaceCheck
 from tasks.deid.quarantine import read
@@ -87,11 +87,78 @@ def test_an_overlay_inside_the_pixels_is_not_released() -> None:
     ("segments", "code"),
     [
         (b"", ""), (b"\xff\xfe\x00\x0aJOHN DOE", "E-DEID-PIXELS-UNPROVEN"), (b"\xff\xe1\x00\x0aJOHN DOE", "E-DEID-PIXELS-UNPROVEN"),
-        (b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00", ""), (b"\xff\xfe\x00\x0fOpenJPEG 2.5.0", ""),
+        (b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00", ""), (b"\xff\xfe\x00\x10OpenJPEG 2.5.0", ""),
     ],
 )  # fmt: skip
 def test_comments_in_compressed_frames_must_be_an_encoders(segments: bytes, code: str) -> None:
     assert refusal(lambda dataset: compress(dataset, JPEG % segments)) == code
+
+
+@pytest.mark.parametrize(
+    "segment",
+    [
+        b"\xff\xe0\x00\x1fJFIF\x00\x01\x01\x00\x00\x01\x00\x01\x04\x01JOHN DOE 4711", b"\xff\xe8\x00\x0aJOHN DOE", b"\xff\xee\x00\x13Adobe JOHN DOE",
+        b"\xff\xe8\x00\x10SPIFF\x00JOHN DOE", b"\xff\xfe\x00\x0d4711-081500",
+    ],
+)  # fmt: skip
+def test_what_only_begins_like_a_formats_own_segment_is_not_released(segment: bytes) -> None:
+    assert refusal(lambda dataset: compress(dataset, JPEG % segment)) == "E-DEID-PIXELS-UNPROVEN"
+
+
+def test_a_fragment_more_than_frames_is_not_released() -> None:
+    def add(dataset: FileDataset) -> None:
+        compress(dataset, JPEG % b"")
+        dataset.PixelData = encapsulate([JPEG % b"" + b"\0" * (len(JPEG % b"") % 2), b"JOHN DOE"])
+
+    assert refusal(add) == "E-DEID-PIXELS-UNPROVEN"
+
+
+def test_a_message_in_the_offset_table_is_not_released() -> None:
+    def write(dataset: FileDataset) -> None:
+        compress(dataset, JPEG % b"")
+        dataset.PixelData = dataset.PixelData.replace(b"\x04\0\0\0\0\0\0\0", b"\x04\0\0\0JOHN", 1)
+
+    assert refusal(write) == "E-DEID-PIXELS-UNPROVEN"
+
+
+def test_only_one_element_may_hold_pixels() -> None:
+    def add(dataset: FileDataset) -> None:
+        dataset.add_new(0x7FE00008, "OF", b"JOHN DOE")
+
+    assert refusal(add) == "E-DEID-PIXELS-UNPROVEN"
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_pixels_that_are_not_of_the_stated_transfer_syntax_are_not_released(compressed: bool) -> None:
+    def mix(dataset: FileDataset) -> None:
+        if compressed:
+            compress(dataset, JPEG % b"")
+        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian if compressed else JPEGLosslessSV1
+
+    dataset = ct()
+    mix(dataset)
+    assert Evidence(load("safe_harbor")).refusal(again(dataset)) == "E-DEID-PIXELS-UNPROVEN"
+
+
+def again(dataset: FileDataset) -> FileDataset:
+    """The data set as it is read from a file, whatever its file meta information says."""
+    syntax, dataset.file_meta.TransferSyntaxUID = dataset.file_meta.TransferSyntaxUID, ExplicitVRLittleEndian
+    encapsulated = getattr(dataset["PixelData"], "is_undefined_length", False)
+    if encapsulated:
+        dataset.file_meta.TransferSyntaxUID = JPEGLosslessSV1
+    read = dcmread(BytesIO(encoded(dataset)))
+    read.file_meta.TransferSyntaxUID = syntax
+    return read
+
+
+def test_text_behind_the_segments_of_an_rle_frame_is_not_released() -> None:
+    dataset = dcmread(TEST_FILES / "MR_small_RLE.dcm")
+    dataset.ImageType = ["ORIGINAL", "PRIMARY", "M"]
+    evidence = Evidence(load("safe_harbor"))
+    assert evidence.refusal(dcmread(BytesIO(encoded(dataset)))) == ""
+    [frame] = generate_frames(dataset.PixelData, number_of_frames=1)
+    dataset.PixelData = encapsulate([frame + b"JOHN DOE"])
+    assert evidence.refusal(dcmread(BytesIO(encoded(dataset)))) == "E-DEID-PIXELS-UNPROVEN"
 
 
 def test_bytes_behind_a_compressed_frame_are_not_released() -> None:
@@ -122,6 +189,9 @@ def test_compressed_pixels_are_copied_bit_by_bit(vault: Vault, lake: Lake) -> No
         ({"BodyPartExamined": "HEAD"}, 9, False), ({"BodyPartExamined": "CHEST", "SeriesDescription": "Kopf nativ"}, 30, True),
         ({"BodyPartExamined": "WHOLEBODY"}, 30, True), ({"BodyPartExamined": "CHEST", "RecognizableVisualFeatures": "YES"}, 30, True),
         ({"BodyPartExamined": "HEAD", "NumberOfFrames": "40"}, 1, True),
+        ({"BodyPartExamined": "CHEST", "StudyDescription": "CT Schädel"}, 30, True),
+        ({"BodyPartExamined": "CHEST", "ProtocolName": "Tête"}, 30, True),
+        ({"BodyPartExamined": "CHEST", "ImageComments": "HEAD_NECK"}, 30, True),
     ],
 )  # fmt: skip
 def test_series_that_may_show_a_face(values: dict[str, Any], slices: int, refused: bool) -> None:
@@ -131,6 +201,25 @@ def test_series_that_may_show_a_face(values: dict[str, Any], slices: int, refuse
     for _ in range(slices):
         check.see("series", dataset)
     assert check.refuses("series") is refused
+
+
+def test_an_anatomic_region_that_is_the_head_is_believed_more_than_the_body_part() -> None:
+    check, dataset, region = FaceCheck(load("safe_harbor")), ct(), Dataset()
+    region.CodeValue, region.CodingSchemeDesignator, region.CodeMeaning = "69536005", "SCT", "Head"
+    dataset.AnatomicRegionSequence = [region]
+    for _ in range(30):
+        check.see("series", dataset)
+    assert check.refuses("series")
+
+
+def test_a_head_in_several_small_series_is_one_head() -> None:
+    check = FaceCheck(load("safe_harbor"))
+    for number in range(12):
+        check.see(f"series {number % 4}", ct(body_part="HEAD"))
+    for _ in range(30):
+        check.see("chest", ct())
+    assert [check.refuses(f"series {number}") for number in range(4)] == [True] * 4
+    assert not check.refuses("chest")
 
 
 def test_a_head_is_quarantined_whole_and_kept_where_the_profile_says_so(

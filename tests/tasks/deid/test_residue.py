@@ -148,6 +148,33 @@ def test_an_identifying_number_as_a_number_string_is_found() -> None:
     assert Residue(identifiers).find(file_of(out)) == {"(0020,0011)"}
 
 
+@pytest.mark.parametrize(("keyword", "value"), [
+    ("SeriesNumber", "47110"), ("SeriesNumber", "+0047110"), ("SliceThickness", "47110.0"), ("SeriesNumber", "20210317"),
+    ("AcquisitionNumber", "17032021"), ("SliceThickness", "19370412"),
+])  # fmt: skip
+def test_an_identifying_number_or_a_date_is_found_as_any_number_string(keyword: str, value: str) -> None:
+    identifiers = Identifiers(load("safe_harbor"))
+    identifiers.collect(dcmread(BytesIO(encoded(ct(patient="0047110")))))
+    out = Dataset()
+    setattr(out, keyword, value)
+    assert len(Residue(identifiers).find(file_of(out))) == 1
+
+
+@pytest.mark.parametrize("value", ["47111", "471100", "4711", "20210101", "1.5", "-1024", "0", "2021"])
+def test_other_numbers_are_no_finding(value: str) -> None:
+    identifiers = Identifiers(load("safe_harbor"))
+    identifiers.collect(dcmread(BytesIO(encoded(ct(patient="0047110")))))
+    out = Dataset()
+    out.SliceThickness = value
+    assert Residue(identifiers).find(file_of(out)) == set()
+
+
+def test_a_series_that_is_numbered_by_its_date_is_held_back(vault: Vault, lake: Lake) -> None:
+    dataset = ct()
+    dataset.SeriesNumber = "20210317"
+    assert held_back(vault, lake, content=encoded(dataset)) == ["(0020,0011)"]
+
+
 def test_the_identifiers_do_not_show_themselves() -> None:
     identifiers = Identifiers(load("safe_harbor"))
     identifiers.collect(dcmread(BytesIO(planted())))

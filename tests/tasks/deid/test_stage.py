@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,13 +15,17 @@ from hypothesis import strategies as st
 from pydicom import dcmread
 
 from data_contracts.deid_audit import CONTRACT
+from tasks.deid import instances
 from tasks.deid import stage as module
+from tasks.deid.pixels import Evidence
 from tasks.deid.quarantine import read
+from tasks.deid.rules import load
 from tasks.deid.stage import DeidentifyStage
 from tasks.errors import SafelightError, catalogue
 from tasks.executor import WorkerPool
 from tasks.guard import ErrorLog
 from tasks.lake import Lake
+from tasks.processes import ProcessId
 from tasks.pseudonyms import Pseudonyms
 from tasks.stage import Outcome, fingerprint
 from tasks.vault import Vault
@@ -96,11 +101,20 @@ def test_every_real_file_of_pydicom_ends_somewhere_and_the_counts_balance(vault:
     assert len(lake.files("dicom")) == released
 
 
+def cut(*, behind: bytes, extra: int) -> bytes:
+    """A CT that ends so many bytes behind a value of its."""
+    content = encoded(ct())
+    return content[: content.index(behind) + len(behind) + extra]
+
+
 @pytest.mark.parametrize(
     ("content", "code"),
     [
         (b"no DICOM at all", "E-DEID-NOT-DICOM"), (b"\0" * 128 + b"DICM", "E-DEID-UNREADABLE"), (encoded(ct())[:-20], "E-DEID-TRUNCATED"),
-        (encoded(ct())[:600], "E-DEID-TRUNCATED"), (b"\0" * 128 + b"DICM" + b"\xff" * 5000, "E-DEID-UNREADABLE"),
+        (cut(behind=b"Mustermann", extra=-3), "E-DEID-TRUNCATED"),
+        (cut(behind=b"Mustermann^Erika", extra=0), "E-DEID-NO-UID"),  # where an element ends, nothing shows that more was meant to follow
+        (cut(behind=b"Mustermann^Erika", extra=4), "E-DEID-NO-UID"),
+        (b"\0" * 128 + b"DICM" + b"\xff" * 5000, "E-DEID-UNREADABLE"),
     ],
 )  # fmt: skip
 def test_a_damaged_file_is_quarantined_and_the_rest_released(content: bytes, code: str, vault: Vault, lake: Lake) -> None:
@@ -127,6 +141,72 @@ def test_whatever_a_file_is_turned_into_it_ends_released_or_quarantined(data: st
     assert outcome.passed + len(read(vault, key)) == 1
     for name in lake.files("dicom"):
         assert b"mustermann" not in lake.read(name).lower()
+
+
+def test_a_file_that_is_cut_anywhere_is_never_released(vault: Vault) -> None:
+    content = encoded(ct())
+    evidence = Evidence(load("safe_harbor"))
+
+    def refused(end: int) -> bool:
+        (vault.root / "cut").write_bytes(content[:end])
+        try:
+            dataset = instances.read(vault.root / "cut")
+        except SafelightError as error:
+            return error.code in ("E-DEID-TRUNCATED", "E-DEID-UNREADABLE")
+        return "SeriesInstanceUID" not in dataset or evidence.refusal(dataset) != ""
+
+    assert [end for end in range(132, len(content), 3) if not refused(end)] == []
+
+
+def test_unproven_instances_wait_in_the_vault_and_never_in_the_lake(
+    vault: Vault, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[bool, list[Path]]] = []
+    prove = module._Study.prove
+
+    def look(self: module._Study) -> None:
+        waiting = [path for path in (vault.root / "drafts").rglob("*") if path.is_file()]
+        in_the_lake = [path for path in lake.root.rglob("*") if path.is_file()]  # type: ignore[union-attr]
+        assert all(folder.stat().st_mode & 0o077 == 0 for folder in (vault.root / "drafts", waiting[0].parent))
+        seen.append((bool(waiting), in_the_lake))
+        prove(self)
+
+    monkeypatch.setattr(module._Study, "prove", look)
+    run(vault, lake, spool(vault, [encoded(ct(1)), encoded(ct(2))]))
+    assert seen == [(True, [])]
+    assert list((vault.root / "drafts").iterdir()) == []
+    assert len(lake.files("dicom")) == 2
+
+
+def test_drafts_that_a_killed_process_left_go_and_those_of_a_live_one_stay(vault: Vault, lake: Lake) -> None:
+    ended = subprocess.Popen(["sleep", "60"])
+    gone = ProcessId.of(ended.pid)
+    ended.kill()
+    ended.wait()
+    for owner in (gone, ProcessId.current()):
+        (vault.root / "drafts" / f"{owner}-0a1b").mkdir(parents=True)
+    run(vault, lake, spool(vault, [encoded(ct(1))]))
+    assert [path.name for path in (vault.root / "drafts").iterdir()] == [f"{ProcessId.current()}-0a1b"]
+
+
+def test_two_files_of_one_instance_are_released_once_and_both_counted(vault: Vault, lake: Lake) -> None:
+    key = spool(vault, [encoded(ct(1))])
+    [path] = (vault.spool / key).glob("*/*.dcm")
+    path.with_name("2.25.9.dcm").write_bytes(path.read_bytes())
+    outcome = run(vault, lake, key)
+    assert {(count.outcome, count.reason_code): count.n for count in outcome.tally} == {
+        ("released", ""): 1, ("quarantined", "E-DEID-CONFLICT"): 1,
+    }  # fmt: skip
+    assert len(lake.files("dicom")) == outcome.passed == 1
+
+
+@pytest.mark.parametrize("keyword", ["SeriesInstanceUID", "SOPInstanceUID"])
+def test_a_uid_of_the_standard_is_no_instances_own(keyword: str, vault: Vault, lake: Lake) -> None:
+    dataset = ct(1)
+    setattr(dataset, keyword, "1.2.840.10008.1.2.1")
+    key = spool(vault, [encoded(dataset)])
+    assert run(vault, lake, key).passed == 0
+    assert list(read(vault, key).values()) == ["E-DEID-NO-UID"]
 
 
 def test_several_patients_in_one_study_are_held_back(vault: Vault, lake: Lake) -> None:
