@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from data_contracts.accountability import CONTRACT
 from tasks.errors import SafelightError
 from tasks.lake import Lake, Manifest
-from tasks.ledger import Ledger, Result, Study
-from tasks.stage import NIGHT, digest
+from tasks.ledger import Ledger, Result, Study, is_current
+from tasks.stage import NIGHT, STUDY_STAGES, digest
 
 #: What one stage hands on is what the next must account for: stage, the outcome it hands on, the unit, and who receives it.
 HANDED_ON = (
@@ -20,6 +21,8 @@ HANDED_ON = (
 )
 
 
+#: Stage → the stage before it.
+_BEFORE = {after: before for before, after in pairwise(STUDY_STAGES)}
 #: The end of a study in a stage that failed before it could count anything: it is tried again, and balances then.
 _FAILED = ("failed", "study")
 
@@ -128,7 +131,11 @@ def _study_rows(study: Study, results: list[Result]) -> list[dict[str, Any]]:
         })  # fmt: skip
 
     add("find", "found", "", "instance", expected)
+    latest = {result.stage.partition(":")[0]: result for result in results}
     for result in results:
+        if not is_current(result, latest.get(_BEFORE.get(result.stage.partition(":")[0], ""))):
+            add(result.stage, "waiting", "", "study", 1)  # due again: what it counted was of another input
+            continue
         for count in result.tally:
             add(result.stage, count.outcome, count.reason_code, count.unit, count.n)
         if result.status == "failed" and not result.tally:

@@ -165,12 +165,13 @@ def run_by_ledger(
     Returns:
         the counts of this turn: `done`, `failed`, and `held` for studies that another live run is working on.
     """
+    _withdraw(stage, keys, ledger, run)
     inputs = _inputs(stage, keys, ledger)
     wanted = {key: fingerprint(stage, given) for key, given in inputs.items()}
     summary = Summary(stage.label())
     claimed = {}
     for key in ledger.due(stage.label(), wanted, max_attempts=max_attempts):
-        if ledger.claim(stage.label(), key, wanted[key], run):
+        if ledger.claim(stage.label(), key, wanted[key], run, inputs=inputs[key]):
             claimed[key] = inputs[key]
 
     def end(key: str, outcome: Outcome) -> None:
@@ -186,14 +187,21 @@ def run_by_ledger(
 
 
 def run_by_manifest(
-    stage: Stage, inputs: Mapping[str, str], *, lake: Lake, pool: Pool, errors: ErrorLog, on_end: OnEnd | None = None
+    stage: Stage, inputs: Mapping[str, str], *, lake: Lake, pool: Pool, errors: ErrorLog, whole: bool, on_end: OnEnd | None = None
 ) -> Summary:
     """Do a stage without a ledger: for the studies of `inputs` (key → input digest) whose manifest in the lake is not of today.
+
+    Args:
+        whole: `inputs` is all there is, so what the stage once published of other studies is withdrawn.
 
     Returns:
         the counts of this turn; studies that were up to date are counted as `unchanged`.
     """
     summary = Summary(stage.label())
+    for published in list(lake.manifests(stage.label())) if whole else ():
+        if published.key not in inputs:
+            stage.withdraw(published.key)
+            summary.studies["withdrawn"] += 1
     due = {}
     for key, given in sorted(inputs.items()):
         manifest = lake.manifest(stage.label(), key)
@@ -216,6 +224,19 @@ def _inputs(stage: Stage, keys: list[str], ledger: Ledger) -> dict[str, str]:
         return {key: study.found_digest for key, study in ledger.studies(keys).items()}
     rows = ledger.results(stage.upstream, keys)
     return {key: row.output for (key, _), row in rows.items() if row.status == "done" and row.passed}
+
+
+def _withdraw(stage: Stage, keys: list[str], ledger: Ledger, run: str) -> None:
+    """Take back what the stage once published of studies of which it gets nothing any more: the lake follows from its inputs alone."""
+    if stage.upstream is None:
+        return
+    before = ledger.results(stage.upstream, keys)
+    for key, _ in ledger.results(stage.label(), keys):
+        giver = before.get((key, stage.upstream))
+        gone = giver is None or (giver.status == "done" and not giver.passed)
+        if gone and ledger.claim(stage.label(), key, "", run):
+            stage.withdraw(key)
+            ledger.forget(stage.label(), key, run)
 
 
 def _map(stage: Stage, inputs: Mapping[str, str], pool: Pool, errors: ErrorLog, end: OnEnd) -> None:

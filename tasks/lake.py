@@ -170,6 +170,13 @@ class Lake:
             shutil.rmtree(scratch, ignore_errors=True)
             self._prune(f"{_SCRATCH}/x")
 
+    def withdraw(self, stage: str, key: str) -> None:
+        """Remove what a stage published under a study's key, its manifest last."""
+        published = self.manifest(stage, key)
+        for path in sorted({*published.files, *published.stale}) if published is not None else ():
+            self._remove(path)
+        self._remove(_manifest_path(stage, key))
+
     def sweep(self) -> int:
         """Remove scratch that processes of this host left when they were killed, and the empty scratch folder itself.
 

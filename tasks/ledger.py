@@ -23,7 +23,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from tasks import ledger_tables as tables
 from tasks.errors import ConfigurationError, SafelightError
 from tasks.processes import ProcessId
-from tasks.stage import Count, Outcome, tally_from_json, tally_to_json
+from tasks.stage import STUDY_STAGES, Count, Outcome, tally_from_json, tally_to_json
 
 _HEARTBEAT_SECONDS = 5.0
 #: A run of another host whose heart has not beaten for so long counts as dead.
@@ -50,11 +50,12 @@ class Study:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A row of the ledger: what a stage last did with a study."""
+    """A row of the ledger: what a stage last did with a study, and of which `inputs` (the output digest of the stage before)."""
 
     study_key: str
     stage: str
     fingerprint: str
+    inputs: str
     status: Literal["running", "done", "failed", "interrupted"]
     reason_code: str
     error_id: str
@@ -65,6 +66,11 @@ class Result:
     tally: tuple[Count, ...]
     started_at: float
     finished_at: float | None
+
+
+def is_current(row: Result, before: Result | None) -> bool:
+    """Whether a row is of what the stage before (None for the first stage) last handed on; otherwise it is due again."""
+    return row.stage == STUDY_STAGES[0] or (before is not None and before.status == "done" and row.inputs == before.output)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +175,8 @@ class Ledger:
         dead = self._dead_owners({row.owner for row in rows.values() if row.status == "running"})
         return [key for key in sorted(wanted) if _is_due(rows.get(key), wanted[key], dead, max_attempts)]
 
-    def claim(self, stage: str, key: str, fingerprint: str, run: str) -> bool:
-        """Take a study for a stage; False where a live run holds it, or has finished it meanwhile."""
+    def claim(self, stage: str, key: str, fingerprint: str, run: str, *, inputs: str = "") -> bool:
+        """Take a study for a stage and these inputs; False where a live run holds it, or has finished it meanwhile."""
         now = self._clock()
         with self._engine.begin() as connection:
             row = connection.execute(
@@ -182,7 +188,14 @@ class Ledger:
                 if row["status"] == "running" and row["owner"] not in self._dead_owners({row["owner"]}, connection):
                     return False
             attempts = row["attempts"] if row is not None and row["fingerprint"] == fingerprint else 0
-            fresh = {"fingerprint": fingerprint, "status": "running", "owner": run, "attempts": attempts, "started_at": now}
+            fresh = {
+                "fingerprint": fingerprint,
+                "inputs": inputs,
+                "status": "running",
+                "owner": run,
+                "attempts": attempts,
+                "started_at": now,
+            }
             blank = {"reason_code": "", "error_id": "", "output": "", "passed": 0, "tally": "[]", "finished_at": None}
             if row is None:
                 statement = self._insert(tables.results).values(study_key=key, stage=stage, **fresh, **blank)
@@ -222,6 +235,12 @@ class Ledger:
         with self._engine.begin() as connection:
             connection.execute(sa.update(tables.results).where(held).values(status="interrupted"))
             self._log(connection, run, "interrupted", study_key=key, stage=stage)
+
+    def forget(self, stage: str, key: str, run: str) -> None:
+        """Drop the row of a study that this run holds: the stage has nothing of it any more."""
+        with self._engine.begin() as connection:
+            connection.execute(sa.delete(tables.results).where(_held(stage, key, run)))
+            self._log(connection, run, "withdrawn", study_key=key, stage=stage)
 
     def retry(self, stage: str | None = None) -> int:
         """Forget the failed attempts, so that studies that were set aside are due again; return how many."""

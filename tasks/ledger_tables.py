@@ -28,6 +28,7 @@ results = sa.Table(
     sa.Column("study_key", sa.String, primary_key=True),
     sa.Column("stage", sa.String, primary_key=True),
     sa.Column("fingerprint", sa.String, nullable=False),
+    sa.Column("inputs", sa.String, nullable=False, default=""),
     sa.Column("status", sa.String, nullable=False),
     sa.Column("reason_code", sa.String, nullable=False, default=""),
     sa.Column("error_id", sa.String, nullable=False, default=""),

@@ -76,6 +76,10 @@ class Stage(Protocol):
         """Do the work for one study; `inputs` is the upstream stage's output digest."""
         ...
 
+    def withdraw(self, study_key: str) -> None:
+        """Remove what was published for a study of which the stage before hands nothing on any more."""
+        ...
+
 
 def digest(value: object) -> str:
     """SHA-256 (hex) of a JSON-able value, independent of key order."""

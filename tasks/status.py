@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
-from tasks.ledger import Ledger, Result
+from tasks.ledger import Ledger, Result, is_current
 from tasks.stage import STUDY_STAGES
 
 
@@ -36,9 +36,9 @@ def overview(ledger: Ledger) -> list[StageStatus]:
         if stage in by_stage:
             by_stage[stage][key] = result
     found = []
-    incoming = set(studies)
+    incoming, before = set(studies), dict[str, Result]()
     for stage in STUDY_STAGES:
-        rows = {key: row for key, row in by_stage[stage].items() if key in incoming}
+        rows = {key: row for key, row in by_stage[stage].items() if key in incoming and _counts(row, before.get(key))}
         counted = {
             status: sum(row.status == status for row in rows.values()) for status in ("done", "failed", "running", "interrupted")
         }
@@ -47,7 +47,13 @@ def overview(ledger: Ledger) -> list[StageStatus]:
             StageStatus(stage, counted["done"], counted["failed"], counted["running"], waiting, len(studies) - len(incoming))
         )
         incoming -= {key for key, row in rows.items() if row.status == "failed" or (row.status == "done" and not row.passed)}
+        before = by_stage[stage]
     return found
+
+
+def _counts(row: Result, before: Result | None) -> bool:
+    """Whether a row is of what the stage before last handed on, or is in work; otherwise the study waits."""
+    return row.status == "running" or is_current(row, before)
 
 
 def table(stages: list[StageStatus], title: str = "") -> Table:

@@ -87,6 +87,11 @@ class DeidentifyStage:
             manifest = publication.commit(tally=counts, passed=len(work.drafts))
         return Outcome("done", output=manifest.digest, passed=len(work.drafts), tally=counts)
 
+    def withdraw(self, study_key: str) -> None:
+        """Take the study out of the lake, and its list out of the quarantine."""
+        self.lake.withdraw(self.label(), study_key)
+        quarantine.write(self.vault, study_key, {})
+
     def _write_audit(self, publication: Publication, work: _Study, audit: Audit) -> None:
         shared = {
             "StudyInstanceUID": work.study_key, "PatientID": work.patient_key, "profile": work.profile.name, "edition": work.profile.edition,

@@ -44,6 +44,6 @@ def read_lake(lake: Lake, model: str, workers: int, errors: ErrorLog) -> Summary
     pool = make_pool("processes" if workers > 1 else "inline", workers, errors)
     try:
         with progress(stage.label(), len(inputs)) as advance:
-            return run_by_manifest(stage, inputs, lake=lake, pool=pool, errors=errors, on_end=advance)
+            return run_by_manifest(stage, inputs, lake=lake, pool=pool, errors=errors, whole=True, on_end=advance)
     finally:
         pool.close()

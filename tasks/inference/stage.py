@@ -83,6 +83,10 @@ class InferStage:
             published = publication.commit(tally=counted, passed=int(read))
         return Outcome("done", output=published.digest, passed=int(read), tally=counted)
 
+    def withdraw(self, study_key: str) -> None:
+        """Take the study out of the lake."""
+        self.lake.withdraw(self.label(), study_key)
+
     def _read(self, volume: Volume) -> dict[str, Any]:
         """The columns that reading a volume fills: the score, or why there is none, and what the input gate measured."""
         manifest = self.bundle.manifest

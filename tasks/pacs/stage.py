@@ -77,6 +77,10 @@ class PullStage:
         output = digest(sorted((entry.series_key, entry.instance_key, entry.sha256) for entry in intake.received.values()))
         return Outcome("done", output=output, passed=len(intake.received), tally=_tally(intake, 0, ""))
 
+    def withdraw(self, study_key: str) -> None:
+        """Take the study out of the spool."""
+        shutil.rmtree(self.vault.spool / study_key, ignore_errors=True)
+
     def _failed(self, study_key: str, error: SafelightError, intake: Intake, failed: int) -> Outcome:
         error_id = self.errors.record(f"{self.name} {study_key}", error)
         return Outcome("failed", reason_code=error.code, error_id=error_id, tally=_tally(intake, failed, error.code))

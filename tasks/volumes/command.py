@@ -45,6 +45,7 @@ def volumes(
 def convert_folder(source: Path, lake: Lake, workers: int, errors: ErrorLog) -> Summary:
     """Do the stage for every study below `source` that is not up to date; count the files that belong to none as `rejected`."""
     inputs, stage = published_inputs(source, lake), VolumesStage(lake)
+    whole = inputs is not None
     rejected: Mapping[str, int] = {}
     if inputs is None:
         found = scan(source, lake.root)
@@ -52,7 +53,7 @@ def convert_folder(source: Path, lake: Lake, workers: int, errors: ErrorLog) -> 
     pool = make_pool("processes" if workers > 1 else "inline", workers, errors)
     try:
         with progress("volumes", len(inputs)) as advance:
-            summary = run_by_manifest(stage, inputs, lake=lake, pool=pool, errors=errors, on_end=advance)
+            summary = run_by_manifest(stage, inputs, lake=lake, pool=pool, errors=errors, whole=whole, on_end=advance)
     finally:
         pool.close()
     for reason, n in rejected.items():

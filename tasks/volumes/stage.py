@@ -67,6 +67,10 @@ class VolumesStage:
             manifest = publication.commit(tally=counted, passed=passed)
         return Outcome("done", output=manifest.digest, passed=passed, tally=counted)
 
+    def withdraw(self, study_key: str) -> None:
+        """Take the study out of the lake."""
+        self.lake.withdraw(self.label(), study_key)
+
     @contextmanager
     def _intake(self, study_key: str) -> Iterator[Intake]:
         if self.folder is not None:

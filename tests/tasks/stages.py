@@ -3,6 +3,7 @@
 import os
 import signal
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from tasks.stage import Outcome, tally
@@ -14,6 +15,8 @@ class Counting:
 
     raises_for: str = ""
     dies_for: str = ""
+    hands_on: int = 1
+    withdrawn: str = ""
     name: ClassVar[str] = "pull"
     upstream: ClassVar[str | None] = None
     revision: ClassVar[int] = 1
@@ -22,14 +25,17 @@ class Counting:
         return self.name
 
     def configuration(self) -> dict[str, Any]:
-        return {"raises_for": self.raises_for}
+        return {"raises_for": self.raises_for, "hands_on": self.hands_on}
+
+    def withdraw(self, study_key: str) -> None:
+        Path(self.withdrawn).write_text(study_key)
 
     def run(self, study_key: str, inputs: str, fingerprint: str) -> Outcome:
         if study_key == self.raises_for:
             raise ValueError(f"patient Doe^Jane in {study_key}")
         if study_key == self.dies_for:
             os.kill(os.getpid(), signal.SIGKILL)
-        return Outcome("done", output=inputs + fingerprint[:4], passed=1, tally=tally([("pulled", "", "instance")]))
+        return Outcome("done", output=inputs + fingerprint[:4], passed=self.hands_on, tally=tally([("pulled", "", "instance")]))
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tasks import accountability
 from tasks.executor import InlinePool, Pool, WorkerPool, make_pool, run_by_ledger
 from tasks.guard import ErrorLog
-from tasks.ledger import Ledger, Study
+from tasks.ledger import Ledger, Study, is_current
 from tests.tasks.stages import Counting, Second
 
 KEYS = [f"2.25.{number}" for number in range(1, 7)]
@@ -82,3 +83,32 @@ def test_studies_that_another_live_run_holds_are_counted_as_held(ledger: Ledger,
         assert ledger.claim("pull", KEYS[0], "whatever", one)
         summary = run_by_ledger(Counting(), KEYS, ledger=ledger, run=two, pool=InlinePool(), errors=errors)
     assert (summary.studies["done"], summary.studies["held"]) == (5, 1)
+
+
+def test_what_was_published_of_a_study_is_withdrawn_when_nothing_comes_of_it_any_more(
+    ledger: Ledger, errors: ErrorLog, tmp_path: Path
+) -> None:
+    def both(hands_on: int) -> None:
+        with ledger.run("test") as run:
+            for stage in (Counting(hands_on=hands_on), Second(withdrawn=str(tmp_path / "withdrawn"))):
+                run_by_ledger(stage, KEYS[:1], ledger=ledger, run=run, pool=InlinePool(), errors=errors)
+
+    both(hands_on=1)
+    assert set(ledger.results()) == {(KEYS[0], "pull"), (KEYS[0], "deidentify")}
+    assert not (tmp_path / "withdrawn").exists()
+    both(hands_on=0)
+    assert set(ledger.results()) == {(KEYS[0], "pull")}
+    assert (tmp_path / "withdrawn").read_text() == KEYS[0]
+    assert [event["event"] for event in ledger.events(KEYS[0])][-1] == "withdrawn"
+    both(hands_on=1)
+    assert ledger.results()[KEYS[0], "deidentify"].status == "done"
+
+
+def test_a_row_of_an_earlier_input_is_not_current(ledger: Ledger, errors: ErrorLog) -> None:
+    with ledger.run("test") as run:
+        for stage in (Counting(), Second(), Counting(hands_on=2)):
+            run_by_ledger(stage, KEYS[:1], ledger=ledger, run=run, pool=InlinePool(), errors=errors)
+    rows = {stage: row for (_, stage), row in ledger.results().items()}
+    assert is_current(rows["pull"], None)
+    assert not is_current(rows["deidentify"], rows["pull"])
+    assert [row["outcome"] for row in accountability.rows(ledger) if row["stage"] == "deidentify"] == ["waiting"]

@@ -58,6 +58,14 @@ def test_what_an_earlier_publication_held_and_this_one_does_not_is_removed_with_
     assert sorted(manifest.files) == ["dicom/p/a.dcm", "tables/accountability/2.25.7.parquet"]
 
 
+def test_what_is_withdrawn_leaves_nothing_behind(tmp_path: Path) -> None:
+    lake = Lake.open(tmp_path / "lake")
+    publish(lake, ["dicom/p/a.dcm"])
+    lake.withdraw("deidentify", "2.25.7")
+    lake.withdraw("deidentify", "2.25.7")
+    assert list((tmp_path / "lake").rglob("*")) == []
+
+
 def test_a_crash_while_stale_files_are_removed_leaves_none_behind_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

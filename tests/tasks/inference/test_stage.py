@@ -168,7 +168,7 @@ def run_all(lake: Lake, model: str, folder: Path, *, workers: int, kind: Any = "
     errors = ErrorLog(folder)
     pool = make_pool(kind, workers, errors)
     try:
-        summary = run_by_manifest(InferStage(lake, model), inputs, lake=lake, pool=pool, errors=errors)
+        summary = run_by_manifest(InferStage(lake, model), inputs, lake=lake, pool=pool, errors=errors, whole=True)
     finally:
         pool.close()
     assert not summary.failures, summary.failures
