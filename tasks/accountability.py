@@ -97,7 +97,7 @@ def totals(accounted: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str, 
 
 
 def lines(ledger: Ledger, lake: Lake) -> list[Line]:
-    """Where everything went: the ledger's studies and instances stage by stage, then what each evaluation made of the studies."""
+    """Where everything went: the ledger's studies and instances stage by stage, the rows of imported tables, the studies of evaluations."""
     studies: dict[tuple[str, str, str], int] = defaultdict(int)
     instances: dict[tuple[str, str, str], int] = {}
     for row in rows(ledger):
@@ -108,8 +108,12 @@ def lines(ledger: Ledger, lake: Lake) -> list[Line]:
     counted = [
         Line(*end, n, instances.get(end)) for end, n in sorted(studies.items(), key=lambda item: (_place(item[0][0]), item[0]))
     ]
-    for manifest in lake.manifests("evaluate"):
-        counted += [Line(f"evaluate:{manifest.key}", count.outcome, count.reason_code, count.n, None) for count in manifest.tally]
+    for stage, suffix in (("import", " rows"), ("evaluate", "")):
+        for manifest in lake.manifests(stage):
+            counted += [
+                Line(f"{stage}:{manifest.key}", count.outcome + suffix, count.reason_code, count.n, None)
+                for count in manifest.tally
+            ]
     return counted
 
 

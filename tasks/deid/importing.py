@@ -20,12 +20,16 @@ from tasks.deid.tables import KEYS, Entry, Key, Kind, read, suffix_of
 from tasks.errors import ConfigurationError
 from tasks.lake import Lake
 from tasks.ledger import Ledger, Study
-from tasks.stage import digest
+from tasks.stage import digest, tally, tally_to_json
 from tasks.vault import Vault, private_folder, write_private
 
 _CONTRACTS: Mapping[Kind, Contract] = {"reference": reference.CONTRACT, "cohort": cohort.CONTRACT}
 #: With the study, what makes a row unique.
 _WITHIN_STUDY: Mapping[Kind, tuple[str, ...]] = {"reference": ("finding",), "cohort": ()}
+
+
+#: What may become of a row.
+ENDS = ("matched", "unmatched", "waiting", "ambiguous", "conflicting", "repeated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +60,7 @@ class ImportSummary:
 
     def line(self) -> str:
         """The counts in words."""
-        ends = ("matched", "unmatched", "waiting", "ambiguous", "conflicting", "repeated")
-        said = ", ".join(f"{getattr(self, end)} {end}" for end in ends if getattr(self, end))
+        said = ", ".join(f"{getattr(self, end)} {end}" for end in ENDS if getattr(self, end))
         return f"import {self.kind}: {self.rows} rows: {said or 'nothing'} · {self.studies} studies"
 
 
@@ -136,13 +139,15 @@ def _publish(kind: Kind, vault: Vault, ledger: Ledger, lake: Lake) -> dict[str, 
                 claims[unique].append(row)
     published = {unique: merged for unique, said in sorted(claims.items()) if (merged := _merged(said)) is not None}
     rows = list(published.values())
-    fingerprint = digest(rows)
+    summaries = {name: _summary(kind, entries, set(published)) for name, entries in mapped.items()}
+    counts = tally((end, "", "row") for summary in summaries.values() for end in ENDS for _ in range(getattr(summary, end)))
+    fingerprint = digest({"rows": rows, "counts": tally_to_json(counts)})
     earlier = lake.manifest("import", kind)
     if earlier is None or earlier.fingerprint != fingerprint or earlier.stale:
         with lake.publication("import", kind, fingerprint) as publication:
             publication.write_table(_CONTRACTS[kind], rows, part=kind)
-            publication.commit(passed=len(rows))
-    return {name: _summary(kind, entries, set(published)) for name, entries in mapped.items()}
+            publication.commit(tally=counts, passed=len(rows))
+    return summaries
 
 
 _Row = dict[str, Any]
