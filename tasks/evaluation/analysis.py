@@ -110,7 +110,7 @@ def analyse(
 
 
 def _codes(cases: Cases) -> clusters.Codes:
-    return clusters.encode(cases.patients.astype(str), cases.labels.size)
+    return clusters.encode(cases.patients, cases.labels.size)
 
 
 def _row(attribute: str, level: str, cases: Cases, *, threshold: float, plan: Plan, hidden: str = "") -> Performance:

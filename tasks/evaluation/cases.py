@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tasks.errors import ConfigurationError, SafelightError
-from tasks.evaluation import tables
+from tasks.evaluation import clusters, tables
 from tasks.evaluation.plan import NOT_DECLARED, NOT_STATED, Plan
 
 _STUDY, _SERIES, _PATIENT = "StudyInstanceUID", "SeriesInstanceUID", "PatientID"
@@ -36,13 +36,13 @@ class Cases:
     """Studies with a reference standard, sorted by StudyInstanceUID.
 
     Args:
-        patients: the patient's key, object of shape (cases,).
+        patients: the patient's number among all studies of the tables, in the order of the keys; int64 of shape (cases,).
         scores: float64 of shape (cases,); NaN where the model did not read the case.
         labels: 0 or 1, float64 of shape (cases,).
         levels: attribute → the level of each case, object of shape (cases,); values as the cohort has them, or `not stated`.
     """
 
-    patients: NDArray[Any]
+    patients: clusters.Codes
     scores: NDArray[np.float64]
     labels: NDArray[np.float64]
     levels: dict[str, NDArray[Any]]
@@ -109,7 +109,12 @@ def assemble(predictions: pa.Table, reference: pa.Table, cohort: pa.Table, plan:
     reasons = _reasons(truth, studies, patients)
     own = np.where(patients.isna(), universe.to_numpy(dtype=object), patients.to_numpy(dtype=object))
     levels = {name: _levels(name, known, studies) for name in attributes}
-    cases = Cases(own, studies["score"].to_numpy(np.float64), truth["label"].to_numpy(np.float64), levels)
+    cases = Cases(
+        clusters.encode(own.astype(str), len(own)),
+        studies["score"].to_numpy(np.float64),
+        truth["label"].to_numpy(np.float64),
+        levels,
+    )
     unread = np.isin(reasons, [_NO_REFERENCE, _NO_PATIENT, ""], invert=True)
     codes, counts = np.unique(reasons[reasons != ""].astype(str), return_counts=True)
     return Assembled(
