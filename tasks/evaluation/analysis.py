@@ -73,12 +73,12 @@ def analyse(
         curves += _curve("", "", cases)
     for group in plan.subgroups:
         masks = declared(cases.levels[group.attribute], group.levels)
-        sizes = {level: clusters.count(_codes(cases.where(mask))) for level, mask in masks}
+        sizes = {level: clusters.count(_codes(cases.inside(mask))) for level, mask in masks}
         hidden = withheld(sizes, plan.minimum_cases, complementary=plan.complementary_suppression)
         for level, mask in masks:
-            inside = cases.where(mask)
+            inside = cases.inside(mask)
             row = _row(group.attribute, level, inside, threshold=operating_point, plan=plan, hidden=hidden.get(level, ""))
-            rest = _row("", "", cases.where(~mask), threshold=operating_point, plan=plan)
+            rest = _row("", "", cases.inside(~mask), threshold=operating_point, plan=plan)
             row = row.model_copy(update={"against_rest": _differences(row, rest)})
             rows.append(row)
             baseline.append(

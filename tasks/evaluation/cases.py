@@ -52,6 +52,10 @@ class Cases:
         levels = {attribute: values[mask] for attribute, values in self.levels.items()}
         return Cases(self.patients[mask], self.scores[mask], self.labels[mask], levels)
 
+    def inside(self, mask: NDArray[np.bool_]) -> Cases:
+        """Those cases for which `mask` holds, without their levels: what one row of a table is made from."""
+        return Cases(self.patients[mask], self.scores[mask], self.labels[mask], {})
+
 
 @dataclass(frozen=True)
 class Assembled:

@@ -30,7 +30,7 @@ def encode(patients: Sequence[str] | NDArray[np.generic] | None, cases: int) -> 
         raise ValueError(f"there are {keys.shape[0] if keys.ndim else 0} patient keys for {cases} cases")
     if keys.dtype.kind in "iu" and keys.size and keys.min() >= 0 and keys.max() < 8 * keys.size + 1024:
         numbers: Codes = np.cumsum(np.bincount(keys) > 0) - 1  # the same as below, without a sort
-        return numbers[keys]
+        return np.asarray(numbers[keys], dtype=np.int64)
     return np.unique(keys, return_inverse=True)[1].astype(np.int64)
 
 
