@@ -43,7 +43,7 @@ docs: .venv/.installed
 	$(BIN)/python -m tasks.night_picture
 
 bench: .venv/.installed
-	for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark || exit 1; done
+	$(BIN)/python -m benchmarks
 
 train-demo-model: .venv/.installed
 	$(BIN)/python -m tasks.inference.train

@@ -1,17 +1,16 @@
-"""How long the volumes stage takes for one series, against its floor: reading the files and compressing the voxels, nothing else.
+"""Seconds of the stage `volumes` for one series, against its floor: reading the files and compressing the voxels, nothing else.
 
-    python -m benchmarks.volumes [--repeat 3]
+    python -m benchmarks.volumes [--repeat 5]
 
-Prints one line a series: seconds of the stage, seconds of the floor, their ratio, and the peak memory of this process so far.
+Both read every byte of the series, compress the same voxels by the same gzip at the same level, and write one file. The peak memory is that
+of this process after the stage's first turn.
 """
 
 from __future__ import annotations
 
-import argparse
 import resource
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from isal import igzip
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
+from benchmarks.measure import Contender, alternate, arguments, show
 from tasks.lake import Lake
 from tasks.volumes.folder import scan
 from tasks.volumes.stage import VolumesStage
@@ -50,16 +50,6 @@ def make(folder: Path, n: int, size: int) -> None:
         dataset.save_as(folder / f"{number:04d}.dcm", enforce_file_format=True)
 
 
-def fastest(work: Callable[[], object], repeat: int) -> float:
-    """Seconds of the fastest of `repeat` turns."""
-    turns = []
-    for _ in range(repeat):
-        begun = time.perf_counter()
-        work()
-        turns.append(time.perf_counter() - begun)
-    return min(turns)
-
-
 def floor(files: list[Path], voxels: bytes, target: Path) -> None:
     """Read every byte of the series; compress its voxels as the stage does; write them."""
     for file in files:
@@ -67,28 +57,37 @@ def floor(files: list[Path], voxels: bytes, target: Path) -> None:
     target.write_bytes(igzip.compress(voxels, compresslevel=1, mtime=0))
 
 
-def main() -> None:
-    """Measure both series."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeat", type=int, default=3)
-    repeat = parser.parse_args().repeat
-    for name, (n, size) in SERIES.items():
+def measure(folder: Path, name: str, repeat: int) -> None:
+    """One series."""
+    source = folder / "dicom"
+    source.mkdir()
+    make(source, *SERIES[name])
+    lake = Lake.open(folder / "lake")
+    scan.cache_clear()
+    scan(source, lake.root)  # a folder is looked through once a process, whatever its number of studies
+    stage = VolumesStage(lake, source)
+    stage.run(STUDY, "", "benchmark")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    voxels = igzip.decompress(lake.read(lake.files("volumes")[0]))
+    files = sorted(source.iterdir())
+    timed = alternate(
+        [
+            Contender("stage", lambda: stage.run(STUDY, "", "benchmark")),
+            Contender("floor: read, compress, write", lambda: floor(files, voxels, folder / "floor")),
+        ],
+        repeat,
+    )
+    show(f"volumes, {name}, peak {peak:.0f} MiB", timed[0], timed[1:], lambda seconds: f"{len(files) / seconds:.0f} slices/s")
+
+
+def main(given: Sequence[str] | None = None) -> None:
+    """Measure each series."""
+    parser = arguments(__doc__, repeat=5)
+    parser.add_argument("--series", nargs="*", choices=SERIES, default=list(SERIES))
+    said = parser.parse_args(given)
+    for name in said.series:
         with tempfile.TemporaryDirectory() as folder:
-            source = Path(folder) / "dicom"
-            source.mkdir()
-            make(source, n, size)
-            lake = Lake.open(Path(folder) / "lake")
-            scan.cache_clear()
-            scan(source, lake.root)
-            stage = VolumesStage(lake, source)
-            seconds = fastest(lambda stage=stage: stage.run(STUDY, "", "f"), repeat)
-            voxels = igzip.decompress(lake.read(lake.files("volumes")[0]))
-            files = sorted(source.iterdir())
-            least = fastest(
-                lambda files=files, voxels=voxels, folder=folder: floor(files, voxels, Path(folder) / "floor"), repeat
-            )
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            print(f"{name}: {seconds:.2f} s, floor {least:.2f} s, ratio {seconds / least:.1f}, peak {peak:.0f} MiB")
+            measure(Path(folder), name, said.repeat)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,9 @@
+"""Every stage's benchmark, in the order of the night, each in a process of its own: `python -m benchmarks`."""
+
+import subprocess
+import sys
+
+STAGES = ("pull", "deidentify", "volumes", "infer", "evaluate", "publish")
+
+if __name__ == "__main__":
+    sys.exit(max(subprocess.run([sys.executable, "-m", f"benchmarks.{stage}"], check=False).returncode for stage in STAGES))
