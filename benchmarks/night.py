@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from sqlalchemy.exc import DatabaseError
+
 from benchmarks.replay import Claimed, Worked, replay
 from tasks.errors import SafelightError
 from tasks.ledger import Ledger, Run, Turn
@@ -120,6 +122,8 @@ def main(given: Sequence[str] | None = None) -> None:
         night = read(said.folder)
     except SafelightError as error:
         sys.exit(str(error))
+    except DatabaseError:
+        sys.exit(f"{said.folder}: its ledger was written by another version of Safelight; run the demo anew")
     print("\n".join([*table(night), "", *summary(night)]))
 
 

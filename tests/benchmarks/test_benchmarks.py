@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from heapq import heapreplace
 from importlib import import_module
 from pathlib import Path
@@ -95,6 +97,15 @@ def test_a_folder_without_a_night_is_told_so(tmp_path: Path) -> None:
         night.main([str(tmp_path)])
     (tmp_path / "safelight.yaml").write_text("{site: test, vault: vault, lake: lake}", "utf-8")
     with pytest.raises(SystemExit, match="no night has done anything here yet"):
+        night.main([str(tmp_path)])
+
+
+def test_a_ledger_of_another_version_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "safelight.yaml").write_text("{site: test, vault: vault, lake: lake}", "utf-8")
+    with closing(sqlite3.connect(Vault.open(tmp_path / "vault").root / "ledger.db")) as connection:
+        connection.execute("CREATE TABLE results (study_key TEXT)")
+        connection.commit()
+    with pytest.raises(SystemExit, match="written by another version"):
         night.main([str(tmp_path)])
 
 
