@@ -60,5 +60,6 @@ def _exit_code(state: State[Any]) -> int:
     return SOME_FAILED if (state.message or "").startswith(INCOMPLETE) else NOT_ENDED
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """The process of `tasks.night.command`: one night with the configuration that the first argument names."""
     sys.exit(_exit_code(nightly(sys.argv[1], return_state=True)))

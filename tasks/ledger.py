@@ -104,7 +104,7 @@ class Ledger:
         """Open, and make the tables where they are missing.
 
         Raises:
-            ConfigurationError: E-LEDGER-UNREACHABLE.
+            ConfigurationError: E-LEDGER-UNREACHABLE, E-LEDGER-VERSION.
         """
         self.url = url
         self._clock = clock
@@ -114,8 +114,11 @@ class Ledger:
         try:
             with self.lock("schema"):
                 tables.metadata.create_all(self._engine)
+                known = tables.is_known(self._engine)
         except (sa.exc.SQLAlchemyError, OSError):
             raise ConfigurationError("E-LEDGER-UNREACHABLE", self._engine.url.render_as_string(hide_password=True)) from None
+        if not known:
+            raise ConfigurationError("E-LEDGER-VERSION", self._engine.url.render_as_string(hide_password=True))
 
     def close(self) -> None:
         """Give the connections back."""

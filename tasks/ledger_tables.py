@@ -67,6 +67,15 @@ runs = sa.Table(
 )  # fmt: skip
 
 
+def is_known(made: sa.Engine) -> bool:
+    """Whether the database's tables have all the columns that this version needs."""
+    found = sa.inspect(made)
+    return all(
+        {column.name for column in table.columns} <= {column["name"] for column in found.get_columns(table.name)}
+        for table in metadata.sorted_tables
+    )
+
+
 def engine(url: str) -> sa.Engine:
     """A connection pool to a ledger's database; an SQLite file is made private, in WAL mode, and its writers start as writers."""
     parsed = sa.make_url(url)

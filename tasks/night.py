@@ -40,10 +40,9 @@ def run_flow(config: Path, environment: dict[str, str], ledger: Ledger, log: Pat
     Raises:
         SafelightError: E-RUN-CHILD with the log's path where the night did not come to its end.
     """
-    command = [sys.executable, "-m", "flows.nightly", str(config)]
     began = time.time()
     with log.open("ab") as stream:
-        process = subprocess.Popen(command, env=environment, stdout=stream, stderr=stream, stdin=subprocess.DEVNULL)  # noqa: S603
+        process = subprocess.Popen(command(config), env=environment, stdout=stream, stderr=stream, stdin=subprocess.DEVNULL)  # noqa: S603
     try:
         _watch(process, ledger, began)
     except KeyboardInterrupt:
@@ -53,6 +52,11 @@ def run_flow(config: Path, environment: dict[str, str], ledger: Ledger, log: Pat
     if code not in {DONE, SOME_FAILED}:
         raise SafelightError("E-RUN-CHILD", str(log))
     return code == DONE
+
+
+def command(config: Path) -> list[str]:
+    """The night as a process of its own. Not by `-m`: worker processes would import the flow, and Prefect with it, all over again."""
+    return [sys.executable, "-c", "from flows.nightly import main; main()", str(config)]
 
 
 def night_table(site: Site) -> Table:

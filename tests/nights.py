@@ -9,7 +9,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import pytest
 import yaml
 
 from tasks.ledger import Ledger
+from tasks.night import command
 from tasks.orchestrator import server
 from tasks.pacs.node import PacsNode
 from tasks.settings import PrefectSettings
@@ -62,7 +62,7 @@ class Ward:
         """Start a night in a process group of its own."""
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "flows.nightly", str(self.config)], env=self.environment, cwd=ROOT,
+                command(self.config), env=self.environment, cwd=ROOT,
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
 

@@ -59,11 +59,12 @@ def variance(parts: Components, labels: NDArray[np.bool_], codes: clusters.Codes
     with_positives, with_negatives = clusters.count(codes[labels]), clusters.count(codes[~labels])
     if min(with_positives, with_negatives) < 2:
         return float("nan")
+    # np.sum adds in one order; a product by BLAS would depend on its number of threads in the last digits
     x = clusters.sums(codes[labels], parts.positive - parts.auc, k)
     y = clusters.sums(codes[~labels], parts.negative - parts.auc, k)
-    s10 = with_positives / (with_positives - 1) * float(x @ x) / m**2
-    s01 = with_negatives / (with_negatives - 1) * float(y @ y) / n**2
-    s11 = k / (k - 1) * float(x @ y) / (m * n)
+    s10 = with_positives / (with_positives - 1) * float(np.sum(x * x)) / m**2
+    s01 = with_negatives / (with_negatives - 1) * float(np.sum(y * y)) / n**2
+    s11 = k / (k - 1) * float(np.sum(x * y)) / (m * n)
     total = s10 + s01 + 2.0 * s11
     return total if total > 1e-12 * (s10 + s01) else 0.0
 

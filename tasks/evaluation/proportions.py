@@ -56,13 +56,13 @@ def design_effect(outcomes: NDArray[np.float64], codes: clusters.Codes) -> float
         outcomes: 0 or 1, float64 of shape (cases,); at least one of each.
         codes: the patient of each case; at least two patients.
     """
-    numbers = np.unique(codes, return_inverse=True)[1].astype(np.int64)
+    numbers = clusters.encode(codes, codes.size)
     k, n = int(numbers.max()) + 1, outcomes.size
     if k == n:
         return 1.0
     p = float(outcomes.mean())
     residuals = clusters.sums(numbers, outcomes - p, k)
-    variance = k / (k - 1) * float(residuals @ residuals) / n**2
+    variance = k / (k - 1) * float(np.sum(residuals * residuals)) / n**2
     return max(1.0, variance * (n - 1) / (p * (1.0 - p)))
 
 

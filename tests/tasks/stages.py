@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -44,3 +45,8 @@ class Second(Counting):
 
     name: ClassVar[str] = "deidentify"
     upstream: ClassVar[str | None] = "pull"
+
+
+def loaded(package: str) -> bool:
+    """Whether the process that is asked has imported a package."""
+    return package in sys.modules

@@ -1,5 +1,6 @@
 """The executor: the same work in this process, in worker processes and on Dask; due work only; a crash costs one study."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from tasks import accountability
 from tasks.executor import InlinePool, Pool, WorkerPool, make_pool, run_by_ledger
 from tasks.guard import ErrorLog
 from tasks.ledger import Ledger, Study, is_current
+from tasks.night import command
 from tests.tasks.stages import Counting, Second
 
 KEYS = [f"2.25.{number}" for number in range(1, 7)]
@@ -112,3 +114,21 @@ def test_a_row_of_an_earlier_input_is_not_current(ledger: Ledger, errors: ErrorL
     assert is_current(rows["pull"], None)
     assert not is_current(rows["deidentify"], rows["pull"])
     assert [row["outcome"] for row in accountability.rows(ledger) if row["stage"] == "deidentify"] == ["waiting"]
+
+
+def test_the_workers_of_a_night_do_not_import_prefect_again(tmp_path: Path) -> None:
+    start = command(Path("site.yaml"))
+    asked = """
+from pathlib import Path
+from tasks.executor import WorkerPool
+from tasks.guard import ErrorLog
+from tasks.night import command
+from tests.tasks.stages import loaded
+pool = WorkerPool(1, ErrorLog(Path(sys.argv[1])))
+print(loaded("prefect"), pool.submit(loaded, "prefect").result())
+pool.close()
+"""
+    assert start[1] == "-c"
+    code = f"import sys; {start[2].partition(';')[0]}\n{asked}"  # as the night begins, up to its first step
+    done = subprocess.run([start[0], "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False"]

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -143,3 +144,13 @@ def test_a_ledger_that_cannot_be_opened_is_one_clear_error(tmp_path: Path) -> No
 def test_the_ledger_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     Ledger(f"sqlite:///{tmp_path / 'ledger.db'}").close()
     assert (tmp_path / "ledger.db").stat().st_mode & 0o077 == 0
+
+
+def test_a_ledger_of_an_earlier_version_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    Ledger(url).close()
+    with sqlite3.connect(tmp_path / "ledger.db") as database:
+        database.execute("ALTER TABLE results DROP COLUMN inputs")
+    database.close()
+    with pytest.raises(ConfigurationError, match="E-LEDGER-VERSION"):
+        Ledger(url)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -397,3 +401,17 @@ def test_without_a_threshold_nothing_is_evaluated():
     with pytest.raises(ConfigurationError, match="E-EVAL-THRESHOLD"):
         analyse(*tables(40), plan(threshold="manifest"))
     assert analyse(*tables(40), plan(threshold="manifest"), threshold=1.0).threshold == 1.0
+
+
+def test_the_number_of_threads_of_the_linear_algebra_does_not_matter(tmp_path):
+    code = (
+        "from tests.tasks.evaluation.cohorts import plan, tables; from tasks.evaluation.analysis import analyse; import hashlib;"
+        "print(hashlib.sha256(analyse(*tables(60_000), plan()).model_dump_json().encode()).hexdigest())"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code], env=os.environ | {"OPENBLAS_NUM_THREADS": n}, capture_output=True, text=True, check=True
+        ).stdout
+        for n in ("1", "2")
+    }
+    assert len(said) == 1
