@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 
 from pydicom import DataElement, Dataset
+from pydicom.charset import default_encoding
 from pydicom.datadict import dictionary_VR
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
@@ -236,6 +237,9 @@ def encode(dataset: FileDataset) -> tuple[bytes, bytes]:
     meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
     dataset.file_meta = meta
     dataset.preamble = b"\0" * 128
+    # What is released is ASCII whatever the original's character set was, so nothing has to be decoded and encoded again.
+    implicit, little_endian = dataset.original_encoding
+    dataset.set_original_encoding(bool(implicit), bool(little_endian), default_encoding)
     buffer = BytesIO()
     dcmwrite(buffer, dataset, enforce_file_format=True)
     return buffer.getvalue(), pixels
