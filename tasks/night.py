@@ -38,7 +38,7 @@ def run_flow(config: Path, environment: dict[str, str], ledger: Ledger, log: Pat
         whether every study ended well.
 
     Raises:
-        SafelightError: E-RUN-CHILD with the log's path where the night did not come to its end.
+        SafelightError: E-RUN-CHILD with the log's path where the night did not come to its end; E-RUN-STOPPED after Ctrl-C.
     """
     began = time.time()
     with log.open("ab") as stream:
@@ -46,8 +46,10 @@ def run_flow(config: Path, environment: dict[str, str], ledger: Ledger, log: Pat
     try:
         _watch(process, ledger, began)
     except KeyboardInterrupt:
-        say("Stopping: what is finished is kept; the next run goes on from here.")
+        say("Stopping …")
         ProcessId.of(process.pid).stop()
+        process.poll()
+        raise SafelightError("E-RUN-STOPPED") from None
     code = process.wait()
     if code not in {DONE, SOME_FAILED}:
         raise SafelightError("E-RUN-CHILD", str(log))

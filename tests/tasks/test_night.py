@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 from rich.console import Console
 
@@ -46,6 +48,20 @@ def test_a_night_that_broke_is_an_error_with_its_log(
     as_if_the_flow(code, tmp_path, monkeypatch)
     with pytest.raises(SafelightError, match=r"E-RUN-CHILD.*flow\.log"):
         run_flow(tmp_path / "c.yaml", {}, ledger, tmp_path / "flow.log")
+
+
+def test_ctrl_c_stops_the_flow_and_says_how_to_go_on(ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    as_if_the_flow(f"echo $$ > {tmp_path / 'pid'}; exec sleep 600", tmp_path, monkeypatch)
+
+    def interrupted(*_: object) -> None:
+        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text().strip():
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(night, "_watch", interrupted)
+    with pytest.raises(SafelightError, match=r"E-RUN-STOPPED.*goes on where it was"):
+        run_flow(tmp_path / "c.yaml", {}, ledger, tmp_path / "flow.log")
+    assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
 
 
 def test_every_stage_of_the_night_is_in_the_live_picture(ledger: Ledger) -> None:
