@@ -54,8 +54,11 @@ def check(accounted: Iterable[Mapping[str, Any]]) -> None:
         SafelightError: E-BALANCE with the study's key, the stage, and both counts.
     """
     by_study: dict[tuple[str, str], dict[tuple[str, str], int]] = defaultdict(dict)
+    waiting: set[tuple[str, str]] = set()
     for row in accounted:
-        if row["outcome"] != "waiting":
+        if row["outcome"] == "waiting":
+            waiting.add((row["StudyInstanceUID"], row["stage"]))
+        else:
             ends = by_study[row["StudyInstanceUID"], row["stage"]]
             end = (row["outcome"], row["unit"])
             ends[end] = ends.get(end, 0) + row["n"]
@@ -66,7 +69,7 @@ def check(accounted: Iterable[Mapping[str, Any]]) -> None:
             raise SafelightError("E-BALANCE", f"study {key}: {found} instances found, pull accounts for {sent}")
     for giver, outcome, unit, receiver in HANDED_ON:
         for key, stage in list(by_study):
-            if stage == receiver and _FAILED not in by_study[key, stage]:
+            if stage == receiver and _FAILED not in by_study[key, stage] and (key, giver) not in waiting:
                 given = by_study[key, giver].get((outcome, unit), 0)
                 received = sum(n for (_, counted), n in by_study[key, receiver].items() if counted == unit)
                 if given != received:
@@ -137,7 +140,8 @@ def _study_rows(study: Study, results: list[Result]) -> list[dict[str, Any]]:
     add("find", "found", "", "instance", expected)
     latest = {result.stage.partition(":")[0]: result for result in results}
     for result in results:
-        if not is_current(result, latest.get(_BEFORE.get(result.stage.partition(":")[0], ""))):
+        renewed = result.stage == STUDY_STAGES[0] and result.inputs != study.found_digest  # found anew since it was pulled
+        if renewed or not is_current(result, latest.get(_BEFORE.get(result.stage.partition(":")[0], ""))):
             add(result.stage, "waiting", "", "study", 1)  # due again: what it counted was of another input
             continue
         for count in result.tally:

@@ -170,6 +170,12 @@ class Lake:
             shutil.rmtree(scratch, ignore_errors=True)
             self._prune(f"{_SCRATCH}/x")
 
+    def intact(self, manifest: Manifest) -> bool:
+        """Whether a publication lies there whole: each file with the content that the manifest names, and nothing to be removed."""
+        return not manifest.stale and all(
+            self.exists(name) and hashlib.sha256(self.read(name)).hexdigest() == said for name, said in manifest.files.items()
+        )
+
     def withdraw(self, stage: str, key: str) -> None:
         """Remove what a stage published under a study's key, its manifest last."""
         published = self.manifest(stage, key)
@@ -214,6 +220,11 @@ class Lake:
             source.replace(target)
 
         _persist(move)
+        descriptor = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)  # a rename alone may be lost with the power
+        finally:
+            os.close(descriptor)
 
     def _remove(self, path: str) -> None:
         if self.exists(path):
@@ -272,8 +283,12 @@ class Publication:
         """
         hashes = {name: hashlib.sha256(source.read_bytes()).hexdigest() for name, source in sorted(self._files.items())}
         earlier = self.lake.manifest(self.stage, self.key)
-        stale = tuple(sorted({*earlier.files, *earlier.stale} - set(hashes))) if earlier is not None else ()
+        before = earlier or Manifest(self.stage, self.key, "", {}, (), 0)
+        stale = tuple(sorted({*before.files, *before.stale} - set(hashes)))
         manifest = Manifest(self.stage, self.key, self.fingerprint, hashes, tuple(tally), passed)
+        # Every name is noted before it is used: what a crash leaves half-published is found by the next commit, or by `withdraw`.
+        names = tuple(sorted({*before.stale, *hashes} - set(before.files)))
+        self._place_manifest(replace(before, fingerprint="", stale=names))
         for name, source in sorted(self._files.items()):
             self.lake._place(source, name)
         if stale:

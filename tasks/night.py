@@ -47,9 +47,11 @@ def run_flow(config: Path, environment: dict[str, str], ledger: Ledger, log: Pat
         _watch(process, ledger, began)
     except KeyboardInterrupt:
         say("Stopping …")
-        ProcessId.of(process.pid).stop()
-        process.poll()
         raise SafelightError("E-RUN-STOPPED") from None
+    finally:
+        if process.poll() is None:  # whatever ended the watching, the flow must not go on unseen
+            ProcessId.of(process.pid).stop()
+            process.poll()
     code = process.wait()
     if code not in {DONE, SOME_FAILED}:
         raise SafelightError("E-RUN-CHILD", str(log))

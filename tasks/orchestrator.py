@@ -113,10 +113,15 @@ def _start(home: Path, port: int) -> tuple[str, subprocess.Popen[bytes]]:
         )
     (home / "server.pid").write_text(f"{ProcessId.of(process.pid)} {api_url}")
     deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        if healthy(api_url):
-            return api_url, process
-        time.sleep(0.2)
+    try:
+        while time.monotonic() < deadline and process.poll() is None:
+            if healthy(api_url):
+                return api_url, process
+            time.sleep(0.2)
+    except BaseException:  # Ctrl-C while it starts: it has a session of its own and would stay
+        process.kill()
+        process.wait()
+        raise
     process.kill()
     process.wait()
     raise ConfigurationError("E-PREFECT-UNREACHABLE", f"{api_url}; its log is {home / 'server.log'}")

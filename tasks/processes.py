@@ -8,6 +8,7 @@ import platform
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import psutil
 
@@ -71,11 +72,12 @@ def _host() -> str:
 
 
 def _started(pid: int) -> int:
-    """Start time in centiseconds since the epoch, or -1 when there is no such process (a zombie counts as none)."""
+    """Start time in clock ticks since boot, or -1 when there is no such process (a zombie counts as none)."""
     try:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:
             return -1
-        return int(process.create_time() * 100)
-    except psutil.NoSuchProcess:
+        # ticks since boot (proc(5), field 22): unlike a time of day they stay the same when the clock is set
+        return int(Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace").rpartition(")")[2].split()[19])
+    except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
         return -1

@@ -163,7 +163,7 @@ class _Filing:
         self.ledger.register([_study(key, chosen, self.pseudonyms, found)])
         _link(folder, {place: each.path for place, each in chosen.items()})
         told = sorted(ends.values())
-        if self.ledger.claim("pull", key, digest({"source": SOURCE, "found": found, "ends": told}), self.run):
+        if self.ledger.claim("pull", key, digest({"source": SOURCE, "found": found, "ends": told}), self.run, inputs=found):
             counts = tally([("pulled", "", "instance")] * len(chosen) + [(end, code, "instance") for end, code in told])
             self.ledger.finish("pull", key, self.run, Outcome("done", output=found, passed=len(chosen), tally=counts))
 

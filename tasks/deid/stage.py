@@ -154,7 +154,7 @@ class _Study:
             self.ends[instance] = self._take(instance, path, held)
         except SafelightError as refused:
             self.ends[instance] = refused.code
-        except MemoryError:
+        except (MemoryError, OSError):  # the machine's fault, not the file's: the study is tried again
             raise
         except Exception as error:  # noqa: BLE001 - one odd file must not hold back a study; the detail stays in the vault
             self.errors.record(f"deidentify {self.study_key} {instance}", error)

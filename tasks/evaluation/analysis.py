@@ -89,7 +89,8 @@ def analyse(
             )  # fmt: skip
             if not row.suppressed:
                 curves += _curve(group.attribute, level, inside)
-    worst = _row("", "", _all_wrong(assembled, operating_point), threshold=operating_point, plan=plan)
+    hidden_too = rows[0].auc.reason if rows[0].suppressed else ""  # its right readings would be those of the hidden cases
+    worst = _row("", "", _all_wrong(assembled, operating_point), threshold=operating_point, plan=plan, hidden=hidden_too)
     return Results(
         title=plan.title,
         synthetic=plan.synthetic,

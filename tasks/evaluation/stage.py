@@ -59,7 +59,7 @@ def evaluate_lake(
         "inputs": [content_sha256(table) for table in (read, truth, people)], "accountability": totals,
     })  # fmt: skip
     earlier = lake.manifest(STAGE, plan.name)
-    if earlier is not None and earlier.fingerprint == fingerprint:
+    if earlier is not None and earlier.fingerprint == fingerprint and lake.intact(earlier):
         return None
     results = analyse(read, truth, people, plan, threshold=point.threshold, accountability=rows)
     with lake.publication(STAGE, plan.name, fingerprint) as publication:

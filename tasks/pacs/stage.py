@@ -68,7 +68,7 @@ class PullStage:
                 intake.received.clear()
                 return self._failed(study_key, error, intake, planned)
             failed = retrieved.listing.failed(intake.received, planned)
-            if failed:
+            if failed or not intake.received:  # a study without any instance is one that the PACS does not show just now
                 status = retrieved.moved.status
                 said = "none" if status is None else f"0x{status:04X}"
                 place = f"study {study_key}: {len(intake.received)} pulled, {failed} failed, last C-MOVE status {said}"

@@ -39,14 +39,9 @@ def publish_report(lake: Lake) -> Manifest | None:
     made_of = {"results": sha256(content).hexdigest(), "revision": REVISION, "version": version("safelight")}
     fingerprint = digest(made_of)
     earlier = lake.manifest(STAGE, key)
-    if earlier is not None and earlier.fingerprint == fingerprint and _intact(lake, earlier):
+    if earlier is not None and earlier.fingerprint == fingerprint and lake.intact(earlier):
         return None
     with lake.publication(STAGE, key, fingerprint) as publication:
         for name, face in faces(results).items():
             publication.write(f"reports/{name}", face)
         return publication.commit(passed=1)
-
-
-def _intact(lake: Lake, manifest: Manifest) -> bool:
-    """Whether the files lie there as they were published: another plan's report may have replaced them since."""
-    return all(lake.exists(name) and sha256(lake.read(name)).hexdigest() == said for name, said in manifest.files.items())

@@ -51,10 +51,11 @@ class Intake:
 
 def read_header(file: Path, tags: list[str] | None = None) -> Any | None:
     """A file's data set without pixels, or None where it cannot be read as PS3.10."""
-    with warnings.catch_warnings(), config.disable_value_validation():
+    # A file that cannot be opened is the machine's fault: that error passes, and the study is tried again.
+    with file.open("rb") as stream, warnings.catch_warnings(), config.disable_value_validation():
         warnings.simplefilter("ignore")
         try:
-            return dcmread(file, stop_before_pixels=True, specific_tags=tags)
+            return dcmread(stream, stop_before_pixels=True, specific_tags=tags)
         except MemoryError:
             raise
         except Exception:  # noqa: BLE001 - whatever a parser makes of a damaged file: it is no DICOM that can be used

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -116,8 +117,9 @@ def stored_values(file: Path) -> Pixels:
         SafelightError: E-VOLUME-DECODE where no decoder makes an image of the stated shape of the file, E-VOLUME-BITS where a
             value does not fit the stated number of bits.
     """
+    content = file.read_bytes()  # what cannot be read is the machine's fault, and passes
     try:
-        dataset = dcmread(file)
+        dataset = dcmread(BytesIO(content))
         values = np.asarray(dataset.pixel_array)
         shape, bits, signed = (dataset.Rows, dataset.Columns), int(dataset.BitsStored), bool(dataset.PixelRepresentation)
     except MemoryError:

@@ -76,7 +76,7 @@ def ledger(tmp_path: Path) -> Ledger:
     }  # fmt: skip
     with made.run("test") as run:
         for (key, stage), tally in ends.items():
-            assert made.claim(stage, key, "f", run)
+            assert made.claim(stage, key, "f", run, inputs="digest" if stage == "pull" else "")
             failed = any(count.outcome == "failed" for count in tally)
             made.finish(stage, key, run, Outcome("failed" if failed else "done", passed=1, tally=tally))
     return made
@@ -101,3 +101,10 @@ def test_the_lakes_table_is_written_once_for_each_state(ledger: Ledger, tmp_path
 def test_totals_are_in_the_order_of_the_night() -> None:
     stages = [stage for stage, *_ in accountability.totals(reversed(BALANCED))]
     assert stages == ["find", "pull", "pull", "deidentify", "deidentify", "volumes", "volumes", "infer"]
+
+
+def test_a_study_that_was_found_anew_since_it_was_pulled_waits(ledger: Ledger) -> None:
+    ledger.register([Study("2.25.1", PATIENT, "ARCHIVE", "1.2.1", "MRN", "", "A1", {"1.2.3": 9}, "another digest")])
+    made = accountability.rows(ledger)
+    accountability.check(made)
+    assert ("pull", "waiting") in {(each["stage"], each["outcome"]) for each in made if each["StudyInstanceUID"] == "2.25.1"}

@@ -138,3 +138,29 @@ def test_an_object_store_gets_the_same_objects_with_the_manifest_last(tmp_path: 
     with remote.local(["dicom/a.dcm"]) as copies:
         assert copies["dicom/a.dcm"].read_bytes() == b"dicom/a.dcm"
     assert isinstance(remote.table(CONTRACT), pa.Table)
+
+
+@pytest.mark.parametrize("then", ["publish", "withdraw"])
+def test_files_of_a_publication_that_was_killed_are_known_and_go(
+    then: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake.open(tmp_path / "lake")
+    place = Lake._place
+    placed: list[str] = []
+
+    def dying(self: Lake, source: Path, path: str) -> None:
+        if len(placed) == 3:
+            raise KeyboardInterrupt
+        placed.append(path)
+        place(self, source, path)
+
+    monkeypatch.setattr(Lake, "_place", dying)
+    with pytest.raises(KeyboardInterrupt):
+        publish(lake, ["dicom/p/a.dcm", "dicom/p/b.dcm", "dicom/p/c.dcm"])
+    monkeypatch.undo()
+    assert len(lake.files("dicom")) == 2
+    if then == "publish":
+        publish(lake, ["dicom/p/z.dcm"])
+        assert lake.files("dicom") == ["dicom/p/z.dcm"]
+    lake.withdraw("deidentify", "2.25.7")
+    assert list((tmp_path / "lake").rglob("*")) == []

@@ -307,3 +307,17 @@ def test_an_unknown_profile_is_one_sentence(vault: Vault, lake: Lake, tmp_path: 
     for profile in ("no_such", str(tmp_path / "odd.yaml"), str(tmp_path / "none.yaml")):
         with pytest.raises(SafelightError, match="E-DEID-PROFILE"):
             DeidentifyStage(vault, lake, profile).configuration()
+
+
+def test_a_fault_of_the_machine_is_a_failure_to_be_tried_again_and_no_verdict(
+    vault: Vault, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    key = spool(vault, [encoded(ct(1)), encoded(ct(2))])
+    monkeypatch.setattr(module, "encode", full)
+    with pytest.raises(OSError, match="No space left"):
+        run(vault, lake, key)
+    assert lake.files("dicom") == []
+    assert read(vault, key) == {}

@@ -415,3 +415,11 @@ def test_the_number_of_threads_of_the_linear_algebra_does_not_matter(tmp_path):
         for n in ("1", "2")
     }
     assert len(said) == 1
+
+
+def test_the_worst_case_does_not_give_hidden_cases_back():
+    predictions, reference, cohort = tables(40)
+    predictions = changed(predictions, "score", dict.fromkeys(range(3, 40)), pa.float64())
+    results = analyse(predictions, reference, cohort, plan(subgroups=[]))
+    assert results.overall().suppressed
+    assert results.worst_case.suppressed

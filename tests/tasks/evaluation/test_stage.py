@@ -174,3 +174,11 @@ def test_readings_of_other_models_and_versions_are_not_in_the_flow_of_cases(lake
     evaluate_lake(lake, plan(model="m@1.0"), ends)
     results = schema.Results.model_validate_json(lake.read("results/results.json"))
     assert [(row.stage, row.n) for row in results.accountability] == [("infer", 3)]
+
+
+def test_going_back_to_an_earlier_plan_makes_its_results_again(lake):
+    evaluate_lake(lake, plan(name="a"), [])
+    first = lake.read("results/results.json")
+    evaluate_lake(lake, plan(name="b", confidence=0.9), [])
+    assert evaluate_lake(lake, plan(name="a"), []) is not None
+    assert lake.read("results/results.json") == first

@@ -47,6 +47,20 @@ class Boastful(PacsNode):
             yield status, match
 
 
+class Secretive(PacsNode):
+    """Lists its studies and, for a while, nothing that is in them."""
+
+    def on_find(self, event: Any) -> Iterator[Any]:
+        """Answer below STUDY level with no match."""
+        for status, match in super().on_find(event):
+            if match is None or match.get("QueryRetrieveLevel") == "STUDY":
+                yield status, match
+
+    def outgoing(self, entries: list[Entry]) -> list[Entry]:
+        """Send nothing."""
+        return []
+
+
 class Vanishing(PacsNode):
     """Drops the association in the middle of its first C-MOVE."""
 
@@ -141,6 +155,21 @@ def test_instances_that_the_plan_counted_and_that_are_gone_are_missing(site: Sit
         assert counts(site.pull(node.port)) == {("pulled", ""): 5, ("failed", "E-PULL-INCOMPLETE"): 1}
         site.find(node.port)
         assert counts(site.pull(node.port)) == {("pulled", ""): 5}
+
+
+def test_a_pacs_that_shows_nothing_of_a_study_does_not_wipe_what_was_pulled(site: Site, hospital: Path) -> None:
+    fill(hospital)
+    with serving(hospital, site) as node:
+        site.find(node.port)
+        site.pull(node.port)
+    before = site.spooled()
+    with serving(hospital, site, Secretive) as node:
+        site.find(node.port)
+        summary = site.pull(node.port)
+    assert summary.studies["failed"] == 1
+    assert site.ledger.results("pull")[site.key(), "pull"].reason_code == "E-PULL-INCOMPLETE"
+    assert site.spooled() == before
+    assert len(before) == 6
 
 
 def test_a_pacs_that_leaves_in_the_middle_is_asked_again_for_the_rest(site: Site, hospital: Path) -> None:
