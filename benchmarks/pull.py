@@ -29,12 +29,13 @@ from benchmarks.cohort import SIZES, add_arguments, archive
 from benchmarks.measure import Contender, alternate, arguments, show
 from tasks.guard import ErrorLog
 from tasks.ledger import Ledger
+from tasks.pacs.asking.find import FoundStudy, find, register
 from tasks.pacs.association import Requestor
 from tasks.pacs.batch import pull_batch
-from tasks.pacs.find import FoundStudy, find, register
-from tasks.pacs.node import PacsNode
+from tasks.pacs.embedded.node import PacsNode
 from tasks.pacs.server import MAXIMUM_PDU, listen, storage_contexts
-from tasks.settings import CohortSettings, PacsSettings, Settings
+from tasks.pacs.settings import CohortSettings, PacsSettings, ReceiverSettings
+from tasks.settings import Settings
 from tasks.vault import Vault, private_folder, write_private
 
 
@@ -43,8 +44,11 @@ class Stage:
 
     def __init__(self, folder: Path, node: PacsNode, receiver_port: int, instances: int) -> None:
         self._vault, self._instances = folder / "vault", instances
-        self._pacs = _settings(node, receiver_port)
-        self._settings = Settings(site="benchmark", vault=self._vault, lake=str(folder / "lake"), pacs=self._pacs)
+        self._pacs = _settings(node)
+        receiver = ReceiverSettings(port=receiver_port)
+        self._settings = Settings(
+            site="benchmark", vault=self._vault, lake=str(folder / "lake"), pacs=self._pacs, receivers=receiver
+        )
 
     def plan(self) -> None:
         """An empty vault, and all studies of the archive in its ledger."""
@@ -75,19 +79,17 @@ def move(node: PacsNode, studies: Sequence[FoundStudy], instances: int) -> None:
     entity.maximum_pdu_size = MAXIMUM_PDU
     with listen(entity, ("127.0.0.1", 0), storage_contexts(), [(evt.EVT_C_STORE, discard)]) as receiver:
         node.destinations["NOWHERE"] = ("127.0.0.1", receiver.port)
-        with Requestor(_settings(node, receiver.port, "NOWHERE")) as requestor:
+        with Requestor(_settings(node)) as requestor:
             for study in studies:
                 identifier = Dataset()
                 identifier.QueryRetrieveLevel, identifier.StudyInstanceUID = "STUDY", study.study_instance_uid
-                requestor.move(identifier, lambda: len(came))
+                requestor.move(identifier, "NOWHERE", lambda: len(came))
     if len(came) != instances:
         raise SystemExit(f"{len(came)} of {instances} instances came: the figures would mean nothing")
 
 
-def _settings(node: PacsNode, receiver_port: int, title: str = "SAFELIGHT") -> PacsSettings:
-    return PacsSettings(
-        host="127.0.0.1", port=node.port, ae_title=node.ae_title, calling_ae_title=title, receiver_port=receiver_port
-    )
+def _settings(node: PacsNode) -> PacsSettings:
+    return PacsSettings(host="127.0.0.1", port=node.port, ae_title=node.ae_title)
 
 
 def receive(listener: socket.socket, target: Path) -> None:
@@ -135,7 +137,7 @@ def measure(folder: Path, size: str, patients: int, slices: int | None, repeat: 
 
     with PacsNode(folder / "hospital" / "dicom", "ARCHIVE", destinations={"SAFELIGHT": ("127.0.0.1", port)}) as node:
         stage = Stage(folder, node, port, len(files))
-        studies = find(_settings(node, port), CohortSettings())
+        studies = find(_settings(node), CohortSettings())
         timed = alternate(
             [
                 Contender("stage", stage.pull, stage.plan),

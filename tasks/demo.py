@@ -16,7 +16,7 @@ from tasks.console import DONE, INCOMPLETE, console, progress, say
 from tasks.errors import SafelightError
 from tasks.night import night_table, run_flow
 from tasks.orchestrator import server
-from tasks.pacs.node import PacsNode
+from tasks.pacs.embedded.node import PacsNode
 from tasks.settings import Settings
 from tasks.site import Site, open_site
 from tasks.stage import Outcome
@@ -52,10 +52,10 @@ def run(out: Path, *, patients: int, seed: int, keep_open: bool) -> int:
     config = prepare(out, patients=patients, seed=seed)
     site = open_site(str(config))
     settings = site.settings
-    pacs = settings.pacs
-    if pacs is None:
+    if not settings.pacs:
         raise SafelightError("E-CONFIG", "pacs is missing")
-    destinations = {pacs.calling_ae_title: (pacs.receiver_host, pacs.receiver_port)}
+    pacs = settings.pacs[0]
+    destinations = {receiver.ae_title: (receiver.host, receiver.port) for receiver in settings.receivers}
     with (
         PacsNode(out / "hospital" / "dicom", pacs.ae_title, port=pacs.port, destinations=destinations) as node,
         server(settings.prefect, out / "prefect") as environment,
@@ -97,10 +97,10 @@ def _page(environment: dict[str, str]) -> str:
 
 def _free_ports(config: Path) -> None:
     """Replace the configuration's ports that are in use on this machine by free ones."""
-    content = yaml.safe_load(config.read_text("utf-8"))
-    Settings.model_validate(content)
+    settings = Settings.model_validate(yaml.safe_load(config.read_text("utf-8")))
+    ports = [*(each.port for each in settings.pacs), *(each.port for each in settings.receivers), settings.prefect.port]
     text = config.read_text("utf-8")
-    for port in (content["pacs"]["port"], content["pacs"]["receiver_port"], content["prefect"]["port"]):
+    for port in ports:
         if _is_busy(port):
             text = text.replace(str(port), str(_free_port()))
     config.write_text(text, "utf-8")

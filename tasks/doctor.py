@@ -13,8 +13,8 @@ from pathlib import Path
 
 from tasks.errors import ConfigurationError, SafelightError
 from tasks.orchestrator import environment, healthy
+from tasks.pacs.settings import ReceiverSettings
 from tasks.preflight import Look, looks
-from tasks.settings import PacsSettings
 from tasks.site import Site, open_site
 
 #: Versions that were seen to work together where others were seen not to.
@@ -80,22 +80,21 @@ def _check(what: str, look: Callable[[], str]) -> Finding:
 def _more(site: Site) -> Iterator[Look]:
     """What a night could wait for, but a person should know of: a receiver's port that is taken, a server that does not answer."""
     settings = site.settings
-    if settings.pacs is not None:
-        pacs = settings.pacs
-        yield "receiver", lambda: _receiver(pacs)
+    for receiver in settings.receivers if settings.pacs else ():
+        yield f"receiver {receiver.ae_title}", lambda receiver=receiver: _receiver(receiver)  # type: ignore[misc]
     if settings.prefect.api_url is not None:
         url = settings.prefect.api_url
         yield "Prefect", lambda: _server(url)
 
 
-def _receiver(pacs: PacsSettings) -> str:
+def _receiver(receiver: ReceiverSettings) -> str:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((pacs.receiver_host, pacs.receiver_port))
+            probe.bind((receiver.host, receiver.port))
         except OSError:
-            raise ConfigurationError("E-PULL-PORT-BUSY", f"{pacs.receiver_host}:{pacs.receiver_port}") from None
-    return f"{pacs.calling_ae_title} can listen on {pacs.receiver_host}:{pacs.receiver_port}"
+            raise ConfigurationError("E-PULL-PORT-BUSY", f"{receiver.host}:{receiver.port}") from None
+    return f"{receiver.ae_title} can listen on {receiver.host}:{receiver.port}"
 
 
 def _server(url: str) -> str:

@@ -7,6 +7,7 @@ to the hospital's. A killed run leaves rows `running`; they are due again as soo
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import secrets
 import threading
@@ -28,6 +29,8 @@ from tasks.stage import STUDY_STAGES, Count, Outcome, tally_from_json, tally_to_
 _HEARTBEAT_SECONDS = 5.0
 #: A run of another host whose heart has not beaten for so long counts as dead.
 _DEAD_AFTER_SECONDS = 120.0
+#: Keys in one statement; SQLite takes 32,766 parameters, PostgreSQL 65,535.
+_PARAMETERS = 30_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,8 @@ class Ledger:
         self._clock = clock
         self._engine = tables.engine(url)
         self._reader = self._engine.execution_options(reads=True)
-        self._insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
+        #: `INSERT … ON CONFLICT` in the database's own dialect.
+        self.insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
         try:
             with self.lock("schema"):
                 tables.metadata.create_all(self._engine)
@@ -124,6 +128,22 @@ class Ledger:
         """Give the connections back."""
         self._engine.dispose()
 
+    def now(self) -> float:
+        """Seconds since the epoch, by the ledger's clock."""
+        return self._clock()
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection that only reads."""
+        with self._reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A transaction that writes."""
+        with self._engine.begin() as connection:
+            yield connection
+
     # ---- studies ----------------------------------------------------------------------------------------------------
 
     def register(self, studies: Iterable[Study]) -> int:
@@ -135,9 +155,9 @@ class Ledger:
         ]
         if not rows:
             return 0
-        with self._engine.begin() as connection:
+        with self.writing() as connection:
             before = connection.scalar(sa.select(sa.func.count()).select_from(tables.studies)) or 0
-            statement = self._insert(tables.studies)
+            statement = self.insert(tables.studies)
             renewed = {name: statement.excluded[name] for name in names if name != "study_key"}
             connection.execute(statement.on_conflict_do_update(index_elements=["study_key"], set_=renewed), rows)
             after = connection.scalar(sa.select(sa.func.count()).select_from(tables.studies)) or 0
@@ -146,10 +166,7 @@ class Ledger:
     def studies(self, keys: Sequence[str] | None = None) -> dict[str, Study]:
         """Studies by key, in the order of their keys."""
         query = sa.select(tables.studies).order_by(tables.studies.c.study_key)
-        if keys is not None:
-            query = query.where(tables.studies.c.study_key.in_(list(keys)))
-        with self._reader.connect() as connection:
-            rows = connection.execute(query).mappings().all()
+        rows = self._rows(query, tables.studies.c.study_key, keys)
         return {row["study_key"]: Study(**{**row, "expected": json.loads(row["expected"])}) for row in rows}
 
     def study(self, key: str) -> Study:
@@ -163,10 +180,7 @@ class Ledger:
         query = sa.select(tables.results).order_by(tables.results.c.study_key, tables.results.c.stage)
         if stage is not None:
             query = query.where(tables.results.c.stage == stage)
-        if keys is not None:
-            query = query.where(tables.results.c.study_key.in_(list(keys)))
-        with self._reader.connect() as connection:
-            rows = connection.execute(query).mappings().all()
+        rows = self._rows(query, tables.results.c.study_key, keys)
         return {(row["study_key"], row["stage"]): Result(**{**row, "tally": tally_from_json(row["tally"])}) for row in rows}
 
     def due(self, stage: str, wanted: Mapping[str, str], *, max_attempts: int) -> list[str]:
@@ -181,7 +195,7 @@ class Ledger:
     def claim(self, stage: str, key: str, fingerprint: str, run: str, *, inputs: str = "") -> bool:
         """Take a study for a stage and these inputs; False where a live run holds it, or has finished it meanwhile."""
         now = self._clock()
-        with self._engine.begin() as connection:
+        with self.writing() as connection:
             row = connection.execute(
                 sa.select(tables.results).where(tables.results.c.study_key == key, tables.results.c.stage == stage).with_for_update()
             ).mappings().one_or_none()  # fmt: skip
@@ -201,7 +215,7 @@ class Ledger:
             }
             blank = {"reason_code": "", "error_id": "", "output": "", "passed": 0, "tally": "[]", "finished_at": None}
             if row is None:
-                statement = self._insert(tables.results).values(study_key=key, stage=stage, **fresh, **blank)
+                statement = self.insert(tables.results).values(study_key=key, stage=stage, **fresh, **blank)
                 taken = connection.execute(statement.on_conflict_do_nothing().returning(tables.results.c.owner)).scalar()
             else:
                 mine = sa.and_(tables.results.c.study_key == key, tables.results.c.stage == stage)
@@ -218,7 +232,7 @@ class Ledger:
         """
         now = self._clock()
         held = _held(stage, key, run)
-        with self._engine.begin() as connection:
+        with self.writing() as connection:
             started = connection.scalar(sa.select(tables.results.c.started_at).where(held))
             if started is None:
                 raise SafelightError("E-LEDGER-LOST", f"{stage} {key}")
@@ -235,13 +249,13 @@ class Ledger:
     def release(self, stage: str, key: str, run: str) -> None:
         """Give a study back undone, so that it is due at once."""
         held = _held(stage, key, run)
-        with self._engine.begin() as connection:
+        with self.writing() as connection:
             connection.execute(sa.update(tables.results).where(held).values(status="interrupted"))
             self._log(connection, run, "interrupted", study_key=key, stage=stage)
 
     def forget(self, stage: str, key: str, run: str) -> None:
         """Drop the row of a study that this run holds: the stage has nothing of it any more."""
-        with self._engine.begin() as connection:
+        with self.writing() as connection:
             connection.execute(sa.delete(tables.results).where(_held(stage, key, run)))
             self._log(connection, run, "withdrawn", study_key=key, stage=stage)
 
@@ -253,7 +267,7 @@ class Ledger:
             .where(failed if stage is None else sa.and_(failed, tables.results.c.stage == stage))
             .values(attempts=0)
         )
-        with self._engine.begin() as connection:
+        with self.writing() as connection:
             return int(connection.execute(query).rowcount)
 
     # ---- runs -------------------------------------------------------------------------------------------------------
@@ -266,7 +280,7 @@ class Ledger:
         """
         run = f"{kind}-{secrets.token_hex(6)}"
         now = self._clock()
-        with self._engine.begin() as connection:
+        with self.writing() as connection:
             began = {"started_at": now, "heartbeat_at": now, "finished_at": None, "state": "running"}
             process = str(ProcessId.current())
             connection.execute(sa.insert(tables.runs).values(run=run, kind=kind, process=process, flow_run=flow_run, **began))
@@ -280,7 +294,7 @@ class Ledger:
         finally:
             stop.set()
             heart.join()
-            with self._engine.begin() as connection:
+            with self.writing() as connection:
                 connection.execute(
                     sa.update(tables.results)
                     .where(tables.results.c.owner == run, tables.results.c.status == "running")
@@ -292,7 +306,7 @@ class Ledger:
 
     def runs(self) -> list[Run]:
         """All runs, the newest first."""
-        with self._reader.connect() as connection:
+        with self.reading() as connection:
             rows = connection.execute(sa.select(tables.runs).order_by(tables.runs.c.started_at.desc())).mappings().all()
         return [Run(**row) for row in rows]
 
@@ -302,12 +316,12 @@ class Ledger:
         Returns:
             `{"runs": closed, "studies": freed}`.
         """
-        with self._reader.connect() as connection:
+        with self.reading() as connection:
             open_runs = set(connection.scalars(sa.select(tables.runs.c.run).where(tables.runs.c.state == "running")))
         dead = self._dead_owners(open_runs)
         if not dead:
             return {"runs": 0, "studies": 0}
-        with self._engine.begin() as connection:
+        with self.writing() as connection:
             freed = connection.execute(
                 sa.update(tables.results)
                 .where(tables.results.c.owner.in_(dead), tables.results.c.status == "running")
@@ -340,14 +354,14 @@ class Ledger:
             .where(tables.events.c.study_key == "", tables.events.c.stage != "", tables.events.c.at >= since)
             .order_by(tables.events.c.id)
         )
-        with self._reader.connect() as connection:
+        with self.reading() as connection:
             rows = connection.execute(query).mappings().all()
         return {row["stage"]: Turn(row["stage"], row["event"], row["at"], row["seconds"]) for row in rows}
 
     def events(self, study_key: str) -> list[dict[str, Any]]:
         """What happened to a study, oldest first."""
         query = sa.select(tables.events).where(tables.events.c.study_key == study_key).order_by(tables.events.c.id)
-        with self._reader.connect() as connection:
+        with self.reading() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
     @contextmanager
@@ -358,7 +372,7 @@ class Ledger:
         """
         if self._engine.dialect.name == "postgresql":
             with self._engine.connect() as connection:
-                number = int.from_bytes(name.encode()[-7:].rjust(7, b"\0"), "big")
+                number = _number(name)
                 connection.execute(sa.select(sa.func.pg_advisory_lock(number)))
                 try:
                     yield
@@ -372,9 +386,20 @@ class Ledger:
 
     # ---- inside -----------------------------------------------------------------------------------------------------
 
+    def _rows(self, query: sa.Select[Any], column: sa.Column[str], keys: Sequence[str] | None) -> Sequence[sa.RowMapping]:
+        """The rows of a query, or those of some keys, however many: a database takes only so many parameters in a statement."""
+        if keys is not None and len(keys) <= _PARAMETERS:
+            query = query.where(column.in_(list(keys)))
+        with self.reading() as connection:
+            rows = connection.execute(query).mappings().all()
+        if keys is None or len(keys) <= _PARAMETERS:
+            return rows
+        wanted = set(keys)
+        return [row for row in rows if row[column.name] in wanted]
+
     def _beat(self, run: str, stop: threading.Event) -> None:
         while not stop.wait(_HEARTBEAT_SECONDS):
-            with self._engine.begin() as connection:
+            with self.writing() as connection:
                 connection.execute(sa.update(tables.runs).where(tables.runs.c.run == run).values(heartbeat_at=self._clock()))
 
     def _dead_owners(self, owners: set[str], connection: sa.Connection | None = None) -> set[str]:
@@ -386,7 +411,7 @@ class Ledger:
         if connection is not None:
             rows = connection.execute(query).all()
         else:
-            with self._reader.connect() as opened:
+            with self.reading() as opened:
                 rows = opened.execute(query).all()
         dead = owners - {row.run for row in rows}
         for row in rows:
@@ -398,12 +423,17 @@ class Ledger:
         return dead
 
     def _note(self, stage: str, what: str, seconds: float) -> None:
-        with self._engine.begin() as connection:
+        with self.writing() as connection:
             self._log(connection, "", what, stage=stage, seconds=seconds)
 
     def _log(self, connection: sa.Connection, run: str, what: str, **known: Any) -> None:
         blank = {"study_key": "", "stage": "", "reason_code": "", "error_id": "", "seconds": 0.0}
         connection.execute(sa.insert(tables.events).values(**(blank | known), at=self._clock(), run=run, event=what))
+
+
+def _number(name: str) -> int:
+    """A name as the 63 bits that PostgreSQL's advisory locks go by."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 1
 
 
 def _held(stage: str, key: str, run: str) -> sa.ColumnElement[bool]:

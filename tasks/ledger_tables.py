@@ -1,4 +1,4 @@
-"""The ledger's four tables, and the connection to the database that holds them: SQLite in WAL mode, or PostgreSQL."""
+"""The ledger's tables, and the connection to the database that holds them: SQLite in WAL mode, or PostgreSQL."""
 
 from __future__ import annotations
 
@@ -64,6 +64,48 @@ runs = sa.Table(
     sa.Column("heartbeat_at", sa.Float, nullable=False),
     sa.Column("finished_at", sa.Float),
     sa.Column("state", sa.String, nullable=False),
+)  # fmt: skip
+
+# ---- what is known of each PACS (tasks/pacs/book.py) ------------------------------------------------------------------
+
+plans = sa.Table(
+    "plans", metadata,
+    sa.Column("source", sa.String, primary_key=True),
+    sa.Column("cohort", sa.String, primary_key=True),
+    sa.Column("asked_at", sa.Float, nullable=False),
+)  # fmt: skip
+
+refusals = sa.Table(
+    "refusals", metadata,
+    sa.Column("source", sa.String, primary_key=True),
+    sa.Column("reason_code", sa.String, primary_key=True),
+    sa.Column("n", sa.Integer, nullable=False),
+)  # fmt: skip
+
+retrievals = sa.Table(
+    "retrievals", metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("study_key", sa.String, nullable=False, index=True),
+    sa.Column("source", sa.String, nullable=False),
+    sa.Column("modality", sa.String, nullable=False),
+    sa.Column("started_at", sa.Float, nullable=False, index=True),
+    sa.Column("seconds", sa.Float, nullable=False, default=0.0),
+    sa.Column("requests", sa.Integer, nullable=False, default=0),
+    sa.Column("instances", sa.Integer, nullable=False, default=0),
+    sa.Column("bytes", sa.BigInteger, nullable=False, default=0),
+    sa.Column("last_status", sa.String, nullable=False, default=""),
+    sa.Column("reason_code", sa.String, nullable=False, default=""),
+)  # fmt: skip
+
+conditions = sa.Table(
+    "conditions", metadata,
+    sa.Column("source", sa.String, primary_key=True),
+    sa.Column("order", sa.String, nullable=False, default="run"),
+    sa.Column("reason_code", sa.String, nullable=False, default=""),
+    sa.Column("until", sa.Float),
+    sa.Column("noted_at", sa.Float, nullable=False, default=0.0),
+    sa.Column("failures", sa.Integer, nullable=False, default=0),
+    sa.Column("failing_since", sa.Float),
 )  # fmt: skip
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tasks.errors import ConfigurationError
-from tasks.settings import PacsSettings, Settings
+from tasks.pacs.settings import PacsSettings
+from tasks.settings import Settings
 from tasks.site import Site
 
 #: What is looked at, and the look itself: it says what is fine, or raises ConfigurationError.
@@ -27,9 +28,8 @@ def check(site: Site) -> None:
 def looks(site: Site) -> Iterator[Look]:
     """What a site's configuration names: the PACS, the profile, the model, the plan with its threshold, the tables to import."""
     settings = site.settings
-    if settings.pacs is not None:
-        pacs = settings.pacs
-        yield "PACS", lambda: _echo(pacs)
+    for pacs in settings.pacs:
+        yield f"PACS {pacs.source}", lambda pacs=pacs: _echo(pacs)  # type: ignore[misc]
     yield "de-identification", lambda: f"profile {site.stage('deidentify').configuration()['profile']}"
     yield "model", lambda: site.stage("infer").label()
     if settings.evaluation is not None:
@@ -40,7 +40,7 @@ def looks(site: Site) -> Iterator[Look]:
 
 
 def _echo(pacs: PacsSettings) -> str:
-    from tasks.pacs.find import echo
+    from tasks.pacs.asking.find import echo
 
     echo(pacs)
     return f"{pacs.ae_title} at {pacs.host}:{pacs.port} answers C-ECHO"

@@ -3,63 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from tasks.errors import ConfigurationError
-
-AETitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[\x21-\x5b\x5d-\x7e][\x20-\x5b\x5d-\x7e]*$")]
-Port = Annotated[int, Field(ge=1, le=65535)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+from tasks.pacs.settings import CohortSettings, PacsSettings, ReceiverSettings, TlsSettings
+from tasks.section import Port, Section
 
 
-class PacsSettings(_Section):
-    """The PACS that is asked, and the receiver of ours that it sends to."""
-
-    host: str
-    port: Port
-    ae_title: AETitle
-    calling_ae_title: AETitle = "SAFELIGHT"
-    receiver_host: str = "127.0.0.1"
-    receiver_port: Port = 11113
-    acse_timeout_s: float = Field(default=15.0, gt=0)
-    dimse_timeout_s: float = Field(default=60.0, gt=0)
-    network_timeout_s: float = Field(default=60.0, gt=0)
-
-
-class CohortSettings(_Section):
-    """Which studies the night looks for (C-FIND at STUDY level)."""
-
-    modalities: tuple[str, ...] = ()
-    study_date_from: str | None = Field(default=None, pattern=r"^\d{8}$")
-    study_date_to: str | None = Field(default=None, pattern=r"^\d{8}$")
-
-
-class DeidentifySettings(_Section):
+class DeidentifySettings(Section):
     """How studies are de-identified: a profile of `configs/profiles/`, or a path to one."""
 
     profile: str = "safe_harbor"
 
 
-class InferenceSettings(_Section):
+class InferenceSettings(Section):
     """Which model reads: a name below `configs/models/`, or a folder with a manifest."""
 
     model: str = "demo_nodule"
 
 
-class EvaluationSettings(_Section):
+class EvaluationSettings(Section):
     """How performance is measured: an evaluation plan. Reference and cohort are tables that `safelight import` made."""
 
     plan: Path
 
 
-class ImportSettings(_Section):
+class ImportSettings(Section):
     """A table of the hospital's that every night maps to the lake's keys: labels or demographics."""
 
     file: Path
@@ -67,7 +40,7 @@ class ImportSettings(_Section):
     key: Literal["AccessionNumber", "StudyInstanceUID", "PatientID"]
 
 
-class ExecutorSettings(_Section):
+class ExecutorSettings(Section):
     """Where stages run."""
 
     kind: Literal["inline", "processes", "dask"] = "processes"
@@ -77,7 +50,7 @@ class ExecutorSettings(_Section):
     max_attempts: int = Field(default=3, ge=1, le=100)
 
 
-class PrefectSettings(_Section):
+class PrefectSettings(Section):
     """Prefect's server: an existing one by `api_url`, or one of our own that keeps its database in `home`."""
 
     api_url: str | None = None
@@ -85,7 +58,7 @@ class PrefectSettings(_Section):
     port: Port = 4210
 
 
-class Settings(_Section):
+class Settings(Section):
     """Everything that a night needs to know. Relative paths are relative to the file's folder."""
 
     site: str = Field(min_length=1)
@@ -93,7 +66,9 @@ class Settings(_Section):
     lake: str
     ledger: str | None = None
     timezone: str = "UTC"
-    pacs: PacsSettings | None = None
+    #: One PACS, or several; where a study is in several, the first that has it is asked.
+    pacs: tuple[PacsSettings, ...] = ()
+    receivers: tuple[ReceiverSettings, ...] = (ReceiverSettings(),)
     cohort: CohortSettings = CohortSettings()
     deidentify: DeidentifySettings = DeidentifySettings()
     inference: InferenceSettings = InferenceSettings()
@@ -101,6 +76,32 @@ class Settings(_Section):
     evaluation: EvaluationSettings | None = None
     executor: ExecutorSettings = ExecutorSettings()
     prefect: PrefectSettings = PrefectSettings()
+
+    @field_validator("pacs", "receivers", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        return [value] if isinstance(value, dict | Section) else value
+
+    @field_validator("pacs")
+    @classmethod
+    def _distinct_pacs(cls, value: tuple[PacsSettings, ...]) -> tuple[PacsSettings, ...]:
+        if len({pacs.source for pacs in value}) < len(value):
+            raise ValueError("names two PACSs alike: give each a name of its own")
+        return value
+
+    @field_validator("receivers")
+    @classmethod
+    def _distinct_receivers(cls, value: tuple[ReceiverSettings, ...]) -> tuple[ReceiverSettings, ...]:
+        if not value or len({each.ae_title for each in value}) < len(value) or len({each.port for each in value}) < len(value):
+            raise ValueError("must be at least one, each with an AE title and a port of its own")
+        return value
+
+    @model_validator(mode="after")
+    def _known_receivers(self) -> Settings:
+        known = {each.ae_title for each in self.receivers}
+        if any(title not in known for pacs in self.pacs for title in pacs.receivers):
+            raise ValueError("pacs.receivers names an AE title that none of the receivers has")
+        return self
 
     @field_validator("timezone")
     @classmethod
@@ -155,6 +156,14 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     if "://" not in settings.lake:
         changed["lake"] = str(folder / Path(settings.lake).expanduser())
     changed["imports"] = tuple(entry.model_copy(update={"file": folder / entry.file}) for entry in settings.imports)
+    changed["pacs"] = tuple(_with_tls(pacs, folder) for pacs in settings.pacs)
+    changed["receivers"] = tuple(_with_tls(receiver, folder) for receiver in settings.receivers)
+    cohort: dict[str, object] = {}
+    if settings.cohort.listed is not None:
+        cohort["listed"] = folder / settings.cohort.listed.expanduser()
+    if settings.cohort.selection is not None and settings.cohort.selection.endswith(".yaml"):
+        cohort["selection"] = str(folder / settings.cohort.selection)
+    changed["cohort"] = settings.cohort.model_copy(update=cohort)
     if settings.evaluation is not None:
         changed["evaluation"] = settings.evaluation.model_copy(update={"plan": folder / settings.evaluation.plan})
     if settings.prefect.home is not None:
@@ -165,3 +174,14 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     if "/" in settings.inference.model:
         changed["inference"] = settings.inference.model_copy(update={"model": str(folder / settings.inference.model)})
     return settings.model_copy(update=changed)
+
+
+_Each = TypeVar("_Each", PacsSettings, ReceiverSettings)
+
+
+def _with_tls(settings: _Each, folder: Path) -> _Each:
+    """The same settings with absolute paths of certificates."""
+    if settings.tls is None:
+        return settings
+    tls = TlsSettings(**{name: folder / path for name, path in settings.tls})
+    return settings.model_copy(update={"tls": tls})

@@ -20,7 +20,7 @@ import yaml
 from tasks.ledger import Ledger
 from tasks.night import command
 from tasks.orchestrator import server
-from tasks.pacs.node import PacsNode
+from tasks.pacs.embedded.node import PacsNode
 from tasks.settings import PrefectSettings
 from tasks.synthetic.cohort import make_cohort
 from tasks.vault import Vault, write_private
@@ -129,7 +129,8 @@ def ward(tmp_path: Path, hospital: Path, prefect: dict[str, str]) -> Iterator[Ca
                 hospital / "dicom", pacs["ae_title"], destinations={pacs["calling_ae_title"]: ("127.0.0.1", receiver)}
             )
             stack.enter_context(node)
-            pacs |= {"port": node.port, "receiver_port": receiver}
+            pacs |= {"port": node.port}
+            content["receivers"][0]["port"] = receiver
             content["executor"]["batch_size"] = batch_size
             for entry in content["imports"]:
                 entry["file"] = str(over / Path(entry["file"]).name)

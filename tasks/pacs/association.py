@@ -17,7 +17,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 
 from tasks.errors import ConfigurationError, SafelightError
 from tasks.pacs.server import MAXIMUM_PDU, Caller
-from tasks.settings import PacsSettings
+from tasks.pacs.settings import PacsSettings
 
 _PENDING = (0xFF00, 0xFF01)
 _DESTINATION_UNKNOWN = 0xA801
@@ -97,7 +97,7 @@ class Requestor:
                 raise SafelightError("E-PULL-FIND-FAILED", f"{level} level, status 0x{code:04X}")
         return found
 
-    def move(self, identifier: Dataset, activity: Callable[[], int]) -> Moved:
+    def move(self, identifier: Dataset, destination: str, activity: Callable[[], int]) -> Moved:
         """C-MOVE to our receiver. `activity` counts what arrives there: as long as it grows, a silent PACS is waited for.
 
         Raises:
@@ -105,10 +105,10 @@ class Requestor:
         """
         last = Moved(None)
         model = StudyRootQueryRetrieveInformationModelMove
-        for status, _ in self._send("send_c_move", identifier, model, activity, self._pacs.calling_ae_title):
+        for status, _ in self._send("send_c_move", identifier, model, activity, destination):
             code = status.get("Status")
             if code == _DESTINATION_UNKNOWN:
-                raise SafelightError("E-PULL-DESTINATION-UNKNOWN", self._pacs.calling_ae_title)
+                raise SafelightError("E-PULL-DESTINATION-UNKNOWN", destination)
             completed, failed, warning = (
                 int(status.get(f"NumberOf{kind}Suboperations") or 0) for kind in ("Completed", "Failed", "Warning")
             )

@@ -7,7 +7,7 @@ from tasks.executor import InlinePool, OnEnd, Summary, run_by_ledger
 from tasks.guard import ErrorLog
 from tasks.ledger import Ledger
 from tasks.pacs.association import Requestor
-from tasks.pacs.receive import Receiver
+from tasks.pacs.receiving.receiver import Receiver
 from tasks.pacs.stage import PullStage
 from tasks.settings import Settings
 from tasks.stage import fingerprint
@@ -26,11 +26,11 @@ def pull_batch(
         ConfigurationError: E-CONFIG (no PACS is configured), E-PULL-PORT-BUSY, E-PULL-BIND, and as `echo` where the PACS
             cannot be worked with: no study is counted as tried then.
     """
-    pacs = settings.pacs
-    if pacs is None:
+    if not settings.pacs:
         raise ConfigurationError("E-CONFIG", "pacs is missing")
-    with ledger.lock(f"receiver-{pacs.receiver_port}"), Requestor(pacs) as requestor:
-        receiver = Receiver(pacs)
+    pacs, to = settings.pacs[0], settings.receivers[0]
+    with ledger.lock(f"receiver-{to.port}"), Requestor(pacs) as requestor:
+        receiver = Receiver(to)
         stage = PullStage(vault, ledger, requestor, receiver, errors)
         wanted = {key: fingerprint(stage, study.found_digest) for key, study in ledger.studies(keys).items()}
         if not ledger.due(stage.label(), wanted, max_attempts=settings.executor.max_attempts):

@@ -12,8 +12,8 @@ from rich.table import Table
 from tasks.console import DONE, console, finish, one_sentence, progress, say
 from tasks.errors import ConfigurationError
 from tasks.guard import ErrorLog, boundary, seal
-from tasks.pacs.find import FoundStudy, find, refused, register
-from tasks.pacs.node import PacsNode
+from tasks.pacs.asking.find import FoundStudy, find, refused, register
+from tasks.pacs.embedded.node import PacsNode
 from tasks.site import open_site
 from tasks.vault import write_private
 
@@ -29,10 +29,10 @@ def pull(
     """
     with one_sentence():
         site = open_site(str(config.expanduser().absolute()))
-        if site.settings.pacs is None:
+        if not site.settings.pacs:
             raise ConfigurationError("E-CONFIG", "pacs is missing")
         with boundary("plan", site.errors):
-            studies = find(site.settings.pacs, site.settings.cohort)
+            studies = [study for pacs in site.settings.pacs for study in find(pacs, site.settings.cohort)]
         show_plan(studies)
         if plan_only:
             raise typer.Exit(DONE)

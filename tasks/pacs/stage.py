@@ -15,8 +15,8 @@ from tasks.errors import SafelightError
 from tasks.guard import ErrorLog
 from tasks.ledger import Ledger
 from tasks.pacs.association import Requestor
-from tasks.pacs.move import Retrieved, retrieve
-from tasks.pacs.receive import Intake, Receiver
+from tasks.pacs.moving.move import Retrieved, retrieve
+from tasks.pacs.receiving.receiver import Intake, Receiver
 from tasks.processes import ProcessId
 from tasks.pseudonyms import Pseudonyms
 from tasks.stage import Count, Outcome, digest

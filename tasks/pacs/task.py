@@ -4,7 +4,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks.guard import boundary
-from tasks.pacs.find import find, register
+from tasks.pacs.asking.find import find, register
 from tasks.site import open_site
 
 
@@ -13,8 +13,7 @@ def plan(config: str) -> int:
     """Ask the PACS which studies there are, and enter them in the ledger; returns how many were new."""
     site = open_site(config)
     with boundary("plan", site.errors):
-        pacs = site.settings.pacs
-        return register(site.ledger, site.vault, find(pacs, site.settings.cohort)) if pacs is not None else 0
+        return sum(register(site.ledger, site.vault, find(pacs, site.settings.cohort)) for pacs in site.settings.pacs)
 
 
 @task(name="pull", task_run_name="pull-{batch}", cache_policy=NO_CACHE, persist_result=False)

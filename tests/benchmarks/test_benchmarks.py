@@ -105,7 +105,7 @@ def test_a_ledger_of_another_version_is_told_so(tmp_path: Path) -> None:
     with closing(sqlite3.connect(Vault.open(tmp_path / "vault").root / "ledger.db")) as connection:
         connection.execute("CREATE TABLE results (study_key TEXT)")
         connection.commit()
-    with pytest.raises(SystemExit, match="E-LEDGER-VERSION: .*earlier version"):
+    with pytest.raises(SystemExit, match=r"E-LEDGER-VERSION: .*earlier version"):
         night.main([str(tmp_path)])
 
 

@@ -16,12 +16,16 @@ from tasks.errors import ConfigurationError
 from tasks.executor import Summary
 from tasks.guard import ErrorLog
 from tasks.ledger import Ledger
+from tasks.pacs.asking.find import FoundStudy, find, register
 from tasks.pacs.association import echo
 from tasks.pacs.batch import pull_batch
-from tasks.pacs.find import FoundStudy, find, register
-from tasks.settings import CohortSettings, PacsSettings, Settings
+from tasks.pacs.settings import CohortSettings, PacsSettings, ReceiverSettings
+from tasks.settings import Settings
 from tasks.vault import Vault
-from tests.tasks.pacs.hospital import fill
+from tests.tasks.pacs.hospital import fill, free_port
+
+#: Where the PACSs are told that we are.
+RECEIVER = ReceiverSettings(port=free_port())
 
 #: Real files of pydicom's wheel in uncompressed transfer syntaxes; every PACS takes them.
 PLAIN = ("CT_small.dcm", "MR_small.dcm", "test-SR.dcm", "rtplan.dcm")
@@ -75,7 +79,7 @@ def pulled(root: Path, pacs: PacsSettings) -> tuple[list[FoundStudy], Summary, l
     ledger = Ledger(vault.ledger_url)
     studies = find(pacs, CohortSettings())
     register(ledger, vault, studies)
-    settings = Settings(site="test", vault=vault.root, lake=str(root / "lake"), pacs=pacs)
+    settings = Settings(site="test", vault=vault.root, lake=str(root / "lake"), pacs=pacs, receivers=RECEIVER)
     with ledger.run("pull") as run:
         summary = pull_batch(settings, vault, ledger, run, list(ledger.studies()), ErrorLog(vault.errors))
     ledger.close()

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.settings import PacsSettings
+from tasks.pacs.settings import PacsSettings
 from tests.peers import programs
-from tests.peers.archives import PLAIN, load, pulled, running, study_set, unequal
+from tests.peers.archives import PLAIN, RECEIVER, load, pulled, running, study_set, unequal
 from tests.tasks.pacs.hospital import free_port
 
 #: An image in JPEG Lossless (Process 14, Selection Value 1).
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.peer("dcmqrscp", "storescu")
 @contextmanager
 def serving(tmp_path: Path, *options: str) -> Iterator[PacsSettings]:
     """An empty dcmqrscp that knows our receiver."""
-    pacs = PacsSettings(host="127.0.0.1", port=free_port(), ae_title="DCMTK", receiver_port=free_port())
+    pacs = PacsSettings(host="127.0.0.1", port=free_port(), ae_title="DCMTK")
     storage = tmp_path / "storage"
     storage.mkdir()
     path = tmp_path / "dcmqrscp.cfg"
@@ -31,7 +31,7 @@ def serving(tmp_path: Path, *options: str) -> Iterator[PacsSettings]:
 MaxPDUSize = 16384
 MaxAssociations = 16
 HostTable BEGIN
-safelight = ({pacs.calling_ae_title}, localhost, {pacs.receiver_port})
+safelight = ({RECEIVER.ae_title}, localhost, {RECEIVER.port})
 HostTable END
 VendorTable BEGIN
 VendorTable END

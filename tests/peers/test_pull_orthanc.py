@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 
-from tasks.settings import PacsSettings
+from tasks.pacs.settings import PacsSettings
 from tests.peers import programs
-from tests.peers.archives import PLAIN, load, pulled, running, study_set, unequal
+from tests.peers.archives import PLAIN, RECEIVER, load, pulled, running, study_set, unequal
 from tests.tasks.pacs.hospital import free_port
 
 pytestmark = pytest.mark.peer("Orthanc", "storescu")
@@ -28,7 +28,7 @@ def transfer_syntax(path: Path) -> str:
 @pytest.fixture
 def orthanc(tmp_path: Path) -> Iterator[PacsSettings]:
     """An empty Orthanc that knows our receiver."""
-    pacs = PacsSettings(host="127.0.0.1", port=free_port(), ae_title="ORTHANC", receiver_port=free_port())
+    pacs = PacsSettings(host="127.0.0.1", port=free_port(), ae_title="ORTHANC")
     configuration = {
         "Name": "test",
         "StorageDirectory": str(tmp_path / "storage"),
@@ -40,7 +40,7 @@ def orthanc(tmp_path: Path) -> Iterator[PacsSettings]:
         "DicomAet": "ORTHANC",
         "DicomPort": pacs.port,
         "DicomCheckCalledAet": True,
-        "DicomModalities": {"safelight": [pacs.calling_ae_title, "127.0.0.1", pacs.receiver_port]},
+        "DicomModalities": {"safelight": ["SAFELIGHT", "127.0.0.1", RECEIVER.port]},
     }
     path = tmp_path / "orthanc.json"
     path.write_text(json.dumps(configuration))

@@ -14,7 +14,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from tasks.cli import app
-from tasks.pacs.node import PacsNode
+from tasks.pacs.embedded.node import PacsNode
 from tasks.site import MINIMUM_FREE_BYTES
 
 ROOT = Path(__file__).parents[2]
@@ -41,7 +41,8 @@ def pacs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PacsNode]:
 @pytest.fixture
 def site(tmp_path: Path, pacs: PacsNode) -> Site:
     content = yaml.safe_load((ROOT / "configs" / "demo.yaml").read_text("utf-8"))
-    content["pacs"] |= {"ae_title": "ARCHIVE", "port": pacs.port, "receiver_port": free_port(), "acse_timeout_s": 3}
+    content["pacs"] |= {"ae_title": "ARCHIVE", "port": pacs.port, "acse_timeout_s": 3}
+    content["receivers"][0]["port"] = free_port()
     content["prefect"]["port"] = free_port()
     shutil.copyfile(ROOT / "configs" / "plans" / "demo.yaml", tmp_path / "plan.yaml")
     (tmp_path / "hospital").mkdir()
@@ -128,7 +129,7 @@ def no_labels(site: Site) -> None:
 
 
 BROKEN = {
-    missing_key: "E-CONFIG: .*pacs.host is missing", wrong_type: "E-CONFIG: .*pacs.port", unknown_field: "E-CONFIG: .*executor.wrokers is not a",
+    missing_key: "E-CONFIG: .*pacs.0.host is missing", wrong_type: "E-CONFIG: .*pacs.port", unknown_field: "E-CONFIG: .*executor.wrokers is not a",
     unknown_zone: "E-CONFIG: .*timezone", nobody_there: "E-PULL-UNREACHABLE", no_such_host: "E-PULL-UNREACHABLE.*no such host",
     wrong_title: "E-PULL-AE-REJECTED.*does not answer to the called AE title", unwritable_lake: "E-LAKE-UNWRITABLE",
     readable_vault: "E-VAULT-EXPOSED.*chmod", wrong_key: "E-VAULT-KEY", unreachable_ledger: "E-LEDGER-UNREACHABLE", no_profile: "E-DEID-PROFILE",

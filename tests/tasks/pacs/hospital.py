@@ -16,11 +16,12 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from tasks.executor import Summary
 from tasks.guard import ErrorLog
 from tasks.ledger import Ledger
+from tasks.pacs.asking.find import FoundStudy, find, register
 from tasks.pacs.batch import pull_batch
-from tasks.pacs.find import FoundStudy, find, register
-from tasks.pacs.node import PacsNode
+from tasks.pacs.embedded.node import PacsNode
+from tasks.pacs.settings import CohortSettings, PacsSettings, ReceiverSettings
 from tasks.pseudonyms import Pseudonyms
-from tasks.settings import CohortSettings, PacsSettings, Settings
+from tasks.settings import Settings
 from tasks.vault import Vault
 
 #: Values that must never be seen outside the vault's files.
@@ -89,14 +90,20 @@ class Site:
     def pacs(self, port: int, **changes: Any) -> PacsSettings:
         """Settings for a PACS on loopback."""
         plain = {
-            "host": "127.0.0.1", "port": port, "ae_title": "HOSPITAL", "receiver_port": self.receiver_port,
+            "host": "127.0.0.1", "port": port, "ae_title": "HOSPITAL",
             "acse_timeout_s": 5, "dimse_timeout_s": 5, "network_timeout_s": 5,
         }  # fmt: skip
         return PacsSettings(**{**plain, **changes})
 
-    def settings(self, pacs: PacsSettings) -> Settings:
-        """A configuration around it."""
-        return Settings(site="test", vault=self.vault.root, lake=str(self.root / "lake"), pacs=pacs)
+    def receiver(self, **changes: Any) -> ReceiverSettings:
+        """Settings of our receiver."""
+        return ReceiverSettings(**{"port": self.receiver_port, **changes})
+
+    def settings(self, *pacs: PacsSettings, **receiver: Any) -> Settings:
+        """A configuration around them."""
+        return Settings(
+            site="test", vault=self.vault.root, lake=str(self.root / "lake"), pacs=pacs, receivers=self.receiver(**receiver)
+        )
 
     def destination(self) -> dict[str, tuple[str, int]]:
         """What the PACS's administrator enters for us."""
@@ -108,12 +115,11 @@ class Site:
         register(self.ledger, self.vault, found)
         return found
 
-    def pull(self, port: int, **changes: Any) -> Summary:
-        """Pull all that is due."""
+    def pull(self, port: int, receiver: dict[str, Any] | None = None, **changes: Any) -> Summary:
+        """Pull all that is due; `changes` are of the PACS's settings."""
+        settings = self.settings(self.pacs(port, **changes), **(receiver or {}))
         with self.ledger.run("pull") as run:
-            return pull_batch(
-                self.settings(self.pacs(port, **changes)), self.vault, self.ledger, run, list(self.ledger.studies()), self.errors
-            )
+            return pull_batch(settings, self.vault, self.ledger, run, list(self.ledger.studies()), self.errors)
 
     def spooled(self) -> list[Path]:
         """Every file in the spool."""

@@ -47,8 +47,9 @@ def served(tmp_path: Path, receiver: int) -> Iterator[tuple[int, str]]:
 def configured(tmp_path: Path, port: int, receiver: int) -> str:
     """A configuration file."""
     path = tmp_path / "site.yaml"
-    pacs = {"host": "127.0.0.1", "port": port, "ae_title": "HOSPITAL", "receiver_port": receiver}
-    path.write_text(yaml.safe_dump({"site": "test", "vault": "vault", "lake": "lake", "pacs": pacs}))
+    pacs = {"host": "127.0.0.1", "port": port, "ae_title": "HOSPITAL"}
+    content = {"site": "test", "vault": "vault", "lake": "lake", "pacs": pacs, "receivers": {"port": receiver}}
+    path.write_text(yaml.safe_dump(content))
     return str(path)
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from tasks.errors import ConfigurationError
 from tasks.ledger import Study
-from tasks.pacs.find import date_range, refused, register
-from tasks.pacs.node import PacsNode
-from tasks.settings import CohortSettings
+from tasks.pacs.asking.find import date_range, refused, register
+from tasks.pacs.embedded.node import PacsNode
+from tasks.pacs.settings import CohortSettings
 from tests.tasks.pacs.hospital import MRN, ROOT, Site, fill, instance, save, serving
 
 

@@ -21,7 +21,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     Verification,
 )
 
-from tasks.pacs.node import PacsNode, encoded_dataset
+from tasks.pacs.embedded.node import PacsNode, encoded_dataset
 from tests.tasks.pacs.hospital import ROOT, instance, save
 
 

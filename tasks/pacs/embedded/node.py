@@ -32,9 +32,10 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     Verification,
 )
 
-from tasks.pacs.index import Entry, Index, is_uid
-from tasks.pacs.matching import answers, chosen
+from tasks.pacs.embedded.index import Entry, Index
+from tasks.pacs.embedded.matching import answers, chosen
 from tasks.pacs.server import MAXIMUM_PDU, Caller, Listener, listen, storage_contexts
+from tasks.pacs.uids import is_uid
 
 _SERVICES = (
     Verification,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from tasks.pacs.asking.find import image_identifier, series_identifier, text
 from tasks.pacs.association import Requestor
-from tasks.pacs.find import image_identifier, series_identifier, text
 
 
 @dataclass(frozen=True, slots=True)

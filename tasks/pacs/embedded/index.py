@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -31,12 +30,6 @@ UNIQUE_KEYS: Mapping[str, str] = {
 
 _KEYWORDS = tuple(keyword for keywords in LEVELS.values() for keyword in keywords)
 _TAGS = [tag_for_keyword(keyword) or 0 for keyword in (*_KEYWORDS, "SpecificCharacterSet")]
-_UID = re.compile(r"[0-9]+(\.[0-9]+)*")
-
-
-def is_uid(text: str) -> bool:
-    """Whether text is made like a UID (PS3.5 9.1): up to 64 digits and dots. Leading zeros, which archives hold, are let pass."""
-    return len(text) <= 64 and _UID.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,10 @@ from pydicom.tag import BaseTag
 from pynetdicom import AE, PYNETDICOM_IMPLEMENTATION_UID, evt
 
 from tasks.errors import ConfigurationError
-from tasks.pacs.index import is_uid
 from tasks.pacs.server import MAXIMUM_PDU, Listener, listen, storage_contexts
+from tasks.pacs.settings import ReceiverSettings
+from tasks.pacs.uids import is_uid
 from tasks.pseudonyms import Pseudonyms
-from tasks.settings import PacsSettings
 from tasks.vault import private_folder, write_private
 
 #: The status that each refusal is answered with (PS3.4 B.2.3, PS3.7 9.1.1.1.9).
@@ -102,8 +102,8 @@ class Receiver:
     Any calling AE title is taken: many a PACS sends from another title than it answers to. The called one must be ours.
     """
 
-    def __init__(self, pacs: PacsSettings) -> None:
-        self._pacs = pacs
+    def __init__(self, settings: ReceiverSettings) -> None:
+        self._settings = settings
         self._lock = threading.Lock()
         self._intake: Intake | None = None
         self._open = ExitStack()
@@ -113,20 +113,22 @@ class Receiver:
         #: How many C-STORE requests came so far: the sign of life of a long C-MOVE.
         self.requests = 0
 
+    @property
+    def ae_title(self) -> str:
+        """Its AE title: the destination of C-MOVE."""
+        return self._settings.ae_title
+
     def __enter__(self) -> Receiver:
         """Listen.
 
         Raises:
             ConfigurationError: E-PULL-PORT-BUSY, E-PULL-BIND (not an address of this machine, or not allowed).
         """
-        entity = AE(ae_title=self._pacs.calling_ae_title)
+        entity = AE(ae_title=self._settings.ae_title)
         entity.require_called_aet = True
-        entity.maximum_associations = 32
+        entity.maximum_associations = self._settings.maximum_associations
         entity.maximum_pdu_size = MAXIMUM_PDU
-        entity.acse_timeout = self._pacs.acse_timeout_s
-        entity.dimse_timeout = self._pacs.dimse_timeout_s
-        entity.network_timeout = self._pacs.network_timeout_s
-        address = (self._pacs.receiver_host, self._pacs.receiver_port)
+        address = (self._settings.host, self._settings.port)
         try:
             self._listener = listen(entity, address, storage_contexts(), [(evt.EVT_C_STORE, self._on_store)])
         except OSError as error:

@@ -13,9 +13,9 @@ from pydicom.multival import MultiValue
 from tasks.errors import ConfigurationError
 from tasks.ledger import Ledger, Study
 from tasks.pacs.association import Requestor, echo
-from tasks.pacs.index import is_uid
+from tasks.pacs.settings import CohortSettings, PacsSettings
+from tasks.pacs.uids import is_uid
 from tasks.pseudonyms import Pseudonyms
-from tasks.settings import CohortSettings, PacsSettings
 from tasks.stage import digest
 from tasks.vault import Vault
 

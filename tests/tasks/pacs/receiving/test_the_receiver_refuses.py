@@ -17,8 +17,8 @@ from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.dsutils import encode
 
-from tasks.pacs import receive
-from tasks.pacs.receive import STATUS, Intake, Receiver
+from tasks.pacs.receiving import receiver as receive
+from tasks.pacs.receiving.receiver import STATUS, Intake, Receiver
 from tests.tasks.pacs.hospital import ROOT, Site, instance
 
 STUDY = f"{ROOT}.1"
@@ -56,7 +56,7 @@ def store(association: Association, made: Dataset | bytes, uid: str | None = Non
 @pytest.fixture
 def receiver(site: Site) -> Iterator[Receiver]:
     """A listening receiver."""
-    with Receiver(site.pacs(1)) as listening:
+    with Receiver(site.receiver()) as listening:
         yield listening
 
 

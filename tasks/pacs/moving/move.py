@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pydicom.dataset import Dataset
 
 from tasks.pacs.association import Moved, Requestor
-from tasks.pacs.completeness import Listing, listing
-from tasks.pacs.receive import Intake, Receiver
+from tasks.pacs.moving.completeness import Listing, listing
+from tasks.pacs.receiving.receiver import Intake, Receiver
 
 #: UIDs in one IMAGE-level request: a list of UIDs is one value of at most 64 kB in Explicit VR.
 _AT_ONCE = 500
@@ -42,7 +42,7 @@ def retrieve(requestor: Requestor, receiver: Receiver, intake: Intake) -> Retrie
 
 
 def _move(requestor: Requestor, receiver: Receiver, identifier: Dataset) -> Moved:
-    moved = requestor.move(identifier, lambda: receiver.requests)
+    moved = requestor.move(identifier, receiver.ae_title, lambda: receiver.requests)
     if moved.status is None:  # the PACS went away: what it had begun to send may still arrive
         receiver.settle()
     return moved

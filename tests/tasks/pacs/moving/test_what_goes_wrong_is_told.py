@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from tasks.errors import ConfigurationError
+from tasks.pacs.asking.find import find
 from tasks.pacs.association import echo
-from tasks.pacs.find import find
-from tasks.pacs.index import Entry
-from tasks.pacs.node import PacsNode
-from tasks.settings import CohortSettings
+from tasks.pacs.embedded.index import Entry
+from tasks.pacs.embedded.node import PacsNode
+from tasks.pacs.settings import CohortSettings
 from tests.tasks.pacs.hospital import MRN, NAME, ROOT, Site, counts, fill, free_port, serving
 
 
@@ -245,7 +245,7 @@ def test_an_address_that_is_not_ours_is_told(site: Site, hospital: Path) -> None
     with serving(hospital, site) as node:
         site.find(node.port)
         with pytest.raises(ConfigurationError, match="E-PULL-BIND"):
-            site.pull(node.port, receiver_host="192.0.2.1")
+            site.pull(node.port, {"host": "192.0.2.1"})
 
 
 def test_a_query_that_fails_is_an_error_and_not_an_empty_hospital(site: Site, hospital: Path) -> None:

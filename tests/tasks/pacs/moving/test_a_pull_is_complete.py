@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydicom.data import get_testdata_file
 
-from tasks.pacs.node import encoded_dataset
+from tasks.pacs.embedded.node import encoded_dataset
 from tests.tasks.pacs.hospital import MRN, NAME, ROOT, Site, counts, fill, instance, save, serving
 
 

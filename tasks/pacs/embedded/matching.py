@@ -9,7 +9,7 @@ from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
-from tasks.pacs.index import LEVELS, UNIQUE_KEYS, Entry, element, grouped
+from tasks.pacs.embedded.index import LEVELS, UNIQUE_KEYS, Entry, element, grouped
 
 _ORDER = tuple(LEVELS)
 _RANGES = {"DA", "TM", "DT"}
