@@ -13,6 +13,7 @@ from tasks.console import one_sentence, say
 from tasks.deid.command import deidentify, import_table
 from tasks.evaluation.command import evaluate
 from tasks.inference.command import infer
+from tasks.pacs import control
 from tasks.pacs.command import pull, serve
 from tasks.report.command import report
 from tasks.synthetic.command import synthesize
@@ -21,7 +22,7 @@ from tasks.volumes.command import volumes
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown", help=(
     "From a hospital's PACS to de-identified data sets, overnight model readings and subgroup validation reports."
 ))  # fmt: skip
-pacs = typer.Typer(no_args_is_help=True, help="The embedded PACS.")
+pacs = typer.Typer(no_args_is_help=True, help="How it stands with each PACS, and orders to wait; the embedded PACS.")
 
 
 def _version(asked: bool) -> None:
@@ -108,7 +109,10 @@ def status(config: Config) -> None:
 
     Example: `safelight status --config site.yaml`
     """
+    from zoneinfo import ZoneInfo
+
     from tasks.night import night_table
+    from tasks.pacs.waiting import waiting
     from tasks.site import open_site
     from tasks.status import overview, table
 
@@ -116,6 +120,8 @@ def status(config: Config) -> None:
         site = open_site(str(config.absolute()))
         terminal.console.print(table(overview(site.ledger), "Studies"))
         terminal.console.print(night_table(site))
+        for line in waiting(site.ledger, ZoneInfo(site.settings.timezone)):
+            say(line)
         failed = [row for row in site.ledger.results().values() if row.status == "failed"]
         for row in failed[:50]:
             tried = f"after {row.attempts} attempt(s)"
@@ -178,6 +184,8 @@ def query(
 
 
 pacs.command("serve")(serve)
+for order in (control.status, control.pause, control.resume, control.drain):
+    pacs.command(order.__name__)(order)
 app.add_typer(pacs, name="pacs")
 app.command("pull")(pull)
 app.command("deidentify")(deidentify)

@@ -142,6 +142,8 @@ class Summary:
 
 
 OnEnd = Callable[[str, Outcome], None]
+#: Told where work waits for something outside: for what, why (a reason code; empty: it goes on), until when (seconds since the epoch).
+OnWait = Callable[[str, str, float | None], None]
 
 
 def run_by_ledger(
@@ -175,7 +177,7 @@ def run_by_ledger(
             claimed[key] = inputs[key]
 
     def end(key: str, outcome: Outcome) -> None:
-        ledger.finish(stage.label(), key, run, outcome)
+        _finish(stage, key, outcome, ledger, run)
         summary.add(key, outcome)
         if on_end is not None:
             on_end(key, outcome)
@@ -184,6 +186,15 @@ def run_by_ledger(
     rows = ledger.results(stage.label(), list(wanted))
     summary.studies["held"] = sum(row.status == "running" and row.owner != run for row in rows.values())
     return summary
+
+
+def attempt(stage: Stage, key: str, inputs: str, *, ledger: Ledger, run: str, errors: ErrorLog) -> Outcome | None:
+    """Do a stage for one study in this thread, with the ledger's row around it; None where another run has it, or had it meanwhile."""
+    if not ledger.claim(stage.label(), key, fingerprint(stage, inputs), run, inputs=inputs):
+        return None
+    outcome = _work(stage, key, inputs, errors)
+    _finish(stage, key, outcome, ledger, run)
+    return outcome
 
 
 def run_by_manifest(
@@ -217,6 +228,13 @@ def run_by_manifest(
 
     _map(stage, due, pool, errors, end)
     return summary
+
+
+def _finish(stage: Stage, key: str, outcome: Outcome, ledger: Ledger, run: str) -> None:
+    if outcome.status == "postponed":
+        ledger.release(stage.label(), key, run)
+    else:
+        ledger.finish(stage.label(), key, run, outcome)
 
 
 def _inputs(stage: Stage, keys: list[str], ledger: Ledger) -> dict[str, str]:

@@ -6,8 +6,6 @@ to the hospital's. A killed run leaves rows `running`; they are due again as soo
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import json
 import secrets
 import threading
@@ -15,7 +13,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -23,6 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from tasks import ledger_tables as tables
 from tasks.errors import ConfigurationError, SafelightError
+from tasks.ledger_locks import Locks
 from tasks.processes import ProcessId
 from tasks.stage import STUDY_STAGES, Count, Outcome, tally_from_json, tally_to_json
 
@@ -37,7 +35,8 @@ _PARAMETERS = 30_000
 class Study:
     """A study as the hospital knows it, with the lake's keys. Identified: never leaves the vault.
 
-    `expected` maps each SeriesInstanceUID (as found) to its number of instances; 0 where the source does not say.
+    `expected` maps each SeriesInstanceUID (as found) to its number of instances; 0 where the source does not say. `selected`: only
+    these series are wanted, and not what else the study may have.
     """
 
     study_key: str
@@ -49,6 +48,7 @@ class Study:
     accession_number: str
     expected: Mapping[str, int]
     found_digest: str
+    selected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,7 @@ class Ledger:
         self._clock = clock
         self._engine = tables.engine(url)
         self._reader = self._engine.execution_options(reads=True)
+        self._locks = Locks(self._engine)
         #: `INSERT … ON CONFLICT` in the database's own dialect.
         self.insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
         try:
@@ -366,23 +367,32 @@ class Ledger:
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
-        """Hold a named lock that other processes wait for; a process that dies gives it back.
+        """Hold a named lock that other processes wait for; a process that dies gives it back (`tasks.ledger_locks`)."""
+        with self._locks.lock(name):
+            yield
 
-        A file lock beside an SQLite ledger, an advisory lock on PostgreSQL.
+    @contextmanager
+    def slots(
+        self,
+        name: str,
+        n: int,
+        *,
+        limit: Callable[[], float] | None = None,
+        sleep: Callable[[float], object] = time.sleep,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> Iterator[int | None]:
+        """Hold one of `n` slots of a name, of all processes and hosts; a process that dies gives it back.
+
+        Args:
+            limit: asked at each try: how many of the slots may be taken just now (at least one is). Those that hold one keep it.
+            sleep: waits between two tries, in seconds.
+            stopped: asked before each try: whether to wait no longer.
+
+        Yields:
+            the slot's number from 0, or None where `stopped` said so first.
         """
-        if self._engine.dialect.name == "postgresql":
-            with self._engine.connect() as connection:
-                number = _number(name)
-                connection.execute(sa.select(sa.func.pg_advisory_lock(number)))
-                try:
-                    yield
-                finally:
-                    connection.execute(sa.select(sa.func.pg_advisory_unlock(number)))
-            return
-        database = Path(str(self._engine.url.database))
-        with (database.parent / f".{database.name}.{name}.lock").open("w") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX)
-            yield  # closing the file gives the lock back
+        with self._locks.slot(name, n, limit, sleep, stopped) as slot:
+            yield slot
 
     # ---- inside -----------------------------------------------------------------------------------------------------
 
@@ -429,11 +439,6 @@ class Ledger:
     def _log(self, connection: sa.Connection, run: str, what: str, **known: Any) -> None:
         blank = {"study_key": "", "stage": "", "reason_code": "", "error_id": "", "seconds": 0.0}
         connection.execute(sa.insert(tables.events).values(**(blank | known), at=self._clock(), run=run, event=what))
-
-
-def _number(name: str) -> int:
-    """A name as the 63 bits that PostgreSQL's advisory locks go by."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 1
 
 
 def _held(stage: str, key: str, run: str) -> sa.ColumnElement[bool]:

@@ -21,6 +21,7 @@ studies = sa.Table(
     sa.Column("accession_number", sa.String, nullable=False, index=True),
     sa.Column("expected", sa.Text, nullable=False),
     sa.Column("found_digest", sa.String, nullable=False),
+    sa.Column("selected", sa.Boolean, nullable=False, default=False),
 )  # fmt: skip
 
 results = sa.Table(
@@ -89,6 +90,7 @@ retrievals = sa.Table(
     sa.Column("source", sa.String, nullable=False),
     sa.Column("modality", sa.String, nullable=False),
     sa.Column("started_at", sa.Float, nullable=False, index=True),
+    sa.Column("finished_at", sa.Float),
     sa.Column("seconds", sa.Float, nullable=False, default=0.0),
     sa.Column("requests", sa.Integer, nullable=False, default=0),
     sa.Column("instances", sa.Integer, nullable=False, default=0),
@@ -106,6 +108,7 @@ conditions = sa.Table(
     sa.Column("noted_at", sa.Float, nullable=False, default=0.0),
     sa.Column("failures", sa.Integer, nullable=False, default=0),
     sa.Column("failing_since", sa.Float),
+    sa.Column("retry_at", sa.Float),
 )  # fmt: skip
 
 

@@ -11,11 +11,13 @@ from rich.console import Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
 from tasks import accountability
 from tasks.console import console, say
 from tasks.errors import SafelightError
 from tasks.ledger import Ledger
+from tasks.pacs.waiting import waiting
 from tasks.processes import ProcessId
 from tasks.site import Site
 from tasks.stage import COHORT_STAGES
@@ -90,7 +92,9 @@ def _watch(process: subprocess.Popen[bytes], ledger: Ledger, since: float) -> No
         said = ""
         while process.poll() is None:
             line = " · ".join(
-                [f"{status.stage} {status.done}/{status.total}" for status in overview(ledger)] + _turns(ledger, since)
+                [f"{status.stage} {status.done}/{status.total}" for status in overview(ledger)]
+                + _turns(ledger, since)
+                + waiting(ledger)
             )
             if line != said:
                 say(line)
@@ -126,4 +130,4 @@ def _picture(ledger: Ledger, since: float) -> Group:
         turn = turns.get(stage)
         said = "" if turn is None else "in work" if turn.event == "running" else f"{turn.event} in {turn.seconds:.1f} s"
         grid.add_row(stage, ProgressBar(1, turn is not None and turn.event == "done", width=40), "the cohort", said)
-    return Group(grid)
+    return Group(grid, *map(Text, waiting(ledger)))

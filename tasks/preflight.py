@@ -14,22 +14,34 @@ from tasks.site import Site
 #: What is looked at, and the look itself: it says what is fine, or raises ConfigurationError.
 Look = tuple[str, Callable[[], str]]
 
+_PACS = "PACS"
+#: What keeps one PACS from being asked, and none of the others.
+_AWAY = ("E-PULL-UNREACHABLE", "E-PULL-BUSY")
+
 
 def check(site: Site) -> None:
-    """Look at everything that a night needs, beyond what `open_site` has seen.
+    """Look at everything that a night needs, beyond what `open_site` has seen. Of several PACSs one must answer.
 
     Raises:
         ConfigurationError: for the first thing that would stop the night.
     """
-    for _, look in looks(site):
-        look()
+    away = []
+    for what, look in looks(site):
+        try:
+            look()
+        except ConfigurationError as error:
+            if error.code not in _AWAY or not what.startswith(_PACS):
+                raise
+            away.append(error)
+    if away and len(away) == len(site.settings.pacs):
+        raise away[0]
 
 
 def looks(site: Site) -> Iterator[Look]:
     """What a site's configuration names: the PACS, the profile, the model, the plan with its threshold, the tables to import."""
     settings = site.settings
     for pacs in settings.pacs:
-        yield f"PACS {pacs.source}", lambda pacs=pacs: _echo(pacs)  # type: ignore[misc]
+        yield f"{_PACS} {pacs.source}", lambda pacs=pacs: _echo(pacs)  # type: ignore[misc]
     yield "de-identification", lambda: f"profile {site.stage('deidentify').configuration()['profile']}"
     yield "model", lambda: site.stage("infer").label()
     if settings.evaluation is not None:

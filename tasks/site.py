@@ -10,7 +10,7 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from tasks.errors import ConfigurationError
-from tasks.executor import OnEnd, Pool, Summary, make_pool, run_by_ledger
+from tasks.executor import OnEnd, OnWait, Pool, Summary, make_pool, run_by_ledger
 from tasks.guard import ErrorLog, seal
 from tasks.lake import Lake
 from tasks.ledger import Ledger
@@ -44,12 +44,12 @@ class Site:
         """A study stage by its name (`deidentify`, `volumes`, `infer`), as this site configures it."""
         return _BUILDERS[name](self)
 
-    def work(self, name: str, run: str, keys: list[str], on_end: OnEnd | None = None) -> Summary:
-        """Do one stage for those of `keys` that are due, in the name of the ledger's `run`."""
+    def work(self, name: str, run: str, keys: list[str], on_end: OnEnd | None = None, on_wait: OnWait | None = None) -> Summary:
+        """Do one stage for those of `keys` that are due, in the name of the ledger's `run`; `on_wait` hears where a PACS lets it wait."""
         if name == "pull":
             from tasks.pacs.batch import pull_batch
 
-            return pull_batch(self.settings, self.vault, self.ledger, run, keys, self.errors, on_end)
+            return pull_batch(self.settings, self.vault, self.ledger, run, keys, self.errors, on_end, on_wait)
         return run_by_ledger(
             self.stage(name), keys, ledger=self.ledger, run=run, pool=self.pool, errors=self.errors,
             max_attempts=self.settings.executor.max_attempts, on_end=on_end,
@@ -63,9 +63,11 @@ class Site:
 
     def reconcile(self) -> dict[str, int]:
         """Close dead runs, free what they held, and remove what they left half-written in the lake and the vault."""
-        from tasks.pacs.stage import sweep
+        from tasks.pacs.receiving.arrival import sweep_arrivals
+        from tasks.pacs.spool import sweep
 
-        return {**self.ledger.reconcile(), "leftovers": self.lake.sweep() + sweep(self.vault)}
+        left = self.lake.sweep() + sweep(self.vault) + sweep_arrivals(self.vault.spool)
+        return {**self.ledger.reconcile(), "leftovers": left}
 
 
 @cache

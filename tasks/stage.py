@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
-Status = Literal["done", "failed"]
+Status = Literal["done", "failed", "postponed"]
 
 #: Stages that read one study at a time, in the order of the night. The others read the whole cohort after them.
 STUDY_STAGES = ("pull", "deidentify", "volumes", "infer")
@@ -38,11 +38,12 @@ class Outcome:
     """What one stage did with one study.
 
     Args:
-        status: `done` when every input is accounted for (quarantine and refusal are ends too), `failed` to be tried again.
+        status: `done` when every input is accounted for (quarantine and refusal are ends too), `failed` to be tried again,
+            `postponed` where it could not be tried at all: it stays due, and no attempt is counted.
         output: digest of what was published; the next stage's input. Empty when there is nothing to hand on.
         passed: how many units the next stage will receive.
         tally: where every unit went.
-        reason_code: why it failed; empty when done.
+        reason_code: why it failed or was postponed; empty when done.
         error_id: names the detailed entry in the vault's error log; empty when there is none.
     """
 
@@ -54,14 +55,9 @@ class Outcome:
     error_id: str = ""
 
 
-class Stage(Protocol):
-    """One step of the night for one study. Implementations are picklable dataclasses: they travel to worker processes.
+class Identified(Protocol):
+    """What the ledger knows a stage by."""
 
-    `revision` is raised by hand whenever the same input and configuration give another output than before.
-    """
-
-    name: ClassVar[str]
-    upstream: ClassVar[str | None]
     revision: ClassVar[int]
 
     def label(self) -> str:
@@ -71,6 +67,16 @@ class Stage(Protocol):
     def configuration(self) -> dict[str, Any]:
         """All settings that change what the stage writes, as JSON-able data. No paths, no ports, no worker counts."""
         ...
+
+
+class Stage(Identified, Protocol):
+    """One step of the night for one study. Implementations are picklable dataclasses: they travel to worker processes.
+
+    `revision` is raised by hand whenever the same input and configuration give another output than before.
+    """
+
+    name: ClassVar[str]
+    upstream: ClassVar[str | None]
 
     def run(self, study_key: str, inputs: str, fingerprint: str) -> Outcome:
         """Do the work for one study; `inputs` is the upstream stage's output digest."""
@@ -86,7 +92,7 @@ def digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()).hexdigest()
 
 
-def fingerprint(stage: Stage, inputs: str) -> str:
+def fingerprint(stage: Identified, inputs: str) -> str:
     """What a row was done under: stage, revision, configuration and inputs. Another fingerprint makes the study due again."""
     return digest({"stage": stage.label(), "revision": stage.revision, "configuration": stage.configuration(), "inputs": inputs})
 

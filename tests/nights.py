@@ -126,7 +126,7 @@ def ward(tmp_path: Path, hospital: Path, prefect: dict[str, str]) -> Iterator[Ca
             receiver = free_port()
             pacs = content["pacs"]
             node = PacsNode(
-                hospital / "dicom", pacs["ae_title"], destinations={pacs["calling_ae_title"]: ("127.0.0.1", receiver)}
+                over / "dicom", pacs["ae_title"], destinations={pacs["calling_ae_title"]: ("127.0.0.1", receiver)}
             )
             stack.enter_context(node)
             pacs |= {"port": node.port}

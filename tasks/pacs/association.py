@@ -1,16 +1,19 @@
-"""Asks the PACS: one association for C-ECHO, C-FIND and C-MOVE (Study Root, PS3.4 Annex C), opened anew where it was lost."""
+"""Asks the PACS: one association for C-ECHO, C-FIND and C-MOVE or C-GET (Study Root, PS3.4 Annex C), opened anew where it was lost."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydicom.dataset import Dataset
+from pynetdicom import build_role, evt
 from pynetdicom.association import Association
+from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     StudyRootQueryRetrieveInformationModelFind,
+    StudyRootQueryRetrieveInformationModelGet,
     StudyRootQueryRetrieveInformationModelMove,
     Verification,
 )
@@ -29,11 +32,19 @@ _REJECTED: dict[tuple[int | None, int | None], str] = {
     (3, 1): "it is congested",
     (3, 2): "it has no free association",
 }
+#: Those of them that pass by themselves.
+_BUSY = {(3, 1), (3, 2)}
+_SERVICES = {
+    "move": (StudyRootQueryRetrieveInformationModelFind, StudyRootQueryRetrieveInformationModelMove),
+    "get": (StudyRootQueryRetrieveInformationModelFind, StudyRootQueryRetrieveInformationModelGet),
+}
+#: Answers the C-STORE of a C-GET: SOP class, SOP instance, transfer syntax, data set; returns a status.
+Store = Callable[[str, str, str, bytes], int]
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """How a C-MOVE ended: its last status (None where the PACS went away) and the sub-operations it counted."""
+    """How a C-MOVE or C-GET ended: its last status (None where the PACS went away) and the sub-operations it counted."""
 
     status: int | None
     completed: int = 0
@@ -42,10 +53,17 @@ class Moved:
 
 
 class Requestor:
-    """An association with the PACS. Use as a context manager; it connects with the first request."""
+    """An association with the PACS. Use as a context manager; it connects with the first request.
 
-    def __init__(self, pacs: PacsSettings) -> None:
+    Args:
+        pacs: whom to ask.
+        storage: contexts in which instances may come back on this association, for C-GET; at most 124.
+        store: takes these instances.
+    """
+
+    def __init__(self, pacs: PacsSettings, storage: Sequence[PresentationContext] = (), store: Store | None = None) -> None:
         self._pacs = pacs
+        self._store = store
         self._association: Association | None = None
         self._message_id = 0
         entity = Caller(ae_title=pacs.calling_ae_title)
@@ -53,14 +71,19 @@ class Requestor:
         entity.connection_timeout = pacs.acse_timeout_s
         entity.dimse_timeout = pacs.dimse_timeout_s
         entity.network_timeout = pacs.network_timeout_s
-        for uid in (Verification, StudyRootQueryRetrieveInformationModelFind, StudyRootQueryRetrieveInformationModelMove):
-            entity.add_requested_context(uid)
+        services = [build_context(uid) for uid in (Verification, *_SERVICES[pacs.retrieve])]
+        entity.requested_contexts = [*services, *storage]
+        self._roles = [build_role(uid, scp_role=True) for uid in {str(each.abstract_syntax) for each in storage}]
         self._entity = entity
 
     def __enter__(self) -> Requestor:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the association; the next request opens another."""
         if self._association is not None and self._association.is_established:
             self._association.release()
         self._association = None
@@ -69,13 +92,15 @@ class Requestor:
         """C-ECHO; also holds that C-FIND and C-MOVE are offered.
 
         Raises:
-            ConfigurationError: E-PULL-UNREACHABLE, E-PULL-AE-REJECTED, E-PULL-UNSUPPORTED.
+            ConfigurationError: E-PULL-UNREACHABLE, E-PULL-AE-REJECTED, E-PULL-BUSY, E-PULL-UNSUPPORTED.
         """
         association = self._connected()
         try:
             answer = association.send_c_echo()
-        except (ValueError, RuntimeError):
+        except ValueError:
             raise ConfigurationError("E-PULL-UNSUPPORTED", f"{self._place()}: C-ECHO") from None
+        except RuntimeError:
+            raise ConfigurationError("E-PULL-UNREACHABLE", f"{self._place()}: it went away") from None
         if answer.get("Status") != 0x0000:
             raise ConfigurationError("E-PULL-UNREACHABLE", f"{self._place()}: C-ECHO is not answered with success")
 
@@ -98,21 +123,30 @@ class Requestor:
         return found
 
     def move(self, identifier: Dataset, destination: str, activity: Callable[[], int]) -> Moved:
-        """C-MOVE to our receiver. `activity` counts what arrives there: as long as it grows, a silent PACS is waited for.
+        """C-MOVE to a receiver of ours. `activity` counts what arrives there: as long as it grows, a silent PACS is waited for.
 
         Raises:
-            SafelightError: E-PULL-DESTINATION-UNKNOWN; ConfigurationError as `echo`.
+            ConfigurationError: E-PULL-DESTINATION-UNKNOWN, and as `echo`.
         """
-        last = Moved(None)
         model = StudyRootQueryRetrieveInformationModelMove
-        for status, _ in self._send("send_c_move", identifier, model, activity, destination):
-            code = status.get("Status")
-            if code == _DESTINATION_UNKNOWN:
-                raise SafelightError("E-PULL-DESTINATION-UNKNOWN", destination)
-            completed, failed, warning = (
-                int(status.get(f"NumberOf{kind}Suboperations") or 0) for kind in ("Completed", "Failed", "Warning")
-            )
-            last = Moved(code, completed, failed, warning)
+        last = self._last(self._send("send_c_move", identifier, model, activity, destination))
+        if last.status == _DESTINATION_UNKNOWN:
+            raise ConfigurationError("E-PULL-DESTINATION-UNKNOWN", destination)
+        return last
+
+    def get(self, identifier: Dataset, activity: Callable[[], int]) -> Moved:
+        """C-GET: the instances come on this association, to `store`.
+
+        Raises:
+            ConfigurationError: as `echo`.
+        """
+        return self._last(self._send("send_c_get", identifier, StudyRootQueryRetrieveInformationModelGet, activity))
+
+    def _last(self, responses: Iterator[tuple[Dataset, Dataset | None]]) -> Moved:
+        last = Moved(None)
+        for status, _ in responses:
+            counts = (int(status.get(f"NumberOf{kind}Suboperations") or 0) for kind in ("Completed", "Failed", "Warning"))
+            last = Moved(status.get("Status"), *counts)
         return last
 
     def _send(
@@ -134,21 +168,37 @@ class Requestor:
     def _connected(self) -> Association:
         if self._association is not None and self._association.is_established:
             return self._association
+        options: dict[str, Any] = {}
+        if self._pacs.tls is not None:
+            from tasks.pacs.receiving.admission import client_context
+
+            options["tls_args"] = (client_context(self._pacs.tls), self._pacs.host)
         try:
             association = self._entity.associate(
-                self._pacs.host, self._pacs.port, ae_title=self._pacs.ae_title, max_pdu=MAXIMUM_PDU
-            )
+                self._pacs.host, self._pacs.port, ae_title=self._pacs.ae_title, max_pdu=MAXIMUM_PDU,
+                ext_neg=self._roles, evt_handlers=[(evt.EVT_C_STORE, self._on_store)], **options,
+            )  # fmt: skip
         except OSError:  # the host's name is not known
             raise ConfigurationError("E-PULL-UNREACHABLE", f"{self._place()}: no such host") from None
         if association.is_rejected:
             answer = association.acceptor.primitive
             cause = (answer.result_source, answer.diagnostic) if answer is not None else (None, None)
+            code = "E-PULL-BUSY" if cause in _BUSY else "E-PULL-AE-REJECTED"
             why = _REJECTED.get(cause, "no reason is given")
-            raise ConfigurationError("E-PULL-AE-REJECTED", f"{self._place()}, called by {self._pacs.calling_ae_title}: {why}")
+            raise ConfigurationError(code, f"{self._place()}, called by {self._pacs.calling_ae_title}: {why}")
         if not association.is_established:
             raise ConfigurationError("E-PULL-UNREACHABLE", self._place())
+        _wait_while_active(association, _still)
         self._association = association
         return association
+
+    def _on_store(self, event: Any) -> int:
+        if self._store is None:
+            return 0x0122  # SOP class not supported: nothing was asked for on this association
+        request = event.request
+        content = request.DataSet.getvalue() if request.DataSet is not None else b""
+        names = (str(request.AffectedSOPClassUID), str(request.AffectedSOPInstanceUID), str(event.context.transfer_syntax))
+        return self._store(*names, content)
 
     def _place(self) -> str:
         return f"{self._pacs.ae_title} at {self._pacs.host}:{self._pacs.port}"
@@ -158,7 +208,7 @@ def echo(pacs: PacsSettings) -> None:
     """Ask whether the PACS is there and takes our AE title, before any work.
 
     Raises:
-        ConfigurationError: E-PULL-UNREACHABLE, E-PULL-AE-REJECTED, E-PULL-UNSUPPORTED.
+        ConfigurationError: E-PULL-UNREACHABLE, E-PULL-AE-REJECTED, E-PULL-BUSY, E-PULL-UNSUPPORTED.
     """
     with Requestor(pacs) as requestor:
         requestor.echo()
@@ -173,11 +223,15 @@ def _wait_while_active(association: Association, activity: Callable[[], int]) ->
     take = type(association.dimse).get_msg
 
     def get_msg(block: bool = False) -> Any:
+        if not block:
+            # The association's own thread looks for requests. pynetdicom pauses it while we wait for answers, but not without a gap,
+            # and an answer that it takes is lost: a study would be missing from a C-FIND, and nobody would know.
+            return None, None
         while True:
             before, since = activity(), time.monotonic()
             message = take(association.dimse, block)
             timed_out = time.monotonic() - since >= (association.dimse_timeout or float("inf"))
-            if message[1] is not None or not block or not timed_out or activity() == before:
+            if message[1] is not None or not timed_out or activity() == before:
                 return message
 
     association.dimse.get_msg = get_msg  # type: ignore[method-assign]

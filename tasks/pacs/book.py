@@ -5,8 +5,9 @@ It is in the ledger's database, so that it outlives processes and is shared by a
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -17,12 +18,17 @@ from tasks.ledger import Ledger
 Order = Literal["run", "pause", "drain"]
 
 
+#: A PACS's studies an hour are counted over so many seconds back from now.
+HOUR_S = 3600.0
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """How it stands with a PACS.
 
     `order`: what a person asked for. `reason_code`: why work waits just now, `until` when (seconds since the epoch, None where
-    that is not known), as noted at `noted_at`. `failures`: connections in a row that failed, the first of them at `failing_since`.
+    that is not known), as noted at `noted_at`. `failures`: connections in a row that failed, the first of them at `failing_since`;
+    none is opened before `retry_at`.
     """
 
     source: str
@@ -32,16 +38,21 @@ class Condition:
     noted_at: float = 0.0
     failures: int = 0
     failing_since: float | None = None
+    retry_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """One try at one study: how long it took, how many requests and instances and bytes, and how it ended (hex status, reason)."""
+    """One try at one study: how long it took, how many requests and instances and bytes, and how it ended (hex status, reason).
+
+    `finished_at` is None as long as it goes on, and for ever where its process was killed.
+    """
 
     study_key: str
     source: str
     modality: str
     started_at: float
+    finished_at: float | None = None
     seconds: float = 0.0
     requests: int = 0
     instances: int = 0
@@ -56,6 +67,8 @@ class Book:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self.now: Callable[[], float] = ledger.now
+        self._reserved: dict[str, int] = {}
+        self._lock = threading.Lock()
 
     # ---- conditions -------------------------------------------------------------------------------------------------
 
@@ -71,25 +84,99 @@ class Book:
 
     def note(self, source: str, **changes: Any) -> None:
         """Change what is noted of a PACS: fields of `Condition`. `noted_at` is set to now."""
-        values = {**changes, "noted_at": self.now()}
+        self.revise(source, lambda _: changes)
+
+    def revise(self, source: str, decide: Callable[[Condition], Mapping[str, Any] | None]) -> Condition:
+        """Change what is noted of a PACS by what is noted of it, while nobody else can.
+
+        Args:
+            source: the PACS.
+            decide: gets the condition as it is; gives the fields to change, or None to leave it.
+
+        Returns:
+            the condition afterwards.
+        """
+        c = tables.conditions.c
         with self._ledger.writing() as connection:
-            statement = self._ledger.insert(tables.conditions).values(source=source, **values)
-            connection.execute(statement.on_conflict_do_update(index_elements=["source"], set_=values))
+            connection.execute(self._ledger.insert(tables.conditions).values(source=source).on_conflict_do_nothing())
+            row = connection.execute(sa.select(tables.conditions).where(c.source == source).with_for_update()).mappings().one()
+            condition = Condition(**row)
+            changes = decide(condition)
+            if changes is None:
+                return condition
+            values = {**changes, "noted_at": self.now()}
+            connection.execute(sa.update(tables.conditions).where(c.source == source).values(**values))
+        return replace(condition, **values)
 
     # ---- retrievals -------------------------------------------------------------------------------------------------
 
-    def retrieved(self, retrieval: Retrieval) -> None:
-        """Add a line for a try that has ended."""
-        row = {name: getattr(retrieval, name) for name in Retrieval.__slots__}
-        with self._ledger.writing() as connection:
-            connection.execute(sa.insert(tables.retrievals).values(**row))
+    def reserve(self, study_key: str, source: str, per_hour: int) -> bool:
+        """Make sure that a try at a study may begin, and count it already, before the PACS is asked for anything.
 
-    def begun_since(self, source: str, since: float) -> list[float]:
-        """When the tries at a PACS's studies began (ended ones only), of those since a time, the oldest first."""
-        began = tables.retrievals.c.started_at
-        query = sa.select(began).where(tables.retrievals.c.source == source, began >= since).order_by(began)
+        Args:
+            study_key: the study's key in the lake.
+            source: the PACS.
+            per_hour: how many tries may begin within an hour, over all processes.
+
+        Returns:
+            False, and nothing is noted, where the hour's tries are used up.
+        """
+        now = self.now()
+        with self._ledger.writing() as connection:
+            # A row that all who reserve lock, so that two do not both find the last place free.
+            connection.execute(self._ledger.insert(tables.conditions).values(source=source).on_conflict_do_nothing())
+            mine = tables.conditions.c.source == source
+            connection.execute(sa.select(tables.conditions.c.source).where(mine).with_for_update())
+            if len(self._begun(connection, source, now - HOUR_S)) >= per_hour:
+                return False
+            number = self._insert(connection, study_key, source)
+        with self._lock:
+            self._reserved[study_key] = number
+        return True
+
+    def cancel(self, study_key: str) -> None:
+        """Take back what this book has reserved for a study that was not begun after all."""
+        with self._lock:
+            number = self._reserved.pop(study_key, None)
+        if number is not None:
+            with self._ledger.writing() as connection:
+                connection.execute(sa.delete(tables.retrievals).where(tables.retrievals.c.id == number))
+
+    def begin(self, study_key: str, source: str) -> int:
+        """Note that a try at a study begins; where this book has reserved it, it is that one.
+
+        It counts from now on, even where its process is killed.
+
+        Returns:
+            the number by which `end` knows the try.
+        """
+        with self._lock:
+            reserved = self._reserved.pop(study_key, None)
+        if reserved is not None:
+            return reserved
+        with self._ledger.writing() as connection:
+            return self._insert(connection, study_key, source)
+
+    def end(self, number: int, **known: Any) -> None:
+        """Note that a try has ended, and what is known of it: fields of `Retrieval`. `seconds` are since it began, unless given."""
+        now, mine = self.now(), tables.retrievals.c.id == number
+        took = sa.literal(now) - tables.retrievals.c.started_at
+        with self._ledger.writing() as connection:
+            connection.execute(sa.update(tables.retrievals).where(mine).values(**({"seconds": took, "finished_at": now} | known)))
+
+    def begun_since(self, source: str, after: float) -> list[float]:
+        """When the tries at a PACS's studies began, also those that go on, of those after a time; the oldest first."""
         with self._ledger.reading() as connection:
-            return [float(at) for at in connection.scalars(query)]
+            return self._begun(connection, source, after)
+
+    def last_ended(self, source: str) -> Retrieval | None:
+        """The try at a study of a PACS that ended last; None before the first."""
+        c = tables.retrievals.c
+        ended = sa.and_(c.source == source, c.finished_at.is_not(None))
+        query = sa.select(*(c[name] for name in Retrieval.__slots__)).where(ended).order_by(c.finished_at.desc()).limit(1)
+        with self._ledger.reading() as connection:
+            row = connection.execute(query).mappings().one_or_none()
+        return None if row is None else Retrieval(**row)
 
     def retrievals(self, study_key: str | None = None) -> list[Retrieval]:
         """All tries, or those of one study, the oldest first."""
@@ -144,3 +231,15 @@ class Book:
         query = sa.select(tables.refusals.c.reason_code, sa.func.sum(tables.refusals.c.n)).group_by(tables.refusals.c.reason_code)
         with self._ledger.reading() as connection:
             return {row[0]: int(row[1]) for row in connection.execute(query)}
+
+    # ---- inside -----------------------------------------------------------------------------------------------------
+
+    def _insert(self, connection: sa.Connection, study_key: str, source: str) -> int:
+        row = {"source": source, "study_key": study_key, "modality": "", "started_at": self.now()}
+        return int(connection.execute(sa.insert(tables.retrievals).values(**row)).inserted_primary_key[0])  # type: ignore[index]
+
+    def _begun(self, connection: sa.Connection, source: str, after: float) -> list[float]:
+        c = tables.retrievals.c
+        # What lies far in the future was begun before the clock was set back: it must not count for a day.
+        recent = sa.and_(c.source == source, c.started_at > after, c.started_at <= self.now() + HOUR_S)
+        return [float(at) for at in connection.scalars(sa.select(c.started_at).where(recent).order_by(c.started_at))]

@@ -7,53 +7,86 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from tasks.console import DONE, console, finish, one_sentence, progress, say
+from tasks.console import DONE, INCOMPLETE, finish, one_sentence, progress, say
 from tasks.errors import ConfigurationError
 from tasks.guard import ErrorLog, boundary, seal
-from tasks.pacs.asking.find import FoundStudy, find, refused, register
+from tasks.pacs.asking.entry import ask, enter
+from tasks.pacs.asking.plan import Plan
+from tasks.pacs.asking.saved import read_plan
+from tasks.pacs.asking.shown import show
+from tasks.pacs.book import Book
 from tasks.pacs.embedded.node import PacsNode
-from tasks.site import open_site
+from tasks.pseudonyms import Pseudonyms
+from tasks.site import Site, open_site
+from tasks.stage import Outcome
 from tasks.vault import write_private
 
 
 def pull(
     config: Annotated[Path, typer.Option("--config", help="The site's configuration file.")],
-    plan_only: Annotated[bool, typer.Option("--plan-only", help="Ask the PACS what there is, and stop.")] = False,
+    plan_only: Annotated[bool, typer.Option("--plan-only", help="Ask the PACSs, save and show the plan, and stop.")] = False,
+    listed: Annotated[
+        Path | None,
+        typer.Option("--listed", help="CSV or Parquet with AccessionNumber, StudyInstanceUID or PatientID: these studies only."),
+    ] = None,
+    plan: Annotated[
+        Path | None, typer.Option("--plan", help="Pull this saved and reviewed plan as it stands, without asking anew.")
+    ] = None,
 ) -> None:
-    """Find the cohort's studies in the PACS and pull those that are due into the vault.
+    """Find the cohort's studies in the PACSs and pull those that are due into the vault.
 
-    Example: safelight pacs serve hospital --aet HOSPITAL --port 11112 --destination SAFELIGHT=127.0.0.1:11113 &
-    then: safelight pull --config configs/demo.yaml
+    Which studies: what `cohort` says in the configuration file, or the rows of a list. The plan is saved in the vault's folder
+    `plans`, one row a series, with identifiers; what is shown has none.
+
+    Examples:
+
+    safelight pull --config site.yaml
+
+    safelight pull --config site.yaml --plan-only
+
+    safelight pull --config site.yaml --plan vault/plans/20260131-200000.csv
+
+    safelight pull --config site.yaml --listed accession-numbers.csv
     """
     with one_sentence():
         site = open_site(str(config.expanduser().absolute()))
         if not site.settings.pacs:
             raise ConfigurationError("E-CONFIG", "pacs is missing")
-        with boundary("plan", site.errors):
-            studies = [study for pacs in site.settings.pacs for study in find(pacs, site.settings.cohort)]
-        show_plan(studies)
+        if plan is not None and (plan_only or listed is not None):
+            raise ConfigurationError("E-PULL-PLAN-OPTIONS")
+        if plan is not None:
+            with boundary("plan", site.errors):
+                made = read_plan(plan.expanduser(), site.vault, [pacs.source for pacs in site.settings.pacs])
+            saved = plan
+            say(f"{len(made.pulled)} studies, {sum(len(study.series) for study in made.pulled)} series of the reviewed plan")
+        else:
+            changes = {"listed": listed.expanduser().absolute()} if listed is not None else {}
+            cohort = site.settings.cohort.model_copy(update=changes)
+            with boundary("plan", site.errors), progress("plan", None) as advance:
+                made, saved = ask(site, cohort, lambda: advance("", Outcome("done")))
+            show_plan(made, site)
+            say(f"Saved with identifiers, for review: {saved}")
         if plan_only:
-            raise typer.Exit(DONE)
+            raise typer.Exit(INCOMPLETE if made.is_doubtful else DONE)
         with boundary("pull", site.errors):
-            new = register(site.ledger, site.vault, studies)
-            say(f"{new} new in the ledger")
-            keys = list(site.ledger.studies())
+            say(f"{enter(site, made)} new in the ledger")
+            named = {Pseudonyms(site.vault.site_key()).study(study.study_instance_uid) for study in made.pulled}
+            keys = sorted(named) if made.is_closed else list(site.ledger.studies())
             with site.ledger.run("pull") as run, progress("pull", len(keys)) as advance:
                 summary = site.work("pull", run, keys, advance)
-        finish(summary, f"safelight status --config {config}, and {site.vault.root}")
+        try:
+            finish(summary, f"safelight status --config {config}, and {site.vault.root}")
+        except typer.Exit as end:
+            if made.is_doubtful and end.exit_code == DONE:
+                say(f"Not all that is wanted could be found; look here: {saved}")
+                raise typer.Exit(INCOMPLETE) from None
+            raise
 
 
-def show_plan(studies: list[FoundStudy]) -> None:
-    """The plan as a table of counts."""
-    wanted = [study for study in studies if not study.reason_code]
-    table = Table("studies", "series", "instances", title="found in the PACS")
-    series, instances = sum(len(study.series) for study in wanted), sum(study.instances for study in wanted)
-    table.add_row(str(len(wanted)), str(series), str(instances))
-    console.print(table)
-    for code, n in sorted(refused(studies).items()):
-        say(f"{n} studies cannot be pulled: {code}")
+def show_plan(plan: Plan, site: Site) -> None:
+    """The plan as tables of counts, without an identifier."""
+    show(plan, site.settings.pacs, Book(site.ledger))
 
 
 def serve(

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from socketserver import BaseServer
 from typing import Any
 
@@ -28,6 +29,7 @@ from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.service_class import StorageServiceClass
+from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 from pynetdicom.transport import AssociationSocket, ThreadedAssociationServer
 
 _config.LOG_HANDLER_LEVEL = "none"
@@ -82,10 +84,20 @@ class _Contexts(list[PresentationContext]):
         return self
 
 
-def storage_contexts() -> list[PresentationContext]:
-    """One context a storage class, each with every transfer syntax, for an acceptor."""
-    syntaxes: list[str | UID] = list(TRANSFER_SYNTAXES)
-    return [build_context(uid, syntaxes) for uid in STORAGE_CLASSES]
+def storage_contexts(classes: Sequence[str] = (), syntaxes: Sequence[str] = ()) -> list[PresentationContext]:
+    """One context a storage class (all of them, where none is named), each with these transfer syntaxes (or all), for an acceptor."""
+    offered: list[str | UID] = list(syntaxes or TRANSFER_SYNTAXES)
+    return [build_context(uid, offered) for uid in classes or STORAGE_CLASSES]
+
+
+def acceptor_contexts(classes: Sequence[str] = (), syntaxes: Sequence[str] = ()) -> list[PresentationContext]:
+    """As `storage_contexts`, with C-ECHO: a PACS's administrator tries it first."""
+    return [build_context(Verification), *storage_contexts(classes, syntaxes)]
+
+
+def shared_contexts(contexts: list[PresentationContext]) -> list[PresentationContext]:
+    """The same contexts for all of a listener's associations."""
+    return _Contexts(contexts)
 
 
 class Caller(AE):
@@ -106,7 +118,15 @@ class Caller(AE):
     def _create_socket(self, *arguments: Any) -> AssociationSocket:
         transport = super()._create_socket(*arguments)
         setattr(arguments[0], _OPENED, transport.socket)
+        transport.recv = partial(_acknowledged, transport, transport.recv)  # type: ignore[method-assign]
         return transport
+
+
+def _acknowledged(transport: AssociationSocket, receive: Callable[[int], bytearray], size: int) -> bytearray:
+    """Receive, and have it acknowledged at once: a peer that sends without TCP_NODELAY (Orthanc) else waits 40 ms in each answer."""
+    if transport.socket is not None and hasattr(socket, "TCP_QUICKACK"):
+        transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)  # lasts only until the next one
+    return receive(size)
 
 
 class Listener(ThreadedAssociationServer):
@@ -147,4 +167,4 @@ class Listener(ThreadedAssociationServer):
 
 def listen(entity: AE, address: tuple[str, int], contexts: list[PresentationContext], handlers: list[Handler]) -> Listener:
     """Bind a listener for an application entity; raises OSError where the address cannot be had."""
-    return Listener(entity, address, entity.ae_title, _Contexts(contexts), evt_handlers=[*handlers])
+    return Listener(entity, address, entity.ae_title, shared_contexts(contexts), evt_handlers=[*handlers])

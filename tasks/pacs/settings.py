@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, field_validator
 
+from tasks.pacs.manners.hours import AllowedHours
 from tasks.section import AETitle, Port, Section
 
 
@@ -60,15 +62,23 @@ class MannersSettings(Section):
     #: `20:00-06:00`, or with days `mon-fri 20:00-06:00`; several are added up; empty for always. In the site's time zone.
     allowed_hours: tuple[str, ...] = ()
     #: A PACS that takes so many times its usual time to answer is slow, and gets less work until it recovers.
-    slow_factor: float = Field(default=4.0, gt=1)
+    slow_factor: float = Field(default=4.0, ge=1.5)
     #: How often a request is sent again before its study fails, and the pause before the first of these (doubled each time).
     retries: int = Field(default=3, ge=0, le=20)
     backoff_s: float = Field(default=2.0, gt=0)
+    #: A study that grows while it is pulled is looked at again after so long.
+    settle_s: float = Field(default=10.0, ge=0)
     #: So many failures of the connection in a row open the breaker; it is tried again after so long, then twice as long, …
     breaker_failures: int = Field(default=3, ge=1)
     breaker_s: float = Field(default=30.0, gt=0)
     #: … and a PACS that has been away for so long ends the retrieval. What is due stays due.
     give_up_s: float = Field(default=1800.0, ge=0)
+
+    @field_validator("allowed_hours")
+    @classmethod
+    def _windows(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        AllowedHours.parse(value, UTC)
+        return value
 
 
 class PacsSettings(Section):
@@ -83,7 +93,7 @@ class PacsSettings(Section):
     retrieve: Literal["move", "get"] = "move"
     #: AE titles of the receivers that this PACS sends to; empty for all of them, in turn.
     receivers: tuple[AETitle, ...] = ()
-    #: The greatest number of answers to one query that are believed to be all; 0 for a PACS that never cuts.
+    #: An answer to a query with fewer matches is believed to be all; longer ones are proven by asking in parts. 0 for a PACS that never cuts.
     find_limit: int = Field(default=50, ge=0)
     acse_timeout_s: float = Field(default=15.0, gt=0)
     dimse_timeout_s: float = Field(default=60.0, gt=0)
@@ -109,7 +119,7 @@ class CohortSettings(Section):
     body_parts: tuple[str, ...] = ()
     #: A CSV or Parquet table with AccessionNumber, StudyInstanceUID or PatientID (and IssuerOfPatientID): these studies and no others.
     listed: Path | None = None
-    #: Only what is new since the last complete plan, with so many days before it for studies that were late.
+    #: Only what is new since the last complete plan of this cohort, with so many days before it for late studies; not for lists.
     new_since_last_night: bool = False
     overlap_days: int = Field(default=7, ge=0)
     #: Which series of a study are pulled: a rule of `configs/selections/`, or a path to one (.yaml); all of them without one.

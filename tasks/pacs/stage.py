@@ -2,42 +2,37 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from tasks.errors import SafelightError
+from tasks.errors import ConfigurationError, SafelightError
 from tasks.guard import ErrorLog
-from tasks.ledger import Ledger
+from tasks.ledger import Ledger, Study
 from tasks.pacs.association import Requestor
-from tasks.pacs.moving.move import Retrieved, retrieve
-from tasks.pacs.receiving.receiver import Intake, Receiver
-from tasks.processes import ProcessId
+from tasks.pacs.book import Book
+from tasks.pacs.moving.carrier import Carrier
+from tasks.pacs.moving.retrieve import OURS, Patience, Retrieved, Wanted, retrieve
+from tasks.pacs.receiving.desk import Desk
+from tasks.pacs.receiving.intake import Intake
+from tasks.pacs.spool import incoming, publish
 from tasks.pseudonyms import Pseudonyms
 from tasks.stage import Count, Outcome, digest
-from tasks.vault import Vault, private_folder
+from tasks.vault import Vault
 
-_INCOMING, _OUTGOING = ".incoming-", ".outgoing-"
+#: Reasons that are the connection's, and pass.
+PASSING = ("E-PULL-UNREACHABLE", "E-PULL-BUSY", "E-PULL-NO-ANSWER")
+#: Ends of a C-MOVE that are no refusal: success, with warnings, out of resources for some, none (the PACS went away).
+_NOT_REFUSED = (0x0000, 0xB000, 0xA702, None)
 
 
-@dataclass(frozen=True)
-class PullStage:
-    """Pulls with a requestor and a receiver that live in this process: unlike other stages it does not travel to workers."""
+class _Identity:
+    """What the ledger knows the stage by, whoever does the work."""
 
     name: ClassVar[str] = "pull"
     upstream: ClassVar[str | None] = None
     revision: ClassVar[int] = 1
-
-    vault: Vault
-    ledger: Ledger
-    requestor: Requestor
-    receiver: Receiver
-    errors: ErrorLog
 
     def label(self) -> str:
         """`pull`."""
@@ -47,103 +42,108 @@ class PullStage:
         """Nothing: the PACS's instances are taken as they come."""
         return {}
 
+
+IDENTITY = _Identity()
+
+
+@dataclass(frozen=True)
+class PullStage(_Identity):
+    """Pulls over associations that live in this process: unlike other stages it does not travel to workers."""
+
+    vault: Vault
+    ledger: Ledger
+    book: Book
+    requestor: Requestor
+    carrier: Carrier
+    desk: Desk
+    patience: Patience
+    errors: ErrorLog
+    #: Told how long the PACS takes between two instances, in seconds (the median of a study).
+    paused: Callable[[float], None]
+
     def run(self, study_key: str, inputs: str, fingerprint: str) -> Outcome:  # noqa: ARG002 - the shape of every stage
         """Retrieve a study and publish it as `spool/<study key>/<series key>/<instance key>.dcm` by one rename.
 
         Tally, in instances: `pulled` + `failed` = found; `refused` are those that came unasked for, twice with different
-        content, or in a way that could not be taken. An incomplete study is failed, and nothing of it is published; where it
-        could not even be asked for, all that the plan found is failed.
+        content, or in a way that could not be taken. Nothing of an incomplete study is published; what has come of it is kept aside, and
+        the next attempt asks for the rest. Where the PACS cannot be worked with just now, the study is postponed.
         """
         study = self.ledger.study(study_key)
-        planned = sum(study.expected.values())
-        _sweep(self.vault.spool, f"{study_key}.")
-        with _incoming(self.vault.spool, study_key) as folder:
-            conflicts = self.vault.quarantine / study_key / "pull"
-            for half_written in conflicts.rglob(".*.dcm"):
-                half_written.unlink()
-            intake = Intake(study.study_instance_uid, folder, conflicts, Pseudonyms(self.vault.site_key()))
-            try:
-                retrieved = retrieve(self.requestor, self.receiver, intake)
-            except SafelightError as error:
-                intake.received.clear()
-                return self._failed(study_key, error, intake, planned)
-            failed = retrieved.listing.failed(intake.received, planned)
-            if failed or not intake.received:  # a study without any instance is one that the PACS does not show just now
-                status = retrieved.moved.status
-                said = "none" if status is None else f"0x{status:04X}"
-                place = f"study {study_key}: {len(intake.received)} pulled, {failed} failed, last C-MOVE status {said}"
-                return self._failed(study_key, SafelightError(_reason(retrieved, intake), place), intake, failed)
-            _publish(folder, self.vault.spool / study_key)
-        output = digest(sorted((entry.series_key, entry.instance_key, entry.sha256) for entry in intake.received.values()))
-        return Outcome("done", output=output, passed=len(intake.received), tally=_tally(intake, 0, ""))
+        folder = incoming(self.vault, study_key, study.found_digest)
+        conflicts = self.vault.quarantine / study_key / "pull"
+        for half_written in conflicts.rglob(".*"):
+            half_written.unlink()
+        intake = Intake(study.study_instance_uid, folder, conflicts, Pseudonyms(self.vault.site_key()))
+        attempt = self.book.begin(study_key, study.source)
+        retrieved, reason, place, postponed = None, "E-STAGE-UNEXPECTED", "", False
+        try:
+            with self.desk.expecting(intake):
+                wanted = Wanted(study.expected, study.selected)
+                retrieved = retrieve(self.requestor, self.carrier, intake, wanted, self.patience)
+            reason = _reason(retrieved, intake)
+            postponed = reason in OURS
+            if not reason:
+                intake.flush()
+                publish(folder, self.vault.spool / study_key)
+        except SafelightError as error:
+            reason, place = error.code, error.place
+            postponed = isinstance(error, ConfigurationError) or reason in PASSING
+        finally:
+            self.book.end(attempt, **_said(retrieved, intake, reason))
+        if intake.pause is not None:
+            self.paused(intake.pause)
+        outcome = self._outcome(study, intake, retrieved, reason, place)
+        return replace(outcome, status="postponed", tally=()) if postponed else outcome
 
     def withdraw(self, study_key: str) -> None:
         """Take the study out of the spool."""
         shutil.rmtree(self.vault.spool / study_key, ignore_errors=True)
 
-    def _failed(self, study_key: str, error: SafelightError, intake: Intake, failed: int) -> Outcome:
-        error_id = self.errors.record(f"{self.name} {study_key}", error)
-        return Outcome("failed", reason_code=error.code, error_id=error_id, tally=_tally(intake, failed, error.code))
-
-
-def sweep(vault: Vault) -> int:
-    """Remove half-pulled studies of processes of this host that were killed; returns how many."""
-    return _sweep(vault.spool, "")
-
-
-def _sweep(spool: Path, prefix: str) -> int:
-    removed = 0
-    for entry in sorted(spool.iterdir()):
-        mark = next((mark for mark in (_INCOMING, _OUTGOING) if mark in entry.name), None)
-        if mark is None or not entry.name.startswith(prefix):
-            continue
-        owner = ProcessId.parse(entry.name.split(mark, 1)[1].rsplit("-", 1)[0])
-        if owner is not None and not owner.is_alive():
-            shutil.rmtree(entry, ignore_errors=True)
-            removed += 1
-    return removed
-
-
-@contextmanager
-def _incoming(spool: Path, study_key: str) -> Iterator[Path]:
-    folder = private_folder(spool / f"{study_key}{_INCOMING}{ProcessId.current()}-{secrets.token_hex(4)}")
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _publish(folder: Path, target: Path) -> None:
-    """Give the folder its final name; an earlier pull of the study gives way to it."""
-    for directory in (*folder.iterdir(), folder):
-        _flush(directory)
-    old = target.with_name(f"{target.name}{_OUTGOING}{ProcessId.current()}-{secrets.token_hex(4)}")
-    if target.exists():
-        target.rename(old)
-    folder.rename(target)
-    _flush(target.parent)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _flush(directory: Path) -> None:
-    """Force a directory's entries to disk: a rename alone may be lost with the power."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    def _outcome(self, study: Study, intake: Intake, retrieved: Retrieved | None, reason: str, place: str) -> Outcome:
+        received = intake.received
+        if not reason:
+            output = digest(sorted((entry.series_key, entry.instance_key, entry.sha256) for entry in received.values()))
+            return Outcome("done", output=output, passed=len(received), tally=_tally(intake, len(received), 0, ""))
+        if retrieved is not None:
+            status = retrieved.moved.status
+            said = "none" if status is None else f"0x{status:04X}"
+            pulled, failed = len(received), retrieved.missing
+            place = f"{pulled} pulled, {failed} failed, last status {said} after {retrieved.requests} requests"
+        else:
+            pulled, failed = 0, sum(study.expected.values())
+        error = SafelightError(reason, f"study {study.study_key}: {place}")
+        error_id = self.errors.record(f"{self.name} {study.study_key}", error)
+        return Outcome("failed", reason_code=reason, error_id=error_id, tally=_tally(intake, pulled, failed, reason))
 
 
 def _reason(retrieved: Retrieved, intake: Intake) -> str:
-    """Why a study is incomplete: our own trouble with writing first, then what the PACS said, else that it is incomplete."""
-    for code in ("E-PULL-DISK-FULL", "E-PULL-WRITE"):
+    """Why a study is incomplete: our own trouble with writing first, then what the PACS said, else that it is; empty where it is not."""
+    if not retrieved.missing and not retrieved.growing and intake.received:
+        return ""
+    for code in OURS:
         if intake.refused[code]:
             return code
-    refused = retrieved.moved.status not in (0x0000, 0xB000, 0xA702, None)
+    if retrieved.growing:
+        return "E-PULL-GROWING"
+    refused = retrieved.moved.status not in _NOT_REFUSED
+    # A study without any instance is one that the PACS does not show just now.
     return "E-PULL-MOVE-FAILED" if refused and not intake.received else "E-PULL-INCOMPLETE"
 
 
-def _tally(intake: Intake, failed: int, reason: str) -> tuple[Count, ...]:
-    counts = [Count("pulled", "", "instance", len(intake.received)), Count("failed", reason, "instance", failed)]
+def _said(retrieved: Retrieved | None, intake: Intake, reason: str) -> dict[str, Any]:
+    """What is noted of an attempt."""
+    status = retrieved.moved.status if retrieved is not None else None
+    return {
+        "modality": retrieved.present.modality if retrieved is not None else "",
+        "requests": retrieved.requests if retrieved is not None else 0,
+        "instances": len(intake.received),
+        "bytes": intake.bytes,
+        "last_status": "" if status is None else f"0x{status:04X}",
+        "reason_code": reason,
+    }
+
+
+def _tally(intake: Intake, pulled: int, failed: int, reason: str) -> tuple[Count, ...]:
+    counts = [Count("pulled", "", "instance", pulled), Count("failed", reason, "instance", failed)]
     counts += [Count("refused", code, "instance", n) for code, n in intake.refused.items()]
     return tuple(sorted(count for count in counts if count.n))

@@ -1,24 +1,47 @@
 """Prefect's view of the retrieval: one task that plans, one that pulls a batch."""
 
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+from prefect.states import Running
 
+from tasks.executor import OnWait
 from tasks.guard import boundary
-from tasks.pacs.asking.find import find, register
+from tasks.pacs.asking.entry import ask, enter
+from tasks.pacs.waiting import sentence
 from tasks.site import open_site
 
 
 @task(name="plan", task_run_name="plan", cache_policy=NO_CACHE, persist_result=False)
 def plan(config: str) -> int:
-    """Ask the PACS which studies there are, and enter them in the ledger; returns how many were new."""
+    """Ask the PACSs which studies there are, save the plan, and enter the studies in the ledger; returns how many were new."""
     site = open_site(config)
     with boundary("plan", site.errors):
-        return sum(register(site.ledger, site.vault, find(pacs, site.settings.cohort)) for pacs in site.settings.pacs)
+        made, _ = ask(site, site.settings.cohort)
+        return enter(site, made)
 
 
 @task(name="pull", task_run_name="pull-{batch}", cache_policy=NO_CACHE, persist_result=False)
 def pull_studies(config: str, run: str, batch: int, keys: list[str]) -> dict[str, int]:
-    """Pull the due studies of one batch; returns counts by status."""
+    """Pull the due studies of one batch; returns counts by status. Where the work waits, the flow run's state says why."""
     site = open_site(config)
+    tell = _told(str(flow_run.id), ZoneInfo(site.settings.timezone))
     with boundary(f"pull batch {batch}", site.errors):
-        return dict(site.work("pull", run, keys).studies)
+        return dict(site.work("pull", run, keys, on_wait=tell).studies)
+
+
+def _told(run: str, zone: ZoneInfo) -> OnWait:
+    """Shows in Prefect that a flow run waits, for which PACS, why and until when; and that it goes on."""
+
+    def tell(source: str, code: str, until: float | None) -> None:
+        state: State[Any] = Running(name="Waiting", message=sentence(source, code, until, zone)) if code else Running()
+        with get_client(sync_client=True) as client:
+            client.set_flow_run_state(UUID(run), state, force=True)
+
+    return tell

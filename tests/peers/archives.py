@@ -41,7 +41,7 @@ def study_set(folder: Path, *names: str) -> list[Path]:
 
 
 @contextmanager
-def running(command: list[str], pacs: PacsSettings, log: Path) -> Iterator[None]:
+def running(command: list[str], pacs: PacsSettings, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A server process for as long as the context lasts, from the moment it answers C-ECHO."""
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=log.parent)
@@ -55,7 +55,7 @@ def running(command: list[str], pacs: PacsSettings, log: Path) -> Iterator[None]
                     time.sleep(0.1)
             else:
                 raise AssertionError(log.read_text("utf-8", "replace")[-2000:])
-            yield
+            yield process
         finally:
             process.terminate()
             try:
@@ -83,7 +83,7 @@ def pulled(root: Path, pacs: PacsSettings) -> tuple[list[FoundStudy], Summary, l
     with ledger.run("pull") as run:
         summary = pull_batch(settings, vault, ledger, run, list(ledger.studies()), ErrorLog(vault.errors))
     ledger.close()
-    return studies, summary, sorted(path for path in vault.spool.rglob("*") if path.is_file())
+    return studies, summary, sorted(vault.spool.glob("*/*/*.dcm"))
 
 
 def unequal(originals: list[Path], arrived: list[Path]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,9 +21,9 @@ pytestmark = pytest.mark.peer("dcmqrscp", "storescu")
 
 
 @contextmanager
-def serving(tmp_path: Path, *options: str) -> Iterator[PacsSettings]:
+def serving(tmp_path: Path, *options: str, **changes: Any) -> Iterator[PacsSettings]:
     """An empty dcmqrscp that knows our receiver."""
-    pacs = PacsSettings(host="127.0.0.1", port=free_port(), ae_title="DCMTK")
+    pacs = PacsSettings(**{"host": "127.0.0.1", "port": free_port(), "ae_title": "DCMTK", **changes})
     storage = tmp_path / "storage"
     storage.mkdir()
     path = tmp_path / "dcmqrscp.cfg"
@@ -70,3 +71,12 @@ def test_images_that_it_cannot_send_leave_the_study_incomplete(tmp_path: Path) -
         _, summary, arrived = pulled(tmp_path, pacs)
     assert {(count.outcome, count.reason_code, count.n) for count in summary.counts()} == {("failed", "E-PULL-INCOMPLETE", 1)}
     assert arrived == []
+
+
+def test_by_c_get_a_study_set_comes_on_the_association_that_asks(tmp_path: Path) -> None:
+    files = study_set(tmp_path / "files", *PLAIN)
+    with serving(tmp_path, retrieve="get") as pacs:
+        load(files, pacs)
+        _, summary, arrived = pulled(tmp_path, pacs)
+    assert {(count.outcome, count.n) for count in summary.counts()} == {("pulled", len(files))}
+    assert unequal(files, arrived) == []

@@ -13,6 +13,7 @@ from tasks.accountability import Line
 from tasks.errors import SafelightError
 from tasks.lake import Lake
 from tasks.ledger import Ledger, Study
+from tasks.pacs.book import Book
 from tasks.stage import Count, Outcome
 
 STUDY, PATIENT = "2.25.1", "SL-ABCDEFGHIJKL"
@@ -87,6 +88,18 @@ def test_the_nights_table_counts_studies_and_instances(ledger: Ledger, tmp_path:
         Line("find", "found", "", 2, 8), Line("pull", "failed", "E-PULL-INCOMPLETE", 1, 1), Line("pull", "pulled", "", 2, 7),
         Line("deidentify", "released", "", 1, 4), Line("volumes", "converted", "", 1, 4), Line("infer:m@1", "read", "", 1, None),
     ]  # fmt: skip
+
+
+def test_what_the_last_plan_could_not_plan_is_in_the_nights_table(ledger: Ledger, tmp_path: Path) -> None:
+    Book(ledger).planned("ARCHIVE", "cohort", 1.0, {"E-PULL-STUDY-DATE": 3})
+    Book(ledger).planned("SECOND", "cohort", 1.0, {"E-PULL-STUDY-DATE": 1, "E-PULL-FIND-CUT": 2})
+    shown = accountability.lines(ledger, Lake.open(tmp_path / "lake"))
+    assert shown[0] == Line("find", "found", "", 2, 8)
+    assert shown[1:3] == [
+        Line("find", "refused", "E-PULL-FIND-CUT", 2, None), Line("find", "refused", "E-PULL-STUDY-DATE", 4, None),
+    ]  # fmt: skip
+    Book(ledger).planned("SECOND", "cohort", 2.0, {})
+    assert accountability.lines(ledger, Lake.open(tmp_path / "lake"))[1] == Line("find", "refused", "E-PULL-STUDY-DATE", 3, None)
 
 
 def test_the_lakes_table_is_written_once_for_each_state(ledger: Ledger, tmp_path: Path) -> None:

@@ -14,8 +14,10 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from tasks.cli import app
+from tasks.errors import ConfigurationError
 from tasks.pacs.embedded.node import PacsNode
-from tasks.site import MINIMUM_FREE_BYTES
+from tasks.preflight import check
+from tasks.site import MINIMUM_FREE_BYTES, open_site
 
 ROOT = Path(__file__).parents[2]
 
@@ -129,7 +131,7 @@ def no_labels(site: Site) -> None:
 
 
 BROKEN = {
-    missing_key: "E-CONFIG: .*pacs.0.host is missing", wrong_type: "E-CONFIG: .*pacs.port", unknown_field: "E-CONFIG: .*executor.wrokers is not a",
+    missing_key: "E-CONFIG: .*pacs.0.host is missing", wrong_type: "E-CONFIG: .*pacs.0.port", unknown_field: "E-CONFIG: .*executor.wrokers is not a",
     unknown_zone: "E-CONFIG: .*timezone", nobody_there: "E-PULL-UNREACHABLE", no_such_host: "E-PULL-UNREACHABLE.*no such host",
     wrong_title: "E-PULL-AE-REJECTED.*does not answer to the called AE title", unwritable_lake: "E-LAKE-UNWRITABLE",
     readable_vault: "E-VAULT-EXPOSED.*chmod", wrong_key: "E-VAULT-KEY", unreachable_ledger: "E-LEDGER-UNREACHABLE", no_profile: "E-DEID-PROFILE",
@@ -179,7 +181,7 @@ def test_the_doctor_finds_a_good_site_good_and_names_what_is_wrong(site: Site) -
     good = runner.invoke(app, ["doctor", "--config", str(site.write())])
     assert good.exit_code == 0, good.output
     assert {line.split(":")[0] for line in good.output.splitlines()} >= {
-        "ok   vault", "ok   lake", "ok   ledger", "ok   PACS", "ok   receiver", "ok   de-identification", "ok   model", "ok   plan",
+        "ok   vault", "ok   lake", "ok   ledger", "ok   PACS ARCHIVE", "ok   receiver SAFELIGHT", "ok   de-identification", "ok   model", "ok   plan",
         "ok   import of reference", "ok   import of cohort", "ok   python", "ok   torch", "ok   analytics",
     }  # fmt: skip
     no_labels(site)
@@ -188,7 +190,7 @@ def test_the_doctor_finds_a_good_site_good_and_names_what_is_wrong(site: Site) -
     bad = runner.invoke(app, ["doctor", "--config", str(site.folder / "other.yaml")])
     assert bad.exit_code == 2
     wrong = [line for line in bad.output.splitlines() if line.startswith("BAD")]
-    assert [line.split(":")[0] for line in wrong] == ["BAD  PACS", "BAD  import of reference"]
+    assert [line.split(":")[0] for line in wrong] == ["BAD  PACS SOMEBODY", "BAD  import of reference"]
     assert "E-PULL-AE-REJECTED" in wrong[0]
 
 
@@ -196,3 +198,14 @@ def test_the_doctor_without_a_configuration_looks_at_the_installation() -> None:
     ended = CliRunner().invoke(app, ["doctor"])
     assert ended.exit_code == 0
     assert "prefect: 3.8.8" in ended.output
+
+
+def test_of_several_pacss_one_that_is_away_does_not_keep_the_night_from_the_others(site: Site) -> None:
+    good = site.content["pacs"]
+    gone = {**good, "name": "gone", "port": free_port()}
+    site.content["pacs"] = [gone, good]
+    check(open_site(str(site.write())))
+    site.content["pacs"] = [gone]
+    site.write().replace(site.folder / "other.yaml")
+    with pytest.raises(ConfigurationError, match="E-PULL-UNREACHABLE"):
+        check(open_site(str(site.folder / "other.yaml")))

@@ -51,6 +51,8 @@ class Index:
 
     entries: dict[str, Entry] = field(default_factory=dict)
     refused: list[tuple[Path, str]] = field(default_factory=list)
+    #: The same entries by StudyInstanceUID: most questions are about one study.
+    studies: dict[str, list[Entry]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, folder: Path) -> Index:
@@ -70,7 +72,15 @@ class Index:
             self.refused.append((path, made))
             return False
         self.entries[made.value("SOPInstanceUID")] = made
+        self.studies.setdefault(made.value("StudyInstanceUID"), []).append(made)
         return True
+
+    def among(self, studies: Iterable[str]) -> list[Entry]:
+        """The entries of some studies, in the order of their paths; of all, where none is named."""
+        named = [uid for uid in studies if uid]
+        if not named:
+            return list(self.entries.values())
+        return [entry for uid in dict.fromkeys(named) for entry in self.studies.get(uid, ())]
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(list(self.entries.values()))

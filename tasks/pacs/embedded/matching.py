@@ -32,18 +32,18 @@ def answers(query: Dataset, entries: Iterable[Entry], ae_title: str) -> Iterator
     """
     level = str(query.get("QueryRetrieveLevel", ""))
     above = _ORDER[: _ORDER.index(level) + 1]
-    wanted = {keyword: _asked(query, keyword) for keyword in _keywords(query)}
+    wanted = {keyword: asked(query, keyword) for keyword in _keywords(query)}
     matched = {keyword: wanted[keyword] for each in above for keyword in LEVELS[each] if wanted.get(keyword)}
     everything = list(entries)
     fitting = [
-        entry for entry in everything if all(_matches(keyword, asked, entry.value(keyword)) for keyword, asked in matched.items())
+        entry for entry in everything if all(_matches(keyword, value, entry.value(keyword)) for keyword, value in matched.items())
     ]
     all_of = grouped(everything, level)
     for unique, members in sorted(grouped(fitting, level).items()):
         related = all_of[unique]
         modalities = sorted({entry.value("Modality") for entry in related} - {""})
-        asked = [part for part in wanted.get("ModalitiesInStudy", "").split("\\") if part]
-        if level == "STUDY" and asked and not any(_matches("Modality", part, has) for part in asked for has in modalities):
+        either = [part for part in wanted.get("ModalitiesInStudy", "").split("\\") if part]
+        if level == "STUDY" and either and not any(_matches("Modality", part, has) for part in either for has in modalities):
             continue
         answer = _answer(level, wanted, members[0], related)
         answer.RetrieveAETitle = ae_title
@@ -60,10 +60,10 @@ def chosen(query: Dataset, entries: Iterable[Entry]) -> list[Entry]:
     """
     level = str(query.get("QueryRetrieveLevel", ""))
     above = _ORDER[: _ORDER.index(level) + 1]
-    if not _asked(query, UNIQUE_KEYS[level]):
+    if not asked(query, UNIQUE_KEYS[level]):
         raise ValueError("no unique key")
-    keys = {UNIQUE_KEYS[each]: _asked(query, UNIQUE_KEYS[each]) for each in above}
-    return [entry for entry in entries if all(_matches(keyword, asked, entry.value(keyword)) for keyword, asked in keys.items())]
+    keys = {UNIQUE_KEYS[each]: asked(query, UNIQUE_KEYS[each]) for each in above}
+    return [entry for entry in entries if all(_matches(keyword, value, entry.value(keyword)) for keyword, value in keys.items())]
 
 
 def _answer(level: str, wanted: Iterable[str], entry: Entry, related: list[Entry]) -> Dataset:
@@ -85,7 +85,8 @@ def _keywords(query: Dataset) -> list[str]:
     return [item.keyword for item in query if item.keyword and item.keyword not in {"QueryRetrieveLevel", "SpecificCharacterSet"}]
 
 
-def _asked(query: Dataset, keyword: str) -> str:
+def asked(query: Dataset, keyword: str) -> str:
+    """A key of a query as text: several values by backslash; empty where it is not asked for, or matches all."""
     value = query.get(keyword)
     if value is None:
         return ""

@@ -33,7 +33,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 
 from tasks.pacs.embedded.index import Entry, Index
-from tasks.pacs.embedded.matching import answers, chosen
+from tasks.pacs.embedded.matching import answers, asked, chosen
 from tasks.pacs.server import MAXIMUM_PDU, Caller, Listener, listen, storage_contexts
 from tasks.pacs.uids import is_uid
 
@@ -113,7 +113,7 @@ class PacsNode:
     def on_find(self, event: Any) -> Iterator[tuple[int, Dataset | None]]:
         """C-FIND (PS3.4 C.4.1)."""
         try:
-            matches = list(answers(event.identifier, self._snapshot(), self.ae_title))
+            matches = list(answers(event.identifier, self._snapshot(event.identifier), self.ae_title))
         except (ValueError, KeyError):
             yield _MISMATCH, None
             return
@@ -130,7 +130,7 @@ class PacsNode:
             yield None, None
             return
         try:
-            entries = self.outgoing(chosen(event.identifier, self._snapshot()))
+            entries = self.outgoing(chosen(event.identifier, self._snapshot(event.identifier)))
         except (ValueError, KeyError):
             yield (*destination, {"contexts": [build_context(Verification)]})
             yield 1
@@ -171,9 +171,10 @@ class PacsNode:
         """What a C-MOVE sends of what it chose: all of it."""
         return entries
 
-    def _snapshot(self) -> list[Entry]:
+    def _snapshot(self, query: Dataset) -> list[Entry]:
+        """What a query can be about: the entries of the studies that it names, or all."""
         with self._lock:
-            return list(self.index)
+            return self.index.among(asked(query, "StudyInstanceUID").split("\\"))
 
 
 def encoded_dataset(path: Path) -> bytes:

@@ -19,6 +19,7 @@ from tasks.ledger import Ledger
 from tasks.pacs.asking.find import FoundStudy, find, register
 from tasks.pacs.batch import pull_batch
 from tasks.pacs.embedded.node import PacsNode
+from tasks.pacs.manners.conduct import OnWait
 from tasks.pacs.settings import CohortSettings, PacsSettings, ReceiverSettings
 from tasks.pseudonyms import Pseudonyms
 from tasks.settings import Settings
@@ -92,6 +93,7 @@ class Site:
         plain = {
             "host": "127.0.0.1", "port": port, "ae_title": "HOSPITAL",
             "acse_timeout_s": 5, "dimse_timeout_s": 5, "network_timeout_s": 5,
+            "manners": {"associations": 1, "backoff_s": 0.01, "retries": 2, "settle_s": 0.05, "breaker_s": 0.1, "give_up_s": 0.3},
         }  # fmt: skip
         return PacsSettings(**{**plain, **changes})
 
@@ -115,15 +117,31 @@ class Site:
         register(self.ledger, self.vault, found)
         return found
 
+    def find_in(self, pacs: PacsSettings) -> list[FoundStudy]:
+        """Plan and register what one PACS has."""
+        found = find(pacs, CohortSettings())
+        register(self.ledger, self.vault, found)
+        return found
+
+    def pull_from(self, *pacs: PacsSettings, on_wait: OnWait | None = None, **receiver: Any) -> Summary:
+        """Pull all that is due from these PACSs."""
+        with self.ledger.run("pull") as run:
+            return pull_batch(
+                self.settings(*pacs, **receiver), self.vault, self.ledger, run, list(self.ledger.studies()), self.errors,
+                on_wait=on_wait,
+            )  # fmt: skip
+
     def pull(self, port: int, receiver: dict[str, Any] | None = None, **changes: Any) -> Summary:
         """Pull all that is due; `changes` are of the PACS's settings."""
-        settings = self.settings(self.pacs(port, **changes), **(receiver or {}))
-        with self.ledger.run("pull") as run:
-            return pull_batch(settings, self.vault, self.ledger, run, list(self.ledger.studies()), self.errors)
+        return self.pull_from(self.pacs(port, **changes), **(receiver or {}))
 
     def spooled(self) -> list[Path]:
-        """Every file in the spool."""
-        return sorted(path for path in self.vault.spool.rglob("*") if path.is_file())
+        """Every file of the spool's studies."""
+        return sorted(path for key in self.published() for path in (self.vault.spool / key).rglob("*") if path.is_file())
+
+    def published(self) -> list[str]:
+        """The keys of the spool's studies: what gathers beside them is none."""
+        return sorted(path.name for path in self.vault.spool.iterdir() if "." not in path.name.removeprefix("2.25."))
 
     def key(self, study: int = 1) -> str:
         """A study's key."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ from tasks.ledger import Study
 from tasks.pacs.asking.find import date_range, refused, register
 from tasks.pacs.embedded.node import PacsNode
 from tasks.pacs.settings import CohortSettings
+from tasks.stage import digest
 from tests.tasks.pacs.hospital import MRN, ROOT, Site, fill, instance, save, serving
 
 
@@ -175,3 +177,43 @@ def test_what_the_pacs_leaves_out_does_not_erase_what_is_known(site: Site, hospi
     assert register(site.ledger, site.vault, [found]) == 0
     assert site.ledger.study(site.key()).issuer == "HOSP"
     assert site.ledger.study(site.key()).patient_key == site.keys.patient("HOSP", MRN)
+
+
+@pytest.mark.parametrize(
+    "corrected", [{"PatientID": "MRN-OTHER"}, {"IssuerOfPatientID": "HOSP"}, {"AccessionNumber": "ACC-OTHER"}]
+)
+def test_a_study_whose_identity_was_corrected_is_due_again(site: Site, hospital: Path, corrected: dict[str, str]) -> None:
+    save(instance(1, IssuerOfPatientID="OLD"), hospital, "a")
+    with serving(hospital, site) as node:
+        site.find(node.port)
+        before = site.ledger.study(site.key())
+        site.find(node.port)
+        assert site.ledger.study(site.key()) == before
+    save(instance(1, **{"IssuerOfPatientID": "OLD", **corrected}), hospital, "a")
+    with serving(hospital, site) as node:
+        site.find(node.port)
+    after = site.ledger.study(site.key())
+    assert after.found_digest != before.found_digest
+    assert (after.patient_key != before.patient_key) is ("AccessionNumber" not in corrected)
+
+
+def test_what_the_pacs_leaves_out_makes_nothing_due(site: Site, hospital: Path) -> None:
+    save(instance(1, IssuerOfPatientID="HOSP"), hospital, "a")
+    with serving(hospital, site) as node:
+        (found,) = site.find(node.port)
+    before = site.ledger.study(site.key())
+    register(site.ledger, site.vault, [replace(found, issuer="", accession_number="", patient_id="")])
+    assert site.ledger.study(site.key()) == before
+
+
+def test_a_ledger_of_version_0_1_makes_nothing_due(site: Site, hospital: Path) -> None:
+    fill(hospital)
+    with serving(hospital, site) as node:
+        (found,) = site.find(node.port)
+    known = site.ledger.study(site.key())
+    old = replace(known, found_digest=digest(sorted(known.expected.items())))
+    site.ledger.register([old])
+    register(site.ledger, site.vault, [found])
+    assert site.ledger.study(site.key()) == old
+    register(site.ledger, site.vault, [replace(found, patient_id="MRN-OTHER")])
+    assert site.ledger.study(site.key()).found_digest != old.found_digest

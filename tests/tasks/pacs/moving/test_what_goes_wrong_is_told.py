@@ -84,6 +84,18 @@ class AlwaysVanishing(Vanishing):
         return super().on_move(event)
 
 
+class Shy(PacsNode):
+    """Drops the association at the beginning of every C-MOVE."""
+
+    def on_move(self, event: Any) -> Iterator[Any]:
+        """Flee before the first instance."""
+        for number, step in enumerate(super().on_move(event)):
+            if number == 2:
+                event.assoc.abort()
+                return
+            yield step
+
+
 class Quiet(PacsNode):
     """Sends slowly and without a word until the end, as PS3.4 C.4.2.3 allows."""
 
@@ -98,10 +110,16 @@ class Quiet(PacsNode):
             time.sleep(self.pause_s if number > 1 else 0)
 
 
-class Hanging(Quiet):
-    """Stops in the middle and never says why."""
+class Hanging(PacsNode):
+    """Stops before the first instance and never says why."""
 
-    pause_s = 3
+    def on_move(self, event: Any) -> Iterator[Any]:
+        """Accept the request, and do nothing."""
+        for number, step in enumerate(super().on_move(event)):
+            if number == 2:
+                time.sleep(2)
+                return
+            yield step
 
 
 def test_a_long_silent_move_is_waited_for_as_long_as_instances_come(site: Site, hospital: Path) -> None:
@@ -129,7 +147,7 @@ def test_an_instance_that_never_comes_fails_the_study_with_counts(site: Site, ho
     assert counts(summary) == {("pulled", ""): 5, ("failed", "E-PULL-INCOMPLETE"): 1}
     row = site.ledger.results("pull")[site.key(), "pull"]
     assert (row.status, row.reason_code, row.passed, row.output) == ("failed", "E-PULL-INCOMPLETE", 0, "")
-    assert list(site.vault.spool.iterdir()) == []
+    assert site.published() == []
 
 
 def test_what_is_missing_is_asked_for_once_more(site: Site, hospital: Path) -> None:
@@ -179,26 +197,28 @@ def test_a_pacs_that_leaves_in_the_middle_is_asked_again_for_the_rest(site: Site
         assert counts(site.pull(node.port)) == {("pulled", ""): 6}
 
 
-def test_a_pacs_that_always_leaves_in_the_middle_is_never_a_success(site: Site, hospital: Path) -> None:
+def test_a_pacs_that_always_leaves_in_the_middle_is_asked_as_long_as_it_brings_more(site: Site, hospital: Path) -> None:
     fill(hospital, series=1, per_series=12)
     with serving(hospital, site, AlwaysVanishing) as node:
         site.find(node.port)
-        summary = site.pull(node.port)
-    ends = counts(summary)
-    assert summary.studies["failed"] == 1
-    assert ends["failed", "E-PULL-INCOMPLETE"] > 0
-    assert sum(ends.values()) == 12
-    assert list(site.vault.spool.iterdir()) == []
+        assert counts(site.pull(node.port)) == {("pulled", ""): 12}
+
+
+def test_a_pacs_that_always_leaves_at_once_is_never_a_success(site: Site, hospital: Path) -> None:
+    fill(hospital, series=1, per_series=12)
+    with serving(hospital, site, Shy) as node:
+        site.find(node.port)
+        assert counts(site.pull(node.port)) == {("failed", "E-PULL-INCOMPLETE"): 12}
+    assert site.published() == []
 
 
 def test_a_pacs_that_does_not_know_us_as_destination_says_so(site: Site, hospital: Path) -> None:
     fill(hospital)
     with PacsNode(hospital, "HOSPITAL") as node:
         site.find(node.port)
-        summary = site.pull(node.port)
-    assert counts(summary) == {("failed", "E-PULL-DESTINATION-UNKNOWN"): 6}
-    (outcome,) = summary.failures.values()
-    assert "status A801" in (site.vault.errors / f"{outcome.error_id}.txt").read_text()
+        with pytest.raises(ConfigurationError, match="E-PULL-DESTINATION-UNKNOWN: .*status A801.*to SAFELIGHT"):
+            site.pull(node.port)
+    assert {(row.status, row.attempts) for row in site.ledger.results("pull").values()} == {("interrupted", 0)}
 
 
 def test_a_wrong_ae_title_is_one_clear_sentence(site: Site, hospital: Path) -> None:

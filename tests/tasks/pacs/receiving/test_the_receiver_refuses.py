@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
-from pathlib import Path
 
 import pytest
 from pydicom.dataset import Dataset
@@ -17,11 +16,12 @@ from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.dsutils import encode
 
-from tasks.pacs.receiving import receiver as receive
-from tasks.pacs.receiving.receiver import STATUS, Intake, Receiver
-from tests.tasks.pacs.hospital import ROOT, Site, instance
+from tasks.pacs.receiving.desk import STATUS, Desk
+from tasks.pacs.receiving.intake import Intake
+from tests.tasks.pacs.hospital import Site, instance
+from tests.tasks.pacs.receiving.conftest import files
 
-STUDY = f"{ROOT}.1"
+pytestmark = pytest.mark.usefixtures("receiver")
 
 
 @contextmanager
@@ -37,40 +37,23 @@ def sending(site: Site, called: str = "SAFELIGHT") -> Iterator[Association]:
             association.release()
 
 
-def store(association: Association, made: Dataset | bytes, uid: str | None = None) -> int:
-    """C-STORE a data set under any UID; returns the status."""
+def store(association: Association, made: Dataset | bytes, uid: str | None = None, sop_class: str = CTImageStorage) -> int | None:
+    """C-STORE a data set under any UID; returns the status, or None where the association was aborted."""
     request = C_STORE()
     request.MessageID = 1
     request.Priority = 2
-    request.AffectedSOPClassUID = CTImageStorage
+    request.AffectedSOPClassUID = sop_class
     request.AffectedSOPInstanceUID = uid or (made.SOPInstanceUID if isinstance(made, Dataset) else "1.2.3")
     request.DataSet = BytesIO(made if isinstance(made, bytes) else encode(made, False, True) or b"")
+    if not association.is_established:
+        return None
     association._reactor_checkpoint.clear()
     association.dimse.send_msg(request, association.accepted_contexts[0].context_id or 0)
     _, answer = association.dimse.get_msg(block=True)
     association._reactor_checkpoint.set()
-    assert isinstance(answer, C_STORE)
+    if not isinstance(answer, C_STORE):
+        return None
     return int(answer.Status or 0)
-
-
-@pytest.fixture
-def receiver(site: Site) -> Iterator[Receiver]:
-    """A listening receiver."""
-    with Receiver(site.receiver()) as listening:
-        yield listening
-
-
-@pytest.fixture
-def intake(site: Site, receiver: Receiver) -> Iterator[Intake]:
-    """The receiver expects the first study."""
-    made = Intake(STUDY, site.root / "incoming", site.vault.quarantine / "conflicts", site.keys)
-    with receiver.expecting(made):
-        yield made
-
-
-def files(folder: Path) -> list[Path]:
-    """All files below a folder, hidden ones too."""
-    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def test_an_expected_instance_is_written_and_answered_with_success(site: Site, intake: Intake) -> None:
@@ -105,10 +88,10 @@ def test_a_study_that_was_not_asked_for_is_refused(site: Site, intake: Intake) -
     assert files(intake.folder) == []
 
 
-def test_while_nothing_is_expected_everything_is_refused(site: Site, receiver: Receiver) -> None:
+def test_while_nothing_is_expected_everything_is_refused(site: Site, desk: Desk) -> None:
     with sending(site) as association:
         assert store(association, instance()) == STATUS["E-PULL-UNASKED"]
-    assert receiver.strays == {"E-PULL-UNASKED": 1}
+    assert desk.strays == {"E-PULL-UNASKED": 1}
 
 
 def test_an_instance_under_another_ones_uid_is_refused(site: Site, intake: Intake) -> None:
@@ -146,11 +129,15 @@ def test_another_content_under_the_same_uid_is_kept_apart_as_a_conflict(site: Si
 def test_a_full_disk_is_answered_as_out_of_resources(
     site: Site, intake: Intake, monkeypatch: pytest.MonkeyPatch, number: int, code: str
 ) -> None:
-    def full(path: Path, content: bytes) -> None:
-        path.write_bytes(content[:100])
+    write = os.write
+
+    def full(descriptor: int, content: bytes) -> int:
+        if len(content) < 100:
+            return write(descriptor, content)  # sockets and pipes of others
+        write(descriptor, content[:50])
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(receive, "write_private", full)
+    monkeypatch.setattr(os, "write", full)
     with sending(site) as association:
         assert store(association, instance()) == STATUS[code]
     assert intake.refused == {code: 1}
@@ -159,14 +146,33 @@ def test_a_full_disk_is_answered_as_out_of_resources(
 
 def test_success_is_answered_only_after_the_file_is_on_disk(site: Site, intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
-    fsync, replace = os.fsync, os.replace
-    monkeypatch.setattr(os, "fsync", lambda descriptor: (order.append("fsync"), fsync(descriptor))[1])
+    force, replace = os.fdatasync, os.replace
+    monkeypatch.setattr(os, "fdatasync", lambda descriptor: (order.append("force"), force(descriptor))[1])
     monkeypatch.setattr(os, "replace", lambda one, other: (order.append("rename"), replace(one, other))[1])
     with sending(site) as association:
         store(association, instance())
-    assert order == ["fsync", "rename"]
+    assert (order[0], order.count("force"), set(order[1:])) == ("force", 1, {"rename"})
 
 
-def test_who_calls_another_ae_title_is_rejected(site: Site, receiver: Receiver) -> None:
+def test_who_calls_another_ae_title_is_rejected_and_counted(site: Site, desk: Desk) -> None:
     with sending(site, called="SOMEBODY") as association:
         assert association.is_rejected
+    assert desk.strays == {"E-PULL-CALLED": 1}
+
+
+def test_an_instance_of_a_class_that_is_not_taken_is_refused_though_it_comes_under_another_ones_context(
+    site: Site, intake: Intake
+) -> None:
+    made = instance()
+    with sending(site) as association:
+        assert store(association, made, sop_class="1.2.840.113619.4.30") in {STATUS["E-PULL-SOP-CLASS"], None}
+        assert store(association, made) in {0x0000, None}
+    assert len(intake.received) == intake.refused["E-PULL-SOP-CLASS"]
+
+
+def test_c_echo_is_answered(site: Site) -> None:
+    entity = AE(ae_title="ADMIN")
+    entity.add_requested_context("1.2.840.10008.1.1")
+    association = entity.associate("127.0.0.1", site.receiver_port, ae_title="SAFELIGHT")
+    assert association.send_c_echo().Status == 0x0000
+    association.release()

@@ -1,0 +1,77 @@
+"""A study's place in the vault's spool: where its instances gather, how it is published, and what an interrupted pull leaves.
+
+Instances gather in `<study key>.incoming-<what was found>`. What an interrupted pull has brought stays there, so that the next one
+asks for the rest only; but not for what the PACS has changed since (another `found`), and not for longer than two days.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import time
+from pathlib import Path
+
+from tasks.processes import ProcessId
+from tasks.vault import Vault, private_folder
+
+_INCOMING, _OUTGOING = ".incoming-", ".outgoing-"
+#: What was begun longer ago is not gone on with: the PACS may have corrected headers since.
+_STALE_AFTER_SECONDS = 48 * 3600.0
+
+
+def incoming(vault: Vault, study_key: str, found: str) -> Path:
+    """The folder in which a study gathers that was found so; the leftovers of other findings are removed."""
+    folder = vault.spool / f"{study_key}{_INCOMING}{found[:16]}"
+    for other in vault.spool.glob(f"{study_key}.*"):
+        if other != folder or _is_stale(other):
+            shutil.rmtree(other, ignore_errors=True)
+    private_folder(folder)
+    for half_written in folder.rglob(".*"):
+        half_written.unlink()
+    return folder
+
+
+def publish(folder: Path, target: Path) -> None:
+    """Give the folder its final name, by one rename, and force all names to disk; an earlier pull of the study gives way to it."""
+    for directory in (*folder.iterdir(), folder):
+        _flush(directory)
+    old = target.with_name(f"{target.name}{_OUTGOING}{ProcessId.current()}-{secrets.token_hex(4)}")
+    if target.exists():
+        target.rename(old)
+    folder.rename(target)
+    _flush(target.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def sweep(vault: Vault) -> int:
+    """Remove what nobody will go on with: stale gatherings, and what processes of this host that were killed had put aside."""
+    removed = 0
+    for entry in sorted(vault.spool.iterdir()):
+        if _INCOMING in entry.name:
+            left = _is_stale(entry)
+        elif _OUTGOING in entry.name:
+            owner = ProcessId.parse(entry.name.split(_OUTGOING, 1)[1].rsplit("-", 1)[0])
+            left = owner is not None and not owner.is_alive()
+        else:
+            continue
+        if left:
+            shutil.rmtree(entry, ignore_errors=True)
+            removed += 1
+    return removed
+
+
+def _is_stale(folder: Path) -> bool:
+    try:
+        return time.time() - folder.stat().st_mtime > _STALE_AFTER_SECONDS
+    except FileNotFoundError:
+        return False
+
+
+def _flush(directory: Path) -> None:
+    """Force a directory's entries to disk: a rename alone may be lost with the power."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,53 @@
+"""A night that must wait says so where people look: in Prefect's state of the flow run, and in `safelight status`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from tasks.cli import app
+from tests.nights import Ward
+
+
+def states(ward: Ward) -> list[tuple[str, str]]:
+    """Name and message of the nights' present states, as Prefect has them."""
+    import httpx
+
+    url = ward.environment["PREFECT_API_URL"]
+    runs = httpx.post(f"{url}/flow_runs/filter", json={"flows": {"name": {"any_": ["nightly"]}}}, timeout=20).json()
+    return [(run["state"]["name"], run["state"]["message"] or "") for run in runs]
+
+
+def wait_for(what: Callable[[], Any], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+
+
+@pytest.mark.slow
+def test_a_paused_night_waits_says_why_and_goes_on_when_it_may(ward: Callable[..., Ward], clinic: Path) -> None:
+    mine = ward("paused", over=clinic)
+    runner = CliRunner()
+    assert runner.invoke(app, ["pacs", "pause", "--config", str(mine.config)]).exit_code == 0
+    night = mine.begin()
+    try:
+        wait_for(lambda: any(name == "Waiting" and "E-PULL-PAUSED" in message for name, message in states(mine)))
+        said = runner.invoke(app, ["status", "--config", str(mine.config)]).output
+        assert "SYNTHPACS waits: E-PULL-PAUSED" in said
+        with closing(mine.ledger()) as ledger:
+            assert ledger.results("pull") == {}
+        assert runner.invoke(app, ["pacs", "resume", "--config", str(mine.config)]).exit_code == 0
+        assert night.wait(300) == 0
+    finally:
+        if night.poll() is None:
+            mine.kill(night)
+    with closing(mine.ledger()) as ledger:
+        assert {row.status for row in ledger.results("pull").values()} == {"done"}
+    assert not any(name == "Waiting" for name, _ in states(mine))
