@@ -79,16 +79,16 @@ def run_name() -> str:
 
 
 def verdict(counts: Counter[str]) -> State[dict[str, int]]:
-    """The flow's final state: failed where a study failed, so that alerts fire; with counts and nothing else."""
+    """The flow's final state: failed where a study failed or the plan may lack one, so that alerts fire; with counts and nothing else."""
     said = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()) if n) or "nothing was due"
-    if counts["failed"]:
+    if counts["failed"] or counts["doubts"]:
         return Failed(message=f"{INCOMPLETE}: {said}")
     return Completed(message=said, data=dict(counts))
 
 
-def run_stages(config: str | None, kind: str, stages: Sequence[str]) -> State[dict[str, int]]:
-    """Do all due work of some stages, for every study that the ledger knows."""
+def run_stages(config: str | None, kind: str, stages: Sequence[str], doubts: int = 0) -> State[dict[str, int]]:
+    """Do all due work of some stages, for every study that the ledger knows; `doubts` of the plan before count in the verdict."""
     path = configured(config)
     site = open_site(path)
     with boundary(kind, site.errors), site.ledger.run(kind, flow_run=str(flow_run.id)) as run:
-        return verdict(stream(path, run, site.batches(), stages))
+        return verdict(stream(path, run, site.batches(), stages) + Counter(doubts=doubts))

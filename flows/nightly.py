@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
@@ -35,8 +36,8 @@ def nightly(config: str | None = None) -> State[dict[str, int]]:
     reconcile(path)
     with boundary("night", site.errors), site.ledger.run("night", flow_run=str(flow_run.id)) as run:
         check(site)
-        plan(path)
-        counts = stream(path, run, site.batches(), STUDY_STAGES)
+        planned = plan(path)
+        counts = stream(path, run, site.batches(), STUDY_STAGES) + Counter(doubts=planned["doubts"])
         evaluate(path)
         publish(path)
         _show(site)

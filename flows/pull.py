@@ -13,5 +13,5 @@ def pull(config: str | None = None) -> State[dict[str, int]]:
     Args:
         config: path of the site's configuration; SAFELIGHT_CONFIG where it is left out.
     """
-    plan(configured(config))
-    return run_stages(config, "pull", ["pull"])
+    planned = plan(configured(config))
+    return run_stages(config, "pull", ["pull"], planned["doubts"])

@@ -119,7 +119,7 @@ class Ledger:
         try:
             with self.lock("schema"):
                 tables.metadata.create_all(self._engine)
-                known = tables.is_known(self._engine)
+                known = tables.upgrade(self._engine)
         except (sa.exc.SQLAlchemyError, OSError):
             raise ConfigurationError("E-LEDGER-UNREACHABLE", self._engine.url.render_as_string(hide_password=True)) from None
         if not known:

@@ -112,13 +112,31 @@ conditions = sa.Table(
 )  # fmt: skip
 
 
-def is_known(made: sa.Engine) -> bool:
-    """Whether the database's tables have all the columns that this version needs."""
+def upgrade(made: sa.Engine) -> bool:
+    """Give the tables of an earlier version the columns that this one has besides; False where one cannot be filled for old rows."""
     found = sa.inspect(made)
-    return all(
-        {column.name for column in table.columns} <= {column["name"] for column in found.get_columns(table.name)}
+    missing = [
+        column
         for table in metadata.sorted_tables
-    )
+        for column in table.columns
+        if column.name not in {known["name"] for known in found.get_columns(table.name)}
+    ]
+    if any(column.default is None and not column.nullable for column in missing):
+        return False
+    with made.begin() as connection:
+        for column in missing:
+            kind = column.type.compile(made.dialect)
+            connection.execute(sa.text(f'ALTER TABLE {column.table.name} ADD COLUMN "{column.name}" {kind} {_filled(column)}'))
+    return True
+
+
+def _filled(column: sa.Column[Any]) -> str:
+    """What old rows have in a new column."""
+    value = getattr(column.default, "arg", None)
+    if value is None:
+        return ""
+    literal = str(sa.literal(value).compile(compile_kwargs={"literal_binds": True}))
+    return f"NOT NULL DEFAULT {literal}"
 
 
 def engine(url: str) -> sa.Engine:

@@ -137,14 +137,17 @@ def load(path: Path | str) -> Settings:
     try:
         settings = Settings.model_validate(content)
     except ValidationError as error:
-        raise ConfigurationError("E-CONFIG", f"{source.name}: {_sentences(error)}") from None
+        raise ConfigurationError("E-CONFIG", f"{source.name}: {_sentences(error, content)}") from None
     return _anchored(settings, source.parent)
 
 
-def _sentences(error: ValidationError) -> str:
+def _sentences(error: ValidationError, content: dict[str, Any]) -> str:
     said = []
     for problem in error.errors(include_input=False, include_url=False):
-        field = ".".join(str(part) for part in problem["loc"])
+        place = [str(part) for part in problem["loc"]]
+        if place and isinstance(content.get(place[0]), dict) and place[1:2] == ["0"]:
+            del place[1]  # one PACS, or one receiver, that stands there without a list
+        field = ".".join(place)
         meaning = {"missing": "is missing", "extra_forbidden": "is not a known setting"}.get(problem["type"], problem["msg"])
         said.append(f"{field} {meaning[0].lower()}{meaning[1:]}")
     return "; ".join(said)

@@ -125,9 +125,7 @@ def ward(tmp_path: Path, hospital: Path, prefect: dict[str, str]) -> Iterator[Ca
             content = yaml.safe_load((ROOT / "configs" / "demo.yaml").read_text("utf-8"))
             receiver = free_port()
             pacs = content["pacs"]
-            node = PacsNode(
-                over / "dicom", pacs["ae_title"], destinations={pacs["calling_ae_title"]: ("127.0.0.1", receiver)}
-            )
+            node = PacsNode(over / "dicom", pacs["ae_title"], destinations={pacs["calling_ae_title"]: ("127.0.0.1", receiver)})
             stack.enter_context(node)
             pacs |= {"port": node.port}
             content["receivers"][0]["port"] = receiver

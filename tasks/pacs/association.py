@@ -23,7 +23,6 @@ from tasks.pacs.server import MAXIMUM_PDU, Caller
 from tasks.pacs.settings import PacsSettings
 
 _PENDING = (0xFF00, 0xFF01)
-_DESTINATION_UNKNOWN = 0xA801
 #: Why a peer rejected the association, by source and diagnostic (PS3.8 Table 9-21).
 _REJECTED: dict[tuple[int | None, int | None], str] = {
     (1, 2): "the application context is not supported",
@@ -126,13 +125,10 @@ class Requestor:
         """C-MOVE to a receiver of ours. `activity` counts what arrives there: as long as it grows, a silent PACS is waited for.
 
         Raises:
-            ConfigurationError: E-PULL-DESTINATION-UNKNOWN, and as `echo`.
+            ConfigurationError: as `echo`.
         """
         model = StudyRootQueryRetrieveInformationModelMove
-        last = self._last(self._send("send_c_move", identifier, model, activity, destination))
-        if last.status == _DESTINATION_UNKNOWN:
-            raise ConfigurationError("E-PULL-DESTINATION-UNKNOWN", destination)
-        return last
+        return self._last(self._send("send_c_move", identifier, model, activity, destination))
 
     def get(self, identifier: Dataset, activity: Callable[[], int]) -> Moved:
         """C-GET: the instances come on this association, to `store`.

@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from tasks.errors import ConfigurationError, SafelightError
-from tasks.executor import OnEnd, Summary, attempt
+from tasks.executor import OnEnd, OnWait, Summary, attempt
 from tasks.guard import ErrorLog
 from tasks.ledger import Ledger, Study
 from tasks.pacs.association import Requestor
-from tasks.pacs.manners.conduct import Conduct, OnWait
+from tasks.pacs.manners.conduct import Conduct
 from tasks.pacs.moving.carrier import Carrier, Getter, Mover
 from tasks.pacs.moving.retrieve import OURS, Patience
 from tasks.pacs.receiving.desk import Desk

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
 from tasks.console import DONE, INCOMPLETE, finish, one_sentence, progress, say
 from tasks.errors import ConfigurationError
+from tasks.executor import OnWait
 from tasks.guard import ErrorLog, boundary, seal
 from tasks.pacs.asking.entry import ask, enter
 from tasks.pacs.asking.plan import Plan
@@ -17,6 +19,7 @@ from tasks.pacs.asking.saved import read_plan
 from tasks.pacs.asking.shown import show
 from tasks.pacs.book import Book
 from tasks.pacs.embedded.node import PacsNode
+from tasks.pacs.waiting import sentence
 from tasks.pseudonyms import Pseudonyms
 from tasks.site import Site, open_site
 from tasks.stage import Outcome
@@ -55,6 +58,7 @@ def pull(
             raise ConfigurationError("E-CONFIG", "pacs is missing")
         if plan is not None and (plan_only or listed is not None):
             raise ConfigurationError("E-PULL-PLAN-OPTIONS")
+        tell = _tell(ZoneInfo(site.settings.timezone))
         if plan is not None:
             with boundary("plan", site.errors):
                 made = read_plan(plan.expanduser(), site.vault, [pacs.source for pacs in site.settings.pacs])
@@ -64,7 +68,7 @@ def pull(
             changes = {"listed": listed.expanduser().absolute()} if listed is not None else {}
             cohort = site.settings.cohort.model_copy(update=changes)
             with boundary("plan", site.errors), progress("plan", None) as advance:
-                made, saved = ask(site, cohort, lambda: advance("", Outcome("done")))
+                made, saved = ask(site, cohort, lambda: advance("", Outcome("done")), tell)
             show_plan(made, site)
             say(f"Saved with identifiers, for review: {saved}")
         if plan_only:
@@ -74,7 +78,7 @@ def pull(
             named = {Pseudonyms(site.vault.site_key()).study(study.study_instance_uid) for study in made.pulled}
             keys = sorted(named) if made.is_closed else list(site.ledger.studies())
             with site.ledger.run("pull") as run, progress("pull", len(keys)) as advance:
-                summary = site.work("pull", run, keys, advance)
+                summary = site.work("pull", run, keys, advance, tell)
         try:
             finish(summary, f"safelight status --config {config}, and {site.vault.root}")
         except typer.Exit as end:
@@ -82,6 +86,11 @@ def pull(
                 say(f"Not all that is wanted could be found; look here: {saved}")
                 raise typer.Exit(INCOMPLETE) from None
             raise
+
+
+def _tell(zone: ZoneInfo) -> OnWait:
+    """Says on the terminal that work waits, and that it goes on."""
+    return lambda source, code, until: say(sentence(source, code, until, zone) if code else f"{source} goes on")
 
 
 def show_plan(plan: Plan, site: Site) -> None:

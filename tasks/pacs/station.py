@@ -9,8 +9,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
+from tasks.executor import OnWait
 from tasks.ledger import Ledger
-from tasks.pacs.manners.conduct import Conduct, OnWait
+from tasks.pacs.manners.conduct import Conduct
 from tasks.pacs.receiving.desk import Desk
 from tasks.pacs.receiving.receiver import Receiver
 from tasks.pacs.settings import PacsSettings

@@ -19,12 +19,19 @@ from tasks.site import open_site
 
 
 @task(name="plan", task_run_name="plan", cache_policy=NO_CACHE, persist_result=False)
-def plan(config: str) -> int:
-    """Ask the PACSs which studies there are, save the plan, and enter the studies in the ledger; returns how many were new."""
+def plan(config: str) -> dict[str, int]:
+    """Ask the PACSs which studies there are, save the plan, and enter the studies in the ledger.
+
+    Returns:
+        `{"new": studies that were not known before, "doubts": 1 where something that is wanted may be missing, else 0}`.
+    """
     site = open_site(config)
+    if not site.settings.pacs:
+        return {"new": 0, "doubts": 0}
+    tell = _told(str(flow_run.id), ZoneInfo(site.settings.timezone))
     with boundary("plan", site.errors):
-        made, _ = ask(site, site.settings.cohort)
-        return enter(site, made)
+        made, _ = ask(site, site.settings.cohort, on_wait=tell)
+        return {"new": enter(site, made), "doubts": int(made.is_doubtful)}
 
 
 @task(name="pull", task_run_name="pull-{batch}", cache_policy=NO_CACHE, persist_result=False)

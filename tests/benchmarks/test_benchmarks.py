@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import night
+from benchmarks import night, receive
 from benchmarks.__main__ import STAGES
 from benchmarks.measure import Contender, Timed, alternate, show
 from benchmarks.replay import Claimed, replay
@@ -42,6 +42,16 @@ def test_each_stage_is_held_against_its_floor(stage: str, capsys: pytest.Capture
     floors = [line for line in others if line.startswith("  floor: ")]
     assert len(floors) == 1
     assert re.search(r" ratio \d+\.\d$", floors[0])
+
+
+@pytest.mark.peer("Orthanc", "storescu", "storescp", "movescu")
+def test_the_receiver_is_held_against_storescp_and_its_floor(capsys: pytest.CaptureFixture[str]) -> None:
+    receive.main(["--studies", "2", "--slices", "2", "--side", "64", "--associations", "2", "--repeat", "1"])
+    title, first, *others = capsys.readouterr().out.splitlines()
+    assert title == "receive, 4 instances, 0 MB, 2 associations"
+    assert first.startswith("  stage ")
+    assert len(others) == 7
+    assert re.search(r"^  floor: .* ratio \d+\.\d$", "\n".join(others), re.MULTILINE)
 
 
 def test_the_contenders_take_turns_after_one_that_is_not_counted() -> None:

@@ -7,7 +7,8 @@ import shutil
 from pathlib import Path
 
 PACKAGES = {
-    "Orthanc": "orthanc", "dcmqrscp": "dcmtk", "storescu": "dcmtk", "storescp": "dcmtk", "movescu": "dcmtk", "openssl": "openssl", "dciodvfy": "dicom3tools", "pdftotext": "poppler-utils",
+    "Orthanc": "orthanc", "dcmqrscp": "dcmtk", "storescu": "dcmtk",
+    "storescp": "dcmtk", "movescu": "dcmtk", "openssl": "openssl", "dciodvfy": "dicom3tools", "pdftotext": "poppler-utils",
     "postgres": "postgresql",
 }  # fmt: skip
 

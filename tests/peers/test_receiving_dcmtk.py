@@ -117,6 +117,8 @@ def test_storescu_sends_over_tls_with_certificates_of_one_authority(
         assert not intake.received
         done = send(receiver.port, files, *theirs)
         assert done.returncode == 0, done.stderr
+        echo = [str(programs.find("echoscu")), *theirs, "-aet", "PACS", "-aec", "SAFELIGHT", "127.0.0.1", str(receiver.port)]
+        subprocess.run(echo, check=True, capture_output=True, timeout=60)
     assert len(intake.received) == len(files) == len(list(intake.folder.rglob("*.dcm")))
     assert desk.strays == {"E-PULL-STRANGER": 3}
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -146,11 +147,28 @@ def test_the_ledger_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     assert (tmp_path / "ledger.db").stat().st_mode & 0o077 == 0
 
 
+STUDY = Study("2.25.1", "SL-A", "PACS", "1.2.3", "P1", "", "A1", {"1.2.3.1": 2}, "digest")
+
+
+def test_a_ledger_of_an_earlier_version_gets_the_columns_that_have_come_since(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    with closing(Ledger(url)) as ledger:
+        ledger.register([STUDY])
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as database:
+        database.execute("ALTER TABLE studies DROP COLUMN selected")
+        database.execute("ALTER TABLE conditions DROP COLUMN retry_at")
+        database.execute("DROP TABLE retrievals")
+        database.commit()
+    with closing(Ledger(url)) as ledger:
+        assert ledger.study("2.25.1") == STUDY
+        assert not ledger.study("2.25.1").selected
+
+
 def test_a_ledger_of_an_earlier_version_is_refused_in_one_sentence(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     Ledger(url).close()
     with sqlite3.connect(tmp_path / "ledger.db") as database:
-        database.execute("ALTER TABLE results DROP COLUMN inputs")
+        database.execute("ALTER TABLE results DROP COLUMN fingerprint")
     database.close()
     with pytest.raises(ConfigurationError, match="E-LEDGER-VERSION"):
         Ledger(url)

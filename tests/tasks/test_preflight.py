@@ -131,7 +131,7 @@ def no_labels(site: Site) -> None:
 
 
 BROKEN = {
-    missing_key: "E-CONFIG: .*pacs.0.host is missing", wrong_type: "E-CONFIG: .*pacs.0.port", unknown_field: "E-CONFIG: .*executor.wrokers is not a",
+    missing_key: "E-CONFIG: .*pacs.host is missing", wrong_type: "E-CONFIG: .*pacs.port", unknown_field: "E-CONFIG: .*executor.wrokers is not a",
     unknown_zone: "E-CONFIG: .*timezone", nobody_there: "E-PULL-UNREACHABLE", no_such_host: "E-PULL-UNREACHABLE.*no such host",
     wrong_title: "E-PULL-AE-REJECTED.*does not answer to the called AE title", unwritable_lake: "E-LAKE-UNWRITABLE",
     readable_vault: "E-VAULT-EXPOSED.*chmod", wrong_key: "E-VAULT-KEY", unreachable_ledger: "E-LEDGER-UNREACHABLE", no_profile: "E-DEID-PROFILE",

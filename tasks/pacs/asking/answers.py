@@ -59,10 +59,10 @@ def text(match: Dataset, keyword: str) -> str:
     ISO 2022 IR 87) is no backslash. An answer that states no set and yet holds other than ASCII is read as UTF-8, or else as
     Latin-1 (PS3.5 6.1.2 would have it be ASCII).
     """
-    item = match.get_item(_tag(keyword))
+    item: object = match.get_item(_tag(keyword))
     if item is None:
         return ""
-    raw: object = item.value if isinstance(item, RawDataElement) else None
+    raw = item.value if isinstance(item, RawDataElement) else None
     if isinstance(raw, bytes):
         return _decoded(raw, match)
     value = match[keyword].value

@@ -71,7 +71,7 @@ class Plan:
 
 def make_plan(
     pacs: Sequence[PacsSettings], cohort: CohortSettings, *, book: Book | None = None, timezone: str = "UTC",
-    now: datetime | None = None, advance: Callable[[], None] = lambda: None,
+    now: datetime | None = None, advance: Callable[[], None] = lambda: None, away: Mapping[str, str] | None = None,
 ) -> Plan:  # fmt: skip
     """Ask every PACS. A study that several have belongs to the first of them that can be asked for it.
 
@@ -82,9 +82,10 @@ def make_plan(
         timezone: of the site, for the day of the last plan.
         now: the present time; the clock's without it.
         advance: called with each study.
+        away: PACSs that are not to be asked, with the reason code.
 
     Raises:
-        ConfigurationError: E-PULL-DATES, E-PULL-SELECTION, E-PULL-LIST-…; and what the only PACS failed with, or the first of
+        ConfigurationError: E-PULL-DATES, E-PULL-SELECTION, as `read_list`; and what the only PACS failed with, or the first of
             several if all failed. A PACS that fails beside others is in `failed`.
     """
     moment = now or datetime.now(ZoneInfo(timezone))
@@ -97,6 +98,9 @@ def make_plan(
     meant: dict[int, set[tuple[str, str]]] = {}
     for each in pacs:
         plan.asked_at[each.source] = moment.timestamp()
+        if away is not None and each.source in away:
+            plan.failed[each.source] = away[each.source]
+            continue
         since = None
         if book is not None and cohort.new_since_last_night and wanted is None:
             last = book.last_planned(each.source, plan.cohort)
@@ -108,7 +112,7 @@ def make_plan(
         except SafelightError as error:
             errors.append(error)
             plan.failed[each.source] = error.code
-    if errors and len(errors) == len(pacs):
+    if errors and len(errors) == len(pacs) - len(away or ()):
         raise errors[0]
     plan.studies = [*(found[uid] for uid in sorted(found)), *plan.studies]
     if wanted is not None:

@@ -21,15 +21,14 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from tasks.errors import SafelightError
+from tasks.executor import OnWait
 from tasks.ledger import Ledger
 from tasks.pacs.book import Book
 from tasks.pacs.manners.backoff import Backoff
 from tasks.pacs.manners.breaker import Breaker
-from tasks.pacs.manners.gate import Gate, OnWait
+from tasks.pacs.manners.gate import Gate
 from tasks.pacs.manners.pace import Pace
 from tasks.pacs.settings import PacsSettings
-
-__all__ = ["Conduct", "OnWait"]
 
 
 @dataclass

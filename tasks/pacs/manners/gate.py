@@ -6,14 +6,13 @@ import threading
 from collections.abc import Callable
 from datetime import tzinfo
 
+from tasks.executor import OnWait
 from tasks.pacs.book import HOUR_S, Book, Condition
 from tasks.pacs.manners.breaker import Breaker
 from tasks.pacs.manners.hours import AllowedHours
 from tasks.pacs.manners.pace import Pace
 from tasks.pacs.settings import PacsSettings
 
-#: Called with the PACS's name, the reason why its work waits (empty: it goes on), and until when (seconds since the epoch, if known).
-OnWait = Callable[[str, str, float | None], None]
 #: Why and until when.
 Reason = tuple[str, float | None]
 

@@ -19,6 +19,7 @@ _AT_ONCE = 500
 _GROWTHS = 5
 #: Ends of a C-MOVE after which the same request may well bring more: refused for want of resources, and whatever is no plain end.
 _ENDED = (0x0000, 0xB000)
+_DESTINATION_UNKNOWN = 0xA801
 #: Reasons for refusing instances that are our disk's: asking again would only bring more of them.
 OURS = ("E-PULL-DISK-FULL", "E-PULL-WRITE")
 
@@ -155,6 +156,9 @@ class _Turn:
     def _ask(self, identifier: Dataset, present: Listing | None) -> None:
         self._requests += 1
         self._moved = self._carrier.fetch(identifier, present)
+        # Some say so of an association in which none of their contexts was accepted, too: then others have come before.
+        if self._moved.status == _DESTINATION_UNKNOWN and not self._intake.received:
+            raise ConfigurationError("E-PULL-DESTINATION-UNKNOWN")
 
     def _list(self) -> Listing:
         """The PACS's list; a PACS that fell silent is asked again."""

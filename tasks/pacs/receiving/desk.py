@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tasks.guard import ErrorLog
 from tasks.pacs.receiving.arrival import Arrival, Piece, trouble
 from tasks.pacs.receiving.intake import Intake
 from tasks.pacs.receiving.stated import SERIES, SOP_INSTANCE, STUDY
@@ -33,14 +34,19 @@ STATUS = {
 
 
 class Desk:
-    """Holds the studies that are expected, any number at once. `spool` is the vault's: instances arrive there."""
+    """Holds the studies that are expected, any number at once.
 
-    def __init__(self, spool: Path) -> None:
+    Args:
+        spool: the vault's: instances arrive there.
+        errors: where the details of what nobody foresaw are kept.
+    """
+
+    def __init__(self, spool: Path, errors: ErrorLog | None = None) -> None:
         #: Refusals outside of any study's turn, and strangers at the door, by reason code.
         self.strays: Counter[str] = Counter()
         #: How many C-STORE requests came so far, and how many pieces of data sets: the signs of life of a long C-MOVE.
         self.requests = self.pieces = 0
-        self._spool = spool
+        self._spool, self._errors = spool, errors
         self._process = str(ProcessId.current())
         self._lock = threading.Lock()
         self._expected: dict[str, Intake] = {}
@@ -125,6 +131,12 @@ class Desk:
         """Somebody was refused outside of any study's turn."""
         with self._lock:
             self.strays[code] += 1
+
+    def unexpected(self, error: Exception) -> None:
+        """Count what an association died of though nobody foresaw it; its text may quote a patient's data, and goes to the vault."""
+        self.count("E-STAGE-UNEXPECTED")
+        if self._errors is not None:
+            self._errors.record("receiver", error)
 
     # ---- for receptions ---------------------------------------------------------------------------------------------
 

@@ -125,8 +125,8 @@ class DirectListener:
             if not self._closing:
                 secured.do_handshake()
         except OSError:
-            secured.close()
             if not self._closing:
                 self._terms.doorkeeper.turned_away(UNKNOWN_CALLER)
+            secured.close()
             raise
         return secured

@@ -86,6 +86,10 @@ class Exchange:
             if self._associated:  # it may still hear why, if it was silent, or if it is us who leave
                 with suppress(HungUpError):
                     self._line.send(abort(0, 0))
+        except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach a log, and others are served on
+            self._terms.desk.unexpected(error)
+            with suppress(HungUpError):
+                self._line.send(abort(2, 0))
         finally:
             if self._reception is not None:
                 self._reception.discard()

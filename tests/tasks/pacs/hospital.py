@@ -13,13 +13,12 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
-from tasks.executor import Summary
+from tasks.executor import OnWait, Summary
 from tasks.guard import ErrorLog
 from tasks.ledger import Ledger
 from tasks.pacs.asking.find import FoundStudy, find, register
 from tasks.pacs.batch import pull_batch
 from tasks.pacs.embedded.node import PacsNode
-from tasks.pacs.manners.conduct import OnWait
 from tasks.pacs.settings import CohortSettings, PacsSettings, ReceiverSettings
 from tasks.pseudonyms import Pseudonyms
 from tasks.settings import Settings

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.tasks.pacs.hospital import MRN, NAME, ROOT, fill, free_port
+from tests.tasks.pacs.hospital import MRN, NAME, ROOT, fill, free_port, instance, save
 
 SECRETS = (MRN, NAME, "Testperson", ROOT, "ACC1")
 
@@ -80,12 +80,23 @@ def test_an_unreachable_pacs_is_one_sentence_and_exit_code_2(tmp_path: Path) -> 
 
 def test_an_incomplete_study_is_exit_code_1_and_says_where_to_look(tmp_path: Path) -> None:
     fill(tmp_path / "hospital")
-    with served(tmp_path, free_port()) as (port, _):  # the PACS knows us under another port
-        code, said = run(tmp_path, "pull", "--config", configured(tmp_path, port, free_port()))
-    assert code == 1
+    save(instance(1, 1, 9, SOPClassUID="1.2.3.4.5"), tmp_path / "hospital", "private.dcm")  # a class that we do not take
+    receiver = free_port()
+    with served(tmp_path, receiver) as (port, _):
+        code, said = run(tmp_path, "pull", "--config", configured(tmp_path, port, receiver))
+    assert code == 1, said
     assert "1 failed" in said
     assert "E-PULL-" in said
     assert "Look here:" in said
+    assert not any(secret in said for secret in SECRETS)
+
+
+def test_a_pacs_that_cannot_send_to_us_is_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
+    fill(tmp_path / "hospital")
+    with served(tmp_path, free_port()) as (port, _):  # the PACS knows us under another port
+        code, said = run(tmp_path, "pull", "--config", configured(tmp_path, port, free_port()))
+    assert code == 2
+    assert "E-PULL-DESTINATION-UNKNOWN" in said
     assert not any(secret in said for secret in SECRETS)
 
 

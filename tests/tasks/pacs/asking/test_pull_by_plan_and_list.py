@@ -120,7 +120,7 @@ def test_a_reviewed_plan_beside_a_list_is_refused(site: Site, hospital: Path) ->
 def test_the_nights_task_enters_the_plan(site: Site, hospital: Path, selection: str | None) -> None:
     fill(hospital)
     with configured(site, hospital, selection=selection, new_since_last_night=True) as config:
-        assert plan_task.fn(str(config)) == (1 if selection is None else 0)
+        assert plan_task.fn(str(config)) == {"new": 1 if selection is None else 0, "doubts": 0}
         cohort_known = Ledger(site.vault.ledger_url)
     assert len(plans(site)) == 1
     assert Book(cohort_known).refusals() == ({} if selection is None else {"E-PULL-NOTHING-CHOSEN": 1})

@@ -211,11 +211,16 @@ def test_a_disk_that_fills_in_the_middle_is_told_and_the_rest_comes_when_there_i
 def pull_process(site: Site, port: int, **manners: Any) -> subprocess.Popen[bytes]:
     """`safelight pull` in a process of its own."""
     config = site.root / "site.yaml"
-    pacs = {**site.pacs(port).model_dump(mode="json"), "manners": {"associations": 1, "backoff_s": 0.2, "breaker_s": 0.3, **manners}}
+    pacs = {
+        **site.pacs(port).model_dump(mode="json"),
+        "manners": {"associations": 1, "backoff_s": 0.2, "breaker_s": 0.3, **manners},
+    }
     content = {"site": "test", "vault": str(site.vault.root), "lake": str(site.root / "lake"), "pacs": pacs}
     config.write_text(yaml.safe_dump({**content, "receivers": {"port": site.receiver_port}}))
     program = "import typer; from tasks.pacs.command import pull; typer.run(pull)"
-    return subprocess.Popen([sys.executable, "-c", program, "--config", str(config)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return subprocess.Popen(
+        [sys.executable, "-c", program, "--config", str(config)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
 
 
 def wait_for(what: Any, seconds: float = 60) -> None:

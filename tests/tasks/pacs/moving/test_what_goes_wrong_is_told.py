@@ -216,7 +216,7 @@ def test_a_pacs_that_does_not_know_us_as_destination_says_so(site: Site, hospita
     fill(hospital)
     with PacsNode(hospital, "HOSPITAL") as node:
         site.find(node.port)
-        with pytest.raises(ConfigurationError, match="E-PULL-DESTINATION-UNKNOWN: .*status A801.*to SAFELIGHT"):
+        with pytest.raises(ConfigurationError, match=r"E-PULL-DESTINATION-UNKNOWN: .*status A801.*to SAFELIGHT"):
             site.pull(node.port)
     assert {(row.status, row.attempts) for row in site.ledger.results("pull").values()} == {("interrupted", 0)}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -76,3 +77,12 @@ def intake(site: Site, desk: Desk) -> Iterator[Intake]:
 def files(folder: Path) -> list[Path]:
     """All files below a folder, hidden ones too."""
     return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def strays(desk: Desk) -> dict[str, int]:
+    """Who was turned away, once anybody was: a peer may know before it is counted."""
+    for _ in range(2000):
+        if desk.strays:
+            break
+        time.sleep(0.005)
+    return dict(desk.strays)

@@ -19,7 +19,7 @@ from tasks.pacs.receiving.intake import Intake
 from tasks.pacs.receiving.receiver import Receiver
 from tests.tasks.pacs.hospital import Site, instance
 from tests.tasks.pacs.receiving.certificates import Authority
-from tests.tasks.pacs.receiving.conftest import Listen, files, make_intake
+from tests.tasks.pacs.receiving.conftest import Listen, files, make_intake, strays
 from tests.tasks.pacs.receiving.wire import (
     ABORT,
     ABORTED,
@@ -120,7 +120,7 @@ def test_more_associations_than_allowed_are_rejected_as_beyond_the_local_limit(l
             kind, body = three.read()
         assert (kind, tuple(body[1:4])) == (REJECTED, (2, 3, 2))
         assert (one.release(), two.release()) == (RELEASED, RELEASED)
-    assert desk.strays == {"E-PULL-CROWDED": 1}
+    assert strays(desk) == {"E-PULL-CROWDED": 1}
 
 
 def test_a_place_is_free_again_when_an_association_has_ended(listen: Listen, desk: Desk) -> None:

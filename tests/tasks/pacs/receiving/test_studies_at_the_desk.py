@@ -19,7 +19,7 @@ from tasks.pacs.receiving.intake import Intake
 from tasks.processes import ProcessId
 from tests.tasks.pacs.hospital import ROOT, Site, instance
 from tests.tasks.pacs.receiving.conftest import Listen, files, make_intake
-from tests.tasks.pacs.receiving.wire import RELEASED, connected, encoded, message
+from tests.tasks.pacs.receiving.wire import ABORTED, RELEASED, connected, encoded, message
 
 
 def put(desk: Desk, made: Any, **changes: Any) -> int:
@@ -234,3 +234,21 @@ def test_neither_logs_nor_reprs_show_an_identifier(
     assert "Testperson" not in said
     names = " ".join(str(path) for path in Path(site.vault.root).rglob("*"))
     assert ROOT not in names
+
+
+def test_an_error_that_nobody_foresaw_ends_one_association_only_and_its_text_stays_in_the_vault(
+    site: Site, listen: Listen, desk: Desk, intake: Intake, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    port = listen("direct").port
+    desk._errors = site.errors
+    with monkeypatch.context() as patch, connected(port) as peer:
+        patch.setattr(Intake, "take", lambda *_, **__: 1 / 0)
+        peer.associate().send(message(instance()))
+        assert peer.read()[0] == ABORTED
+    with connected(port) as peer:
+        assert peer.associate().store(instance()) == 0x0000
+        assert peer.release() == RELEASED
+    assert desk.strays == {"E-STAGE-UNEXPECTED": 1}
+    assert "ZeroDivisionError" in files(site.errors.folder)[0].read_text("utf-8")
+    assert "ZeroDivisionError" not in "".join(capfd.readouterr())
+    assert sorted(site.vault.spool.glob(".arriving-*")) == []
