@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,38 +32,53 @@ ROOT = "1.2.826.0.1.3680043.9.7133.42"
 
 
 class Clock:
-    """Seconds spent in some functions, all threads together; what one of them does inside another counts once."""
+    """Seconds in some functions, all threads together: by the clock, and of a processor (`used`); and how long any thread was in one (`any`)."""
 
     def __init__(self) -> None:
         self.seconds: Counter[str] = Counter()
+        self.used: Counter[str] = Counter()
+        self.any: Counter[str] = Counter()
         self.calls: Counter[str] = Counter()
         self._inside = threading.local()
+        self._running: Counter[str] = Counter()
+        self._since: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def watch(self, owner: Any, name: str, what: str) -> None:
-        """Time a function from now on."""
+        """Time a function from now on. Inside of another one that is watched it is timed as `what in other`; within itself not again."""
         function = getattr(owner, name)
 
         def timed(*arguments: Any, **options: Any) -> Any:
-            with self.running(what):
+            stack: list[str] = self._inside.__dict__.setdefault("stack", [])
+            if what in stack:
                 return function(*arguments, **options)
+            with self._running_as(what if not stack else f"{what} in {stack[0]}"):
+                stack.append(what)
+                try:
+                    return function(*arguments, **options)
+                finally:
+                    stack.pop()
 
         setattr(owner, name, timed)
 
     @contextmanager
-    def running(self, what: str) -> Iterator[None]:
-        """Time what is inside."""
-        open_ = self._inside.__dict__.setdefault("open", [])
-        began = time.perf_counter()
-        open_.append(what)
+    def _running_as(self, label: str) -> Iterator[None]:
+        began, worked = time.perf_counter(), time.thread_time()
+        with self._lock:
+            self._running[label] += 1
+            if self._running[label] == 1:
+                self._since[label] = began
         try:
             yield
         finally:
-            open_.pop()
-            if what not in open_:
-                with self._lock:
-                    self.seconds[what] += time.perf_counter() - began
-                    self.calls[what] += 1
+            ended, used = time.perf_counter(), time.thread_time() - worked
+            with self._lock:
+                self.seconds[label] += ended - began
+                self.used[label] += used
+                self.calls[label] += 1
+                self._running[label] -= 1
+                if not self._running[label]:
+                    self.any[label] += ended - self._since[label]
 
 
 def hospital(folder: Path, studies: int, instances: int) -> None:
@@ -101,27 +116,23 @@ def serving(folder: Path, port: int, receiver: int) -> Iterator[None]:
 
 
 def watch(clock: Clock) -> None:
-    """Put the clock on the database, the planner and its questions, and the tasks of the flow."""
-    import sqlalchemy as sa
-
+    """Put the clock on the ledger's database, the planner and its questions, and what the flow's tasks do."""
     from tasks.ledger import Ledger
-    from tasks.pacs import association, batch
-    from tasks.pacs.asking import plan as planner
-
-    began: dict[int, float] = {}
-    for owner, name in ((Ledger, "claim"), (Ledger, "finish"), (Ledger, "due"), (Ledger, "study"), (Ledger, "studies"),
-                        (Ledger, "results"), (Ledger, "register")):  # fmt: skip
-        clock.watch(owner, name, "ledger")
+    from tasks.pacs import association, task
     from tasks.pacs.book import Book
+    from tasks.site import Site
 
-    for name in ("begin", "end", "note", "condition", "conditions", "begun_since", "planned"):
-        if hasattr(Book, name):
-            clock.watch(Book, name, "ledger")
+    for name in ("claim", "finish", "release", "due", "study", "studies", "results", "register"):
+        clock.watch(Ledger, name, "ledger")
+    for name in ("begin", "end", "revise", "condition", "conditions", "begun_since", "last_ended", "planned", "last_planned"):
+        clock.watch(Book, name, "ledger")
     clock.watch(association.Requestor, "find", "C-FIND")
-    del sa, began, batch, planner
+    clock.watch(task, "ask", "plan")
+    clock.watch(task, "enter", "enter")
+    clock.watch(Site, "work", "pull")
 
 
-def measure(folder: Path, studies: int, instances: int, associations: int) -> None:
+def measure(folder: Path, studies: int, instances: int, associations: int, batch: int) -> None:
     """One night's pull."""
     from tasks.orchestrator import server
     from tasks.settings import PrefectSettings
@@ -133,35 +144,35 @@ def measure(folder: Path, studies: int, instances: int, associations: int) -> No
     config.write_text(yaml.safe_dump({
         "site": "benchmark", "vault": "vault", "lake": "lake", "pacs": pacs, "receivers": {"port": receiver},
         "prefect": {"port": free_port()}, "cohort": {"study_date_from": "20260101", "study_date_to": "20261231"},
+        "executor": {"kind": "inline", "batch_size": batch},
     }))  # fmt: skip
-    with serving(folder / "hospital", port, receiver), server(PrefectSettings(port=free_port()), folder / "prefect") as environment:
-        os.environ.update(environment)
+    with (
+        serving(folder / "hospital", port, receiver),
+        server(PrefectSettings(port=free_port()), folder / "prefect") as environment,
+    ):
+        os.environ.update({**environment, "PREFECT_LOGGING_TO_API_ENABLED": "false"})
+        from flows.pull import pull
+
         clock = Clock()
         watch(clock)
         began = time.perf_counter()
-        state = _flow(clock, str(config))
+        state = pull(str(config), return_state=True).message
         wall = time.perf_counter() - began
     _print(folder, clock, wall, studies, state)
 
 
-def _flow(clock: Clock, config: str) -> str:
-    """Run the flow, with the clock on what its tasks do."""
-    import flows.pull
-    from tasks.pacs import task
-    from tasks.site import Site
-
-    clock.watch(task, "plan_cohort", "plan")
-    clock.watch(Site, "work", "pull")
-    run: Callable[..., Any] = flows.pull.pull
-    return str(run(config, return_state=True).message)
-
-
 def _print(folder: Path, clock: Clock, wall: float, studies: int, said: str) -> None:
-    find_in_plan = clock.seconds["C-FIND"]
     print(f"{studies} studies in {wall:.0f} s ({studies / wall:.1f}/s): {said}")
-    for name, seconds in sorted(clock.seconds.items()):
-        print(f"  {name:<8} {seconds:9.1f} s  {seconds / wall:6.1%} of the wall clock  {clock.calls[name]} calls")
-    print(f"  plan outside of its C-FINDs at most {max(0.0, clock.seconds['plan'] - find_in_plan):.1f} s")
+    ledger = sum(used for label, used in clock.used.items() if label.startswith("ledger"))
+    planner = clock.used["plan"] - clock.used["C-FIND in plan"] - clock.used["ledger in plan"]
+    planner += clock.used["enter"] - clock.used["ledger in enter"]
+    orchestration = wall - clock.any["plan"] - clock.any["enter"] - clock.any["pull"]
+    for name, seconds in (("ledger (processor)", ledger), ("planner (processor)", planner), ("Prefect (clock)", orchestration)):
+        print(f"  {name:<24} {seconds:8.1f} s  {seconds / wall:6.1%} of the wall clock")
+    for label in ("plan", "C-FIND in plan", "enter", "pull", "ledger in pull", "ledger", "C-FIND"):
+        print(
+            f"    {label:<22} {clock.seconds[label]:8.1f} s by the clock, {clock.used[label]:8.1f} of a processor, {clock.calls[label]} times"
+        )
     for name in ("vault/ledger.db", "prefect/prefect.db"):
         size = sum(path.stat().st_size for path in folder.glob(f"{name}*"))
         print(f"  {name}: {size / 1e6:.1f} MB, {size / studies:.0f} bytes a study")
@@ -173,9 +184,10 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("--studies", type=int, default=10_000, help="how many (default: %(default)s)")
     parser.add_argument("--instances", type=int, default=1, help="of each study (default: %(default)s)")
     parser.add_argument("--associations", type=int, default=2, help="at once (default: %(default)s)")
+    parser.add_argument("--batch", type=int, default=8, help="studies a Prefect task (default: %(default)s)")
     said = parser.parse_args(given)
     with tempfile.TemporaryDirectory() as folder:
-        measure(Path(folder), said.studies, said.instances, said.associations)
+        measure(Path(folder), said.studies, said.instances, said.associations, said.batch)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from tasks import ledger_statements as statements
 from tasks import ledger_tables as tables
 from tasks.errors import ConfigurationError, SafelightError
 from tasks.ledger_locks import Locks
@@ -116,6 +117,7 @@ class Ledger:
         self._locks = Locks(self._engine)
         #: `INSERT … ON CONFLICT` in the database's own dialect.
         self.insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
+        self._claim = self.insert(tables.results).on_conflict_do_nothing().returning(tables.results.c.owner)
         try:
             with self.lock("schema"):
                 tables.metadata.create_all(self._engine)
@@ -197,9 +199,7 @@ class Ledger:
         """Take a study for a stage and these inputs; False where a live run holds it, or has finished it meanwhile."""
         now = self._clock()
         with self.writing() as connection:
-            row = connection.execute(
-                sa.select(tables.results).where(tables.results.c.study_key == key, tables.results.c.stage == stage).with_for_update()
-            ).mappings().one_or_none()  # fmt: skip
+            row = connection.execute(statements.ROW, {"key": key, "of_stage": stage}).mappings().one_or_none()
             if row is not None:
                 if row["status"] == "done" and row["fingerprint"] == fingerprint:
                     return False
@@ -216,8 +216,7 @@ class Ledger:
             }
             blank = {"reason_code": "", "error_id": "", "output": "", "passed": 0, "tally": "[]", "finished_at": None}
             if row is None:
-                statement = self.insert(tables.results).values(study_key=key, stage=stage, **fresh, **blank)
-                taken = connection.execute(statement.on_conflict_do_nothing().returning(tables.results.c.owner)).scalar()
+                taken = connection.execute(self._claim, {"study_key": key, "stage": stage, **fresh, **blank}).scalar()
             else:
                 mine = sa.and_(tables.results.c.study_key == key, tables.results.c.stage == stage)
                 taken = connection.execute(
@@ -232,18 +231,14 @@ class Ledger:
             SafelightError: E-LEDGER-LOST where the study has meanwhile been taken by another run.
         """
         now = self._clock()
-        held = _held(stage, key, run)
         with self.writing() as connection:
-            started = connection.scalar(sa.select(tables.results.c.started_at).where(held))
+            started = connection.scalar(statements.FINISH, {
+                "key": key, "of_stage": stage, "run": run, "failed": int(outcome.status == "failed"), "new_status": outcome.status,
+                "new_reason_code": outcome.reason_code, "new_error_id": outcome.error_id, "new_output": outcome.output,
+                "new_passed": outcome.passed, "new_tally": tally_to_json(outcome.tally), "new_finished_at": now,
+            })  # fmt: skip
             if started is None:
                 raise SafelightError("E-LEDGER-LOST", f"{stage} {key}")
-            attempts = sa.case(
-                (sa.literal(outcome.status == "failed"), tables.results.c.attempts + 1), else_=tables.results.c.attempts
-            )
-            connection.execute(sa.update(tables.results).where(held).values(
-                status=outcome.status, reason_code=outcome.reason_code, error_id=outcome.error_id, attempts=attempts,
-                output=outcome.output, passed=outcome.passed, tally=tally_to_json(outcome.tally), finished_at=now,
-            ))  # fmt: skip
             ended = {"reason_code": outcome.reason_code, "error_id": outcome.error_id, "seconds": now - started}
             self._log(connection, run, outcome.status, study_key=key, stage=stage, **ended)
 
@@ -438,7 +433,7 @@ class Ledger:
 
     def _log(self, connection: sa.Connection, run: str, what: str, **known: Any) -> None:
         blank = {"study_key": "", "stage": "", "reason_code": "", "error_id": "", "seconds": 0.0}
-        connection.execute(sa.insert(tables.events).values(**(blank | known), at=self._clock(), run=run, event=what))
+        connection.execute(statements.EVENT, blank | known | {"at": self._clock(), "run": run, "event": what})
 
 
 def _held(stage: str, key: str, run: str) -> sa.ColumnElement[bool]:

@@ -45,6 +45,7 @@ class ExecutorSettings(Section):
 
     kind: Literal["inline", "processes", "dask"] = "processes"
     workers: int = Field(default=2, ge=1, le=256)
+    #: Studies a Prefect task; more, where there would be over 200 batches.
     batch_size: int = Field(default=8, ge=1, le=10_000)
     dask_address: str | None = None
     max_attempts: int = Field(default=3, ge=1, le=100)

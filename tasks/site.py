@@ -20,6 +20,8 @@ from tasks.vault import Vault
 
 #: Less than this and the night is not begun: a disk that fills half-way costs more than a morning's look.
 MINIMUM_FREE_BYTES = 1 << 30
+#: A night has no more batches than this: each costs the orchestrator a tenth of a second a stage.
+MOST_BATCHES = 200
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,9 @@ class Site:
         )  # fmt: skip
 
     def batches(self) -> list[list[str]]:
-        """All studies that the ledger knows, in batches of the configured size, in the order of their keys."""
+        """All studies that the ledger knows, in the order of their keys, in batches of the configured size; of a larger one for a great many."""
         keys = list(self.ledger.studies())
-        size = self.settings.executor.batch_size
+        size = max(self.settings.executor.batch_size, len(keys) // MOST_BATCHES + 1)
         return [keys[start : start + size] for start in range(0, len(keys), size)]
 
     def reconcile(self) -> dict[str, int]:

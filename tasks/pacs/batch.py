@@ -62,7 +62,7 @@ def pull_batch(
     work = _Batch(settings, vault, ledger, run, errors, Summary(IDENTITY.label()), on_end, on_wait)
     due = work.due(keys)
     if due:
-        with station(settings, vault, ledger) as opened:
+        with station(settings, vault, ledger, errors) as opened:
             before = Counter(opened.desk.strays)
             work.pull(due, opened)
             for code, n in (Counter(opened.desk.strays) - before).items():
@@ -87,15 +87,16 @@ class _Batch:
     on_end: OnEnd | None
     on_wait: OnWait | None
     errors_raised: list[SafelightError] = field(default_factory=list)
+    studies: dict[str, Study] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def due(self, keys: list[str]) -> dict[str, list[Study]]:
         """The studies that are due, by the PACS that has them, in the order of their keys."""
-        studies = self.ledger.studies(keys)
-        wanted = {key: fingerprint(IDENTITY, study.found_digest) for key, study in studies.items()}
+        self.studies = self.ledger.studies(keys)
+        wanted = {key: fingerprint(IDENTITY, study.found_digest) for key, study in self.studies.items()}
         found: dict[str, list[Study]] = defaultdict(list)
         for key in self.ledger.due(IDENTITY.label(), wanted, max_attempts=self.settings.executor.max_attempts):
-            found[studies[key].source].append(studies[key])
+            found[self.studies[key].source].append(self.studies[key])
         unknown = set(found) - {pacs.source for pacs in self.settings.pacs}
         for source in unknown:
             self.errors_raised.append(ConfigurationError("E-PULL-SOURCE", f"{len(found.pop(source))} studies of {source}"))
@@ -211,7 +212,7 @@ class _Worker:
 
     def __init__(self, batch: _Batch, pacs: PacsSettings, conduct: Conduct, queue: _Queue, desk: Desk, number: int) -> None:
         self.pacs = pacs
-        self._batch, self._conduct, self._queue = batch, conduct, queue
+        self._batch, self._conduct, self._queue, self._desk = batch, conduct, queue, desk
         self._requestor = Requestor(pacs)
         titles = pacs.receivers or tuple(receiver.ae_title for receiver in batch.settings.receivers)
         destination = titles[number % len(titles)]
@@ -219,7 +220,16 @@ class _Worker:
         self._carrier: Carrier = Getter(pacs, desk) if pacs.retrieve == "get" else Mover(self._requestor, desk, destination)
         patience = Patience(pacs.manners.retries, conduct.backoff.delay, pacs.manners.settle_s, time.sleep)
         self._stage = PullStage(
-            batch.vault, batch.ledger, conduct.book, self._requestor, self._carrier, desk, patience, batch.errors, conduct.paused
+            batch.vault,
+            batch.studies,
+            conduct.book,
+            self._requestor,
+            self._carrier,
+            desk,
+            patience,
+            all(receiver.fsync == "instance" for receiver in batch.settings.receivers),
+            batch.errors,
+            conduct.paused,
         )
 
     def work(self) -> None:
@@ -266,7 +276,10 @@ class _Worker:
             raise ConfigurationError(outcome.reason_code, str(self._batch.vault.root))
         if outcome.reason_code in PASSING and not self._queue.postpone(study):
             self._batch.give_up(study, outcome)
-        return self._failed(ConfigurationError(outcome.reason_code, self._place))
+        code = outcome.reason_code
+        if code == "E-PULL-DESTINATION-UNKNOWN" and self._desk.strays["E-PULL-STRANGER"]:
+            code = "E-PULL-STRANGER"  # the PACS could not reach us, because we did not let it in
+        return self._failed(ConfigurationError(code, self._place))
 
     def _failed(self, error: ConfigurationError) -> bool:
         """Note a failure of the connection; whether to go on. What no waiting will mend is raised."""

@@ -6,12 +6,14 @@ It is in the ledger's database, so that it outlives processes and is shared by a
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from tasks import ledger_statements as statements
 from tasks import ledger_tables as tables
 from tasks.ledger import Ledger
 
@@ -68,13 +70,19 @@ class Book:
         self._ledger = ledger
         self.now: Callable[[], float] = ledger.now
         self._reserved: dict[str, int] = {}
+        self._known: dict[str, tuple[float, Condition]] = {}
         self._lock = threading.Lock()
 
     # ---- conditions -------------------------------------------------------------------------------------------------
 
-    def condition(self, source: str) -> Condition:
-        """How it stands with one PACS."""
-        return self.conditions().get(source, Condition(source))
+    def condition(self, source: str, max_age_s: float = 0.0) -> Condition:
+        """How it stands with one PACS; what this book has read or noted so many seconds ago will do."""
+        known = self._known.get(source)
+        if known is not None and time.monotonic() - known[0] < max_age_s:
+            return known[1]
+        with self._ledger.reading() as connection:
+            row = connection.execute(statements.CONDITION, {"source": source}).mappings().one_or_none()
+        return self._remember(Condition(source) if row is None else Condition(**row))
 
     def conditions(self) -> dict[str, Condition]:
         """How it stands with each PACS of which anything was ever noted."""
@@ -103,10 +111,10 @@ class Book:
             condition = Condition(**row)
             changes = decide(condition)
             if changes is None:
-                return condition
+                return self._remember(condition)
             values = {**changes, "noted_at": self.now()}
             connection.execute(sa.update(tables.conditions).where(c.source == source).values(**values))
-        return replace(condition, **values)
+        return self._remember(replace(condition, **values))
 
     # ---- retrievals -------------------------------------------------------------------------------------------------
 
@@ -159,10 +167,10 @@ class Book:
 
     def end(self, number: int, **known: Any) -> None:
         """Note that a try has ended, and what is known of it: fields of `Retrieval`. `seconds` are since it began, unless given."""
-        now, mine = self.now(), tables.retrievals.c.id == number
-        took = sa.literal(now) - tables.retrievals.c.started_at
+        blank = {"modality": "", "seconds": None, "requests": 0, "instances": 0, "bytes": 0, "last_status": "", "reason_code": ""}
+        values = {f"new_{name}": value for name, value in (blank | known).items()}
         with self._ledger.writing() as connection:
-            connection.execute(sa.update(tables.retrievals).where(mine).values(**({"seconds": took, "finished_at": now} | known)))
+            connection.execute(statements.END, {"number": number, "now": self.now(), **values})
 
     def begun_since(self, source: str, after: float) -> list[float]:
         """When the tries at a PACS's studies began, also those that go on, of those after a time; the oldest first."""
@@ -234,9 +242,13 @@ class Book:
 
     # ---- inside -----------------------------------------------------------------------------------------------------
 
+    def _remember(self, condition: Condition) -> Condition:
+        self._known[condition.source] = (time.monotonic(), condition)
+        return condition
+
     def _insert(self, connection: sa.Connection, study_key: str, source: str) -> int:
         row = {"source": source, "study_key": study_key, "modality": "", "started_at": self.now()}
-        return int(connection.execute(sa.insert(tables.retrievals).values(**row)).inserted_primary_key[0])  # type: ignore[index]
+        return int(connection.execute(statements.BEGIN, row).inserted_primary_key[0])  # type: ignore[index]
 
     def _begun(self, connection: sa.Connection, source: str, after: float) -> list[float]:
         c = tables.retrievals.c

@@ -41,9 +41,6 @@ MAXIMUM_PDU = 131072
 
 _STORAGE_ROOT = "1.2.840.10008.5.1.4.1.1."
 
-#: Where an association remembers its socket: pynetdicom forgets to close it when the connection is refused.
-_OPENED = "safelight_opened_socket"
-
 Handler = tuple[Any, Callable[..., Any]]
 
 
@@ -107,9 +104,7 @@ class Caller(AE):
         """As pynetdicom's; raises OSError where the host has no address."""
         association = super().associate(*arguments, **options)
         transport = association.dul.socket
-        if transport is None or transport.socket is None:
-            getattr(association, _OPENED).close()
-        else:
+        if transport is not None and transport.socket is not None:
             # Without TCP_NODELAY each C-STORE waits 40 ms for the peer's delayed ACK.
             transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             transport.socket.settimeout(self.network_timeout)
@@ -117,9 +112,17 @@ class Caller(AE):
 
     def _create_socket(self, *arguments: Any) -> AssociationSocket:
         transport = super()._create_socket(*arguments)
-        setattr(arguments[0], _OPENED, transport.socket)
+        transport._shutdown_socket = partial(_closed, transport, transport._shutdown_socket)  # type: ignore[method-assign]
         transport.recv = partial(_acknowledged, transport, transport.recv)  # type: ignore[method-assign]
         return transport
+
+
+def _closed(transport: AssociationSocket, shut_down: Callable[[], None]) -> None:
+    """Shut a connection down, and close its socket too: pynetdicom forgets that where a connection or a handshake is refused."""
+    connection = transport.socket
+    shut_down()
+    if connection is not None:
+        connection.close()
 
 
 def _acknowledged(transport: AssociationSocket, receive: Callable[[int], bytearray], size: int) -> bytearray:

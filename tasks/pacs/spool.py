@@ -1,7 +1,8 @@
 """A study's place in the vault's spool: where its instances gather, how it is published, and what an interrupted pull leaves.
 
 Instances gather in `<study key>.incoming-<what was found>`. What an interrupted pull has brought stays there, so that the next one
-asks for the rest only; but not for what the PACS has changed since (another `found`), and not for longer than two days.
+asks for the rest only; but not for what the PACS has changed since (another `found`), and not for longer than two days. Where files are not
+forced to disk one by one (`fsync: study`), not beyond a restart of the machine either: what a power cut leaves looks whole and may not be.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import shutil
 import time
 from pathlib import Path
 
+import psutil
+
 from tasks.processes import ProcessId
 from tasks.vault import Vault, private_folder
 
@@ -20,11 +23,18 @@ _INCOMING, _OUTGOING = ".incoming-", ".outgoing-"
 _STALE_AFTER_SECONDS = 48 * 3600.0
 
 
-def incoming(vault: Vault, study_key: str, found: str) -> Path:
-    """The folder in which a study gathers that was found so; the leftovers of other findings are removed."""
+def incoming(vault: Vault, study_key: str, found: str, *, forced: bool) -> Path:
+    """The folder in which a study gathers that was found so; leftovers that are not to be gone on with are removed.
+
+    Args:
+        vault: has the spool.
+        study_key: the study.
+        found: what the plan found of it (a digest).
+        forced: whether each file is forced to disk before it stands there.
+    """
     folder = vault.spool / f"{study_key}{_INCOMING}{found[:16]}"
     for other in vault.spool.glob(f"{study_key}.*"):
-        if other != folder or _is_stale(other):
+        if other != folder or _is_stale(other) or not (forced or _is_of_this_boot(other)):
             shutil.rmtree(other, ignore_errors=True)
     private_folder(folder)
     for half_written in folder.rglob(".*"):
@@ -66,6 +76,11 @@ def _is_stale(folder: Path) -> bool:
         return time.time() - folder.stat().st_mtime > _STALE_AFTER_SECONDS
     except FileNotFoundError:
         return False
+
+
+def _is_of_this_boot(folder: Path) -> bool:
+    """Whether a folder was begun since the machine started; a minute after the start it may not yet know the time."""
+    return folder.stat().st_mtime > psutil.boot_time() + 60
 
 
 def _flush(directory: Path) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from tasks.errors import ConfigurationError, SafelightError
 from tasks.guard import ErrorLog
-from tasks.ledger import Ledger, Study
+from tasks.ledger import Study
 from tasks.pacs.association import Requestor
 from tasks.pacs.book import Book
 from tasks.pacs.moving.carrier import Carrier
@@ -51,12 +51,15 @@ class PullStage(_Identity):
     """Pulls over associations that live in this process: unlike other stages it does not travel to workers."""
 
     vault: Vault
-    ledger: Ledger
+    #: What the ledger knows of those that are to be pulled.
+    studies: Mapping[str, Study]
     book: Book
     requestor: Requestor
     carrier: Carrier
     desk: Desk
     patience: Patience
+    #: Whether receivers force each file to disk (`fsync: instance`), and not all of a study at its end.
+    forced: bool
     errors: ErrorLog
     #: Told how long the PACS takes between two instances, in seconds (the median of a study).
     paused: Callable[[float], None]
@@ -68,8 +71,8 @@ class PullStage(_Identity):
         content, or in a way that could not be taken. Nothing of an incomplete study is published; what has come of it is kept aside, and
         the next attempt asks for the rest. Where the PACS cannot be worked with just now, the study is postponed.
         """
-        study = self.ledger.study(study_key)
-        folder = incoming(self.vault, study_key, study.found_digest)
+        study = self.studies[study_key]
+        folder = incoming(self.vault, study_key, study.found_digest, forced=self.forced)
         conflicts = self.vault.quarantine / study_key / "pull"
         for half_written in conflicts.rglob(".*"):
             half_written.unlink()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from tasks.executor import OnWait
+from tasks.guard import ErrorLog
 from tasks.ledger import Ledger
 from tasks.pacs.manners.conduct import Conduct
 from tasks.pacs.receiving.desk import Desk
@@ -46,7 +47,7 @@ _guard = threading.Lock()
 
 
 @contextmanager
-def station(settings: Settings, vault: Vault, ledger: Ledger) -> Iterator[Station]:
+def station(settings: Settings, vault: Vault, ledger: Ledger, errors: ErrorLog) -> Iterator[Station]:
     """This process's station. Other processes that would listen on the same ports wait until it is closed.
 
     Where every PACS is asked by C-GET, nothing listens.
@@ -58,7 +59,7 @@ def station(settings: Settings, vault: Vault, ledger: Ledger) -> Iterator[Statio
     with _guard:
         mine = _stations.get(name)
         if mine is None:
-            mine = Station(Desk(vault.spool))
+            mine = Station(Desk(vault.spool, errors))
             with ExitStack() as opening:
                 if any(pacs.retrieve == "move" for pacs in settings.pacs):
                     _listen(opening, settings, ledger, mine.desk)
@@ -90,4 +91,5 @@ def hosts(pacs: tuple[PacsSettings, ...]) -> tuple[IPv4Network | IPv6Network, ..
 def _listen(opening: ExitStack, settings: Settings, ledger: Ledger, desk: Desk) -> None:
     for receiver in sorted(settings.receivers, key=lambda each: each.port):  # always in this order: two processes must not cross
         opening.enter_context(ledger.lock(f"receiver-{receiver.port}"))
-        opening.enter_context(Receiver(receiver, desk, allowed=hosts(settings.pacs)))
+        silence_s = max(pacs.network_timeout_s for pacs in settings.pacs)
+        opening.enter_context(Receiver(receiver, desk, allowed=hosts(settings.pacs), silence_s=silence_s))

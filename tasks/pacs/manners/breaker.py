@@ -20,6 +20,8 @@ from tasks.pacs.settings import MannersSettings
 LONGEST_S = 600.0
 #: It waits up to so many times as long as it must, at random: hosts that opened together shall not come back together.
 _JITTER = 1.25
+#: What was read of a PACS so long ago is as good as new, where nothing depends on it but a look.
+_FRESH_S = 1.0
 
 _draw = SystemRandom().random
 
@@ -73,7 +75,7 @@ class Breaker:
                 return {"retry_at": now + self._trial_s, **since}
             return None
 
-        if decide(self._book.condition(self._source)) is not None or waits:  # else it is closed: nothing to be written
+        if decide(self._book.condition(self._source, _FRESH_S)) is not None or waits:  # else it is closed: nothing to be written
             self._book.revise(self._source, decide)
         return waits[0] if waits else None
 
@@ -104,7 +106,7 @@ class Breaker:
 
     def succeeded(self) -> None:
         """Note that the PACS could be worked with: the breaker closes."""
-        if self._book.condition(self._source).failures:
+        if self._book.condition(self._source, _FRESH_S).failures:
             self._book.note(self._source, failures=0, failing_since=None, retry_at=None)
 
     def _is_of_another_night(self, condition: Condition, now: float) -> bool:
