@@ -39,7 +39,7 @@ def stream(config: str, run: str, batches: Sequence[list[str]], stages: Sequence
     """Send batches down the chain of `stages`; returns how many batch-studies ended how (`done`, `failed`, `held`).
 
     A stage of a batch starts when the one before has ended, whether well or not: the ledger knows which studies it may touch.
-    Raises the first exception of a task, after every batch has come to its end.
+    A batch that had to give up on a PACS counts as `given_up`. Any other exception of a task is raised, after every batch has come to its end.
     """
     under_way: deque[list[PrefectFuture[dict[str, int]]]] = deque()
     ended: list[PrefectFuture[dict[str, int]]] = []
@@ -55,7 +55,12 @@ def stream(config: str, run: str, batches: Sequence[list[str]], stages: Sequence
         ended += _wait(under_way.popleft())
     counts: Counter[str] = Counter()
     for future in ended:
-        counts.update(future.result())
+        try:
+            counts.update(future.result())
+        except ConfigurationError as error:
+            if not error.code.startswith("E-PULL-"):
+                raise
+            counts["given_up"] += 1  # a PACS is away, or our disk is full: what is here is worked on, and the night is incomplete
     return counts
 
 
@@ -79,9 +84,12 @@ def run_name() -> str:
 
 
 def verdict(counts: Counter[str]) -> State[dict[str, int]]:
-    """The flow's final state: failed where a study failed or the plan may lack one, so that alerts fire; with counts and nothing else."""
+    """The flow's final state, with counts and nothing else.
+
+    Failed, so that alerts fire, where a study failed, the plan may lack one, or a PACS was given up.
+    """
     said = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()) if n) or "nothing was due"
-    if counts["failed"] or counts["doubts"]:
+    if counts["failed"] or counts["doubts"] or counts["given_up"]:
         return Failed(message=f"{INCOMPLETE}: {said}")
     return Completed(message=said, data=dict(counts))
 

@@ -104,10 +104,11 @@ class _Batch:
 
     def pull(self, due: dict[str, list[Study]], opened: Station) -> None:
         """Pull them, with the associations that each PACS allows, and wait until all has ended."""
-        threads = []
+        threads, queues = [], []
         for pacs in self.settings.pacs:
             studies = due.get(pacs.source, [])
             queue = _Queue(studies)
+            queues.append(queue)
             conduct = opened.conduct(pacs, self.settings, self.ledger, self.on_wait)
             for number in range(min(pacs.manners.associations, len(studies))):
                 worker = _Worker(self, pacs, conduct, queue, opened.desk, number)
@@ -122,6 +123,8 @@ class _Batch:
         except BaseException:
             opened.stop.set()  # whoever interrupts the waiting interrupts the work: no study is begun any more
             raise
+        for queue in queues:
+            self.waiting(queue.close())
 
     def ended(self, key: str, outcome: Outcome) -> None:
         """Count one study's end."""
@@ -168,9 +171,12 @@ class _Queue:
         self._workers = 0
 
     def take(self) -> Study | None:
-        """The next one; None where there is none, or the queue was closed."""
+        """The next one; None where there is none, or the queue was closed: then this worker has left."""
         with self._lock:
-            return self._studies.popleft() if self._studies and not self._closed else None
+            if self._studies and not self._closed:
+                return self._studies.popleft()
+            self._workers -= 1
+            return None
 
     def give_back(self, study: Study) -> None:
         """Put one back that was not begun."""
@@ -252,8 +258,8 @@ class _Worker:
             self._queue.give_back(study)
             self._batch.waiting(self._queue.close())
             return False
-        self._hold_space()
         try:
+            self._hold_space()
             self._conduct.echo(self._requestor.echo)
         except ConfigurationError as error:
             self._queue.give_back(study)

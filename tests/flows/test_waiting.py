@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from tasks.cli import app
-from tests.nights import Ward
+from tasks.ledger import Study
+from tasks.night import SOME_FAILED
+from tests.nights import Ward, free_port
 
 
 def states(ward: Ward) -> list[tuple[str, str]]:
@@ -51,3 +54,32 @@ def test_a_paused_night_waits_says_why_and_goes_on_when_it_may(ward: Callable[..
     with closing(mine.ledger()) as ledger:
         assert {row.status for row in ledger.results("pull").values()} == {"done"}
     assert not any(name == "Waiting" for name, _ in states(mine))
+
+
+@pytest.mark.slow
+def test_a_pacs_that_is_away_leaves_the_night_incomplete_and_the_others_work_done(
+    ward: Callable[..., Ward], clinic: Path
+) -> None:
+    mine = ward("one-away", over=clinic)
+    content = yaml.safe_load(mine.config.read_text("utf-8"))
+    away = {
+        **content["pacs"],
+        "name": "AWAY",
+        "port": free_port(),
+        "acse_timeout_s": 2,
+        "manners": {"give_up_s": 0, "backoff_s": 0.1},
+    }
+    content["pacs"] = [content["pacs"], away]
+    mine.config.write_text(yaml.safe_dump(content), "utf-8")
+    key = "2.25.1"
+    with closing(mine.ledger()) as ledger:  # found there while it was up
+        ledger.register([Study(key, "SL-AAAAAAAAAAAA", "AWAY", "1.2.3", "P", "", "A", {"1.2.3.4": 2}, "found")])
+    assert mine.night() == SOME_FAILED
+    with closing(mine.ledger()) as ledger:
+        rows = ledger.results("pull")
+        assert {row.status for row in rows.values()} == {"done"}
+        assert (key, "pull") not in rows
+    assert (mine.lake / "reports" / "report.html").exists()
+    (message,) = (message for name, message in states(mine) if name == "Failed")
+    assert "1 doubts" in message
+    assert "given_up" in message
