@@ -35,7 +35,7 @@ EVENT = sa.insert(events)
 #: How it stands with a PACS; parameter `source`.
 CONDITION = sa.select(conditions).where(conditions.c.source == _value("source"))
 
-#: A try at a study begins; its columns as parameters.
+#: A try at a study; its columns as parameters.
 BEGIN = sa.insert(retrievals)
 
 #: It has ended; parameters `number`, `now`, and what is known of it by `new_` and the columns' names. `new_seconds` may be None.

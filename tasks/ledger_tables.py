@@ -160,7 +160,7 @@ def engine(url: str) -> sa.Engine:
 
     @event.listens_for(made, "begin")
     def _begin(connection: sa.Connection) -> None:
-        reads = connection.get_execution_options().get("reads", False)
-        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+        if not connection.get_execution_options().get("reads", False):  # whoever only reads does it statement by statement
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return made

@@ -63,6 +63,16 @@ class Retrieval:
     reason_code: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A try that goes on: of which study, at which PACS, since when; and its row, where it was reserved."""
+
+    study_key: str
+    source: str
+    at: float
+    number: int | None
+
+
 class Book:
     """The tables of `tasks.ledger_tables` that are about PACSs. Safe to use from several threads."""
 
@@ -150,27 +160,29 @@ class Book:
             with self._ledger.writing() as connection:
                 connection.execute(sa.delete(tables.retrievals).where(tables.retrievals.c.id == number))
 
-    def begin(self, study_key: str, source: str) -> int:
-        """Note that a try at a study begins; where this book has reserved it, it is that one.
+    def begin(self, study_key: str, source: str) -> Begun:
+        """A try at a study begins; where this book has reserved it, it is that one.
 
-        It counts from now on, even where its process is killed.
-
-        Returns:
-            the number by which `end` knows the try.
+        A try that was reserved counts from then on, even where its process is killed. Where tries are not counted by the hour, nothing is
+        written before it ends: that would cost as much again.
         """
         with self._lock:
-            reserved = self._reserved.pop(study_key, None)
-        if reserved is not None:
-            return reserved
-        with self._ledger.writing() as connection:
-            return self._insert(connection, study_key, source)
+            number = self._reserved.pop(study_key, None)
+        return Begun(study_key, source, self.now(), number)
 
-    def end(self, number: int, **known: Any) -> None:
+    def end(self, begun: Begun, **known: Any) -> None:
         """Note that a try has ended, and what is known of it: fields of `Retrieval`. `seconds` are since it began, unless given."""
         blank = {"modality": "", "seconds": None, "requests": 0, "instances": 0, "bytes": 0, "last_status": "", "reason_code": ""}
-        values = {f"new_{name}": value for name, value in (blank | known).items()}
+        values, now = blank | known, self.now()
         with self._ledger.writing() as connection:
-            connection.execute(statements.END, {"number": number, "now": self.now(), **values})
+            if begun.number is not None:
+                new = {f"new_{name}": value for name, value in values.items()}
+                connection.execute(statements.END, {"number": begun.number, "now": now, **new})
+                return
+            if values["seconds"] is None:
+                values["seconds"] = now - begun.at
+            row = {"study_key": begun.study_key, "source": begun.source, "started_at": begun.at, "finished_at": now}
+            connection.execute(statements.BEGIN, row | values)
 
     def begun_since(self, source: str, after: float) -> list[float]:
         """When the tries at a PACS's studies began, also those that go on, of those after a time; the oldest first."""

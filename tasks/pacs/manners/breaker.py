@@ -57,8 +57,11 @@ class Breaker:
         """Whether so many connections in a row failed that only trials are allowed."""
         return condition.failures >= self._manners.breaker_failures
 
-    def before(self) -> float | None:
+    def before(self, max_age_s: float = 0.0) -> float | None:
         """To be called before a connection is opened.
+
+        Args:
+            max_age_s: what was read of a closed breaker so many seconds ago will do.
 
         Returns:
             None: it may be opened, and where the breaker is half open, this caller alone may. Otherwise until when to wait (seconds
@@ -75,7 +78,7 @@ class Breaker:
                 return {"retry_at": now + self._trial_s, **since}
             return None
 
-        if decide(self._book.condition(self._source, _FRESH_S)) is not None or waits:  # else it is closed: nothing to be written
+        if decide(self._book.condition(self._source, max_age_s)) is not None or waits:  # else it is closed: nothing to be written
             self._book.revise(self._source, decide)
         return waits[0] if waits else None
 

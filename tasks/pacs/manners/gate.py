@@ -98,7 +98,7 @@ class Gate:
         per_hour = self._manners.studies_per_hour
         if per_hour is not None and not self._book.reserve(key, self._source, per_hour):
             return False
-        if self._breaker.before() is None:
+        if self._breaker.before(_AT_ONCE_S) is None:
             return True
         self._book.cancel(key)
         return False

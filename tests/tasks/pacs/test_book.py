@@ -68,6 +68,7 @@ def test_no_revision_of_many_threads_is_lost(book: Book) -> None:
 
 
 def test_a_try_counts_from_its_beginning_and_is_told_at_its_end(book: Book, clock: Clock) -> None:
+    assert book.reserve("k", "A", 10)
     number = book.begin("k", "A")
     assert book.begun_since("A", 0) == [100_000.0]
     assert book.retrievals() == [Retrieval("k", "A", "", 100_000.0)]
@@ -78,12 +79,22 @@ def test_a_try_counts_from_its_beginning_and_is_told_at_its_end(book: Book, cloc
     assert book.last_ended("B") is None
 
 
+def test_where_tries_are_not_counted_by_the_hour_one_is_written_when_it_has_ended(book: Book, clock: Clock) -> None:
+    begun = book.begin("k", "A")
+    assert book.retrievals() == []
+    clock.now += 30
+    book.end(begun, modality="CT", instances=4, bytes=4000, requests=1, last_status="0x0000")
+    assert book.retrievals("k") == [Retrieval("k", "A", "CT", 100_000.0, 100_030.0, 30.0, 1, 4, 4000, "0x0000")]
+
+
 def test_a_try_whose_process_was_killed_counts_all_the_same(tmp_path: Path, book: Book, clock: Clock) -> None:
     code = textwrap.dedent("""
         import os, signal, sys
         from tasks.ledger import Ledger
         from tasks.pacs.book import Book
-        Book(Ledger(sys.argv[1], clock=lambda: 100_000.0)).begin("k", "A")
+        book = Book(Ledger(sys.argv[1], clock=lambda: 100_000.0))
+        book.reserve("k", "A", 10)
+        book.begin("k", "A")
         os.kill(os.getpid(), signal.SIGKILL)
     """)
     subprocess.run([sys.executable, "-c", code, f"sqlite:///{tmp_path / 'ledger.db'}"], check=False)
