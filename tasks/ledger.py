@@ -11,7 +11,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -404,7 +404,10 @@ class Ledger:
 
     def _beat(self, run: str, stop: threading.Event) -> None:
         while not stop.wait(_HEARTBEAT_SECONDS):
-            with self.writing() as connection:
+            with (
+                suppress(sa.exc.SQLAlchemyError),
+                self.writing() as connection,
+            ):  # a database that restarts is there at the next beat
                 connection.execute(sa.update(tables.runs).where(tables.runs.c.run == run).values(heartbeat_at=self._clock()))
 
     def _dead_owners(self, owners: set[str], connection: sa.Connection | None = None) -> set[str]:

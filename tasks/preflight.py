@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tasks.errors import ConfigurationError
+from tasks.ledger import Ledger
 from tasks.pacs.settings import PacsSettings
 from tasks.settings import Settings
 from tasks.site import Site
@@ -41,7 +42,7 @@ def looks(site: Site) -> Iterator[Look]:
     """What a site's configuration names: the PACS, the profile, the model, the plan with its threshold, the tables to import."""
     settings = site.settings
     for pacs in settings.pacs:
-        yield f"{_PACS} {pacs.source}", lambda pacs=pacs: _echo(pacs)  # type: ignore[misc]
+        yield f"{_PACS} {pacs.source}", lambda pacs=pacs: _echo(pacs, site.ledger)  # type: ignore[misc]
     yield "de-identification", lambda: f"profile {site.stage('deidentify').configuration()['profile']}"
     yield "model", lambda: site.stage("infer").label()
     if settings.evaluation is not None:
@@ -51,9 +52,13 @@ def looks(site: Site) -> Iterator[Look]:
         yield f"import of {entry.kind}", lambda file=entry.file: _readable(file)  # type: ignore[misc]
 
 
-def _echo(pacs: PacsSettings) -> str:
+def _echo(pacs: PacsSettings, ledger: Ledger) -> str:
     from tasks.pacs.asking.find import echo
+    from tasks.pacs.book import Book
 
+    order = Book(ledger).condition(pacs.source).order
+    if order != "run":
+        return f"{pacs.source} is not asked, by order: {order}"
     echo(pacs)
     return f"{pacs.ae_title} at {pacs.host}:{pacs.port} answers C-ECHO"
 

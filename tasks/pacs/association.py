@@ -87,6 +87,12 @@ class Requestor:
             self._association.release()
         self._association = None
 
+    def _abandon(self) -> None:
+        """Leave the association: what is still on its way there must not be taken for the answer to the next question."""
+        if self._association is not None:
+            self._association.abort()
+        self._association = None
+
     def echo(self) -> None:
         """C-ECHO; also holds that C-FIND and C-MOVE are offered.
 
@@ -114,9 +120,13 @@ class Requestor:
         for status, match in self._send("send_c_find", identifier, StudyRootQueryRetrieveInformationModelFind, _still):
             code = status.get("Status")
             if code is None:
+                self._abandon()
                 raise SafelightError("E-PULL-NO-ANSWER", f"C-FIND at {level} level")
             if code in _PENDING and match is not None:
                 found.append(match)
+            elif code in _PENDING:  # it cannot be decoded
+                self._abandon()
+                raise SafelightError("E-PULL-FIND-FAILED", f"{level} level, an answer that cannot be read")
             elif code != 0x0000:
                 raise SafelightError("E-PULL-FIND-FAILED", f"{level} level, status 0x{code:04X}")
         return found

@@ -223,7 +223,9 @@ class _Worker:
         titles = pacs.receivers or tuple(receiver.ae_title for receiver in batch.settings.receivers)
         destination = titles[number % len(titles)]
         self._place = f"{pacs.source}, to {destination}" if pacs.retrieve == "move" else pacs.source
-        self._carrier: Carrier = Getter(pacs, desk) if pacs.retrieve == "get" else Mover(self._requestor, desk, destination)
+        self._carrier: Carrier = (
+            Getter(pacs, desk, self._requestor) if pacs.retrieve == "get" else Mover(self._requestor, destination)
+        )
         patience = Patience(pacs.manners.retries, conduct.backoff.delay, pacs.manners.settle_s, time.sleep)
         self._stage = PullStage(
             batch.vault,

@@ -11,6 +11,7 @@ import os
 import secrets
 import shutil
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 import psutil
@@ -37,9 +38,21 @@ def incoming(vault: Vault, study_key: str, found: str, *, forced: bool) -> Path:
         if other != folder or _is_stale(other) or not (forced or _is_of_this_boot(other)):
             shutil.rmtree(other, ignore_errors=True)
     private_folder(folder)
-    for half_written in folder.rglob(".*"):
-        half_written.unlink()
+    os.utime(folder)  # it is gone on with: nobody may take it for stale meanwhile
     return folder
+
+
+def settle(folder: Path, received: Collection[str]) -> bool:
+    """Remove what is no part of a study, and say whether all that was received is there.
+
+    Args:
+        folder: where the study gathered.
+        received: its instances, as `<series key>/<instance key>.dcm`.
+    """
+    there = {path.relative_to(folder).as_posix(): path for path in folder.glob("*/*")}
+    for name in there.keys() - set(received):  # of an earlier attempt: the PACS does not list it any more
+        there[name].unlink()
+    return set(received) <= there.keys()
 
 
 def publish(folder: Path, target: Path) -> None:

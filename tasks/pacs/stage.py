@@ -14,9 +14,10 @@ from tasks.pacs.association import Requestor
 from tasks.pacs.book import Book
 from tasks.pacs.moving.carrier import Carrier
 from tasks.pacs.moving.retrieve import OURS, Patience, Retrieved, Wanted, retrieve
+from tasks.pacs.receiving.arrival import trouble
 from tasks.pacs.receiving.desk import Desk
 from tasks.pacs.receiving.intake import Intake
-from tasks.pacs.spool import incoming, publish
+from tasks.pacs.spool import incoming, publish, settle
 from tasks.pseudonyms import Pseudonyms
 from tasks.stage import Count, Outcome, digest
 from tasks.vault import Vault
@@ -74,9 +75,8 @@ class PullStage(_Identity):
         study = self.studies[study_key]
         folder = incoming(self.vault, study_key, study.found_digest, forced=self.forced)
         conflicts = self.vault.quarantine / study_key / "pull"
-        for half_written in conflicts.rglob(".*"):
-            half_written.unlink()
-        intake = Intake(study.study_instance_uid, folder, conflicts, Pseudonyms(self.vault.site_key()))
+        only = frozenset(study.expected) if study.selected else None
+        intake = Intake(study.study_instance_uid, folder, conflicts, Pseudonyms(self.vault.site_key()), only=only)
         attempt = self.book.begin(study_key, study.source)
         retrieved, reason, place, postponed = None, "E-STAGE-UNEXPECTED", "", False
         try:
@@ -86,11 +86,15 @@ class PullStage(_Identity):
             reason = _reason(retrieved, intake)
             postponed = reason in OURS
             if not reason:
+                if not settle(folder, {f"{each.series_key}/{each.instance_key}.dcm" for each in intake.received.values()}):
+                    raise OSError
                 intake.flush()
                 publish(folder, self.vault.spool / study_key)
         except SafelightError as error:
             reason, place = error.code, error.place
             postponed = isinstance(error, ConfigurationError) or reason in PASSING
+        except OSError as error:
+            reason, postponed = trouble(error), True
         finally:
             self.book.end(attempt, **_said(retrieved, intake, reason))
         if intake.pause is not None:

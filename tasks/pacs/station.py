@@ -16,6 +16,7 @@ from tasks.pacs.manners.conduct import Conduct
 from tasks.pacs.receiving.desk import Desk
 from tasks.pacs.receiving.receiver import Receiver
 from tasks.pacs.settings import PacsSettings
+from tasks.processes import ProcessId
 from tasks.settings import Settings
 from tasks.vault import Vault
 
@@ -89,7 +90,8 @@ def hosts(pacs: tuple[PacsSettings, ...]) -> tuple[IPv4Network | IPv6Network, ..
 
 
 def _listen(opening: ExitStack, settings: Settings, ledger: Ledger, desk: Desk) -> None:
+    here = str(ProcessId.current()).partition("-")[0]  # this host: another one has ports of its own
     for receiver in sorted(settings.receivers, key=lambda each: each.port):  # always in this order: two processes must not cross
-        opening.enter_context(ledger.lock(f"receiver-{receiver.port}"))
+        opening.enter_context(ledger.lock(f"receiver-{here}-{receiver.port}"))
         silence_s = max(pacs.network_timeout_s for pacs in settings.pacs)
         opening.enter_context(Receiver(receiver, desk, allowed=hosts(settings.pacs), silence_s=silence_s))

@@ -15,7 +15,7 @@ SECRET = "Quillfeather^Zephyrine"
 
 #: Where each stage does its work: module, and the name in it that will raise.
 INSIDE = {
-    "plan": ("tasks.pacs.task", "find"),
+    "plan": ("tasks.pacs.task", "ask"),
     "pull": ("tasks.pacs.stage", "PullStage.run"),
     "deidentify": ("tasks.deid.stage", "DeidentifyStage.run"),
     "volumes": ("tasks.volumes.stage", "VolumesStage.run"),

@@ -43,7 +43,7 @@ def enter(site: Site, plan: Plan) -> int:
 
     In this order: a plan that is noted and not entered would be lost to `new_since_last_night`.
     """
-    new = register(site.ledger, site.vault, plan.studies)
+    new = register(site.ledger, site.vault, plan.studies, plan.failed)
     publish_selection(plan, site.vault, site.lake)
     record(plan, Book(site.ledger))
     return new

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from tasks.ledger import Ledger, Study
 from tasks.pacs.asking.answers import image_identifier, series_identifier, text
@@ -33,16 +33,20 @@ def find(pacs: PacsSettings, cohort: CohortSettings) -> list[FoundStudy]:
     return make_plan([pacs], cohort).studies
 
 
-def register(ledger: Ledger, vault: Vault, studies: Iterable[FoundStudy]) -> int:
+def register(ledger: Ledger, vault: Vault, studies: Iterable[FoundStudy], away: Collection[str] = ()) -> int:
     """Enter studies in the ledger, under their keys; those that cannot be pulled are left out. Returns how many were new.
 
     What the PACS leaves out of its answer (PatientID, issuer, accession number) does not erase what the ledger knows. A study whose
-    series, counts, patient or accession number have changed gets another digest, and so is due again.
+    series, counts, patient or accession number have changed gets another digest, and so is due again. A study that is known from a PACS
+    that is `away` just now stays what it is: another one's copy of it may be less, or another patient's by its numbering.
     """
     pseudonyms = Pseudonyms(vault.site_key())
     pulled = {pseudonyms.study(study.study_instance_uid): study for study in studies if not study.reason_code}
     known = ledger.studies(list(pulled))
-    return ledger.register([_row(pseudonyms, key, study, known.get(key)) for key, study in pulled.items()])
+    kept = {
+        key for key, study in pulled.items() if key in known and known[key].source != study.source and known[key].source in away
+    }
+    return ledger.register([_row(pseudonyms, key, study, known.get(key)) for key, study in pulled.items() if key not in kept])
 
 
 def _row(pseudonyms: Pseudonyms, key: str, study: FoundStudy, before: Study | None) -> Study:

@@ -30,6 +30,7 @@ from pynetdicom.presentation import PresentationContext, build_context
 from tasks.pacs.association import Moved, Requestor
 from tasks.pacs.moving.completeness import Listed, Listing
 from tasks.pacs.receiving.desk import Desk
+from tasks.pacs.receiving.intake import Intake
 from tasks.pacs.settings import PacsSettings
 
 #: An association has room for 128 contexts (PS3.8 9.3.2); three are for C-ECHO, C-FIND and C-GET.
@@ -47,7 +48,7 @@ class Carrier(Protocol):
     #: Whether it must know what there is before it can ask.
     needs_listing: bool
 
-    def fetch(self, identifier: Dataset, present: Listing | None) -> Moved:
+    def fetch(self, identifier: Dataset, present: Listing | None, intake: Intake) -> Moved:
         """Have sent what an identifier names, of what is `present`; returns when the PACS says that it is done, or has gone away."""
         ...
 
@@ -61,15 +62,14 @@ class Mover:
     """C-MOVE to the receiver of ours whose AE title is `destination`."""
 
     requestor: Requestor
-    desk: Desk
     destination: str
     needs_listing: bool = False
 
-    def fetch(self, identifier: Dataset, present: Listing | None) -> Moved:  # noqa: ARG002 - the PACS proposes contexts
+    def fetch(self, identifier: Dataset, present: Listing | None, intake: Intake) -> Moved:  # noqa: ARG002 - the PACS proposes contexts
         """Ask, and wait for what is still on its way where the PACS left in the middle."""
-        moved = self.requestor.move(identifier, self.destination, lambda: self.desk.activity)
+        moved = self.requestor.move(identifier, self.destination, lambda: intake.activity)
         if moved.status is None:
-            self.desk.settle()
+            intake.settle()
         return moved
 
     def close(self) -> None:
@@ -82,19 +82,23 @@ class Getter:
 
     pacs: PacsSettings
     desk: Desk
+    #: The one that asks elsewise: it leaves its association to the C-GET, so that there is one at a time.
+    asking: Requestor
     needs_listing: bool = True
     _open: dict[frozenset[str], Requestor] = field(default_factory=dict)
 
-    def fetch(self, identifier: Dataset, present: Listing | None) -> Moved:
+    def fetch(self, identifier: Dataset, present: Listing | None, intake: Intake) -> Moved:
         """Ask for all classes at once where an association has room for them, else for some of them after the others."""
         classes = (
             sorted(set[str]().union(*(_classes(listed) for listed in present.series.values()))) if present is not None else []
         )
         at_once = _ROOM // len(_SYNTAXES)
         last = Moved(None)
+        self.asking.close()
         for start in range(0, max(1, len(classes)), at_once):
             part = frozenset(classes[start : start + at_once])
-            last = self._requestor(part).get(identifier, lambda: self.desk.activity)
+            last = self._requestor(part).get(identifier, lambda: intake.activity)
+        self.close()
         return last
 
     def close(self) -> None:

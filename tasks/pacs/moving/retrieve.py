@@ -94,7 +94,7 @@ class _Turn:
         present = self._begin()
         known = self._wanted.count  # 0 where the plan could not count
         while True:
-            before = len(self._intake.received)
+            before, self._moved = len(self._intake.received), Moved(0x0000)
             gaps = self._gaps(present) if present is not None else None
             if gaps != {}:
                 for identifier in self._identifiers(gaps, present, by_instance=self._fruitless > 0):
@@ -145,7 +145,7 @@ class _Turn:
             else:
                 yield from (_identifier("SERIES", study, series) for series in sorted(self._wanted.series))
             return
-        received = self._received(present)
+        received = self._received()
         for series, gap in gaps.items():
             if not gap.instances or not (by_instance or series in received):
                 yield _identifier("SERIES", study, series)
@@ -155,7 +155,9 @@ class _Turn:
 
     def _ask(self, identifier: Dataset, present: Listing | None) -> None:
         self._requests += 1
-        self._moved = self._carrier.fetch(identifier, present)
+        moved = self._carrier.fetch(identifier, present, self._intake)
+        if moved.status not in _ENDED or self._moved.status in _ENDED:
+            self._moved = moved  # of a round the worst counts
         # Some say so of an association in which none of their contexts was accepted, too: then others have come before.
         if self._moved.status == _DESTINATION_UNKNOWN and not self._intake.received:
             raise ConfigurationError("E-PULL-DESTINATION-UNKNOWN")
@@ -174,24 +176,27 @@ class _Turn:
                 self._patience.sleep(self._patience.delay(repetition))
         raise AssertionError("unreachable")
 
-    def _received(self, present: Listing) -> dict[str, set[str]]:
-        """SOPInstanceUIDs that are here, by SeriesInstanceUID; series that the PACS does not list are left out."""
-        series = {self._intake.pseudonyms.uid(uid): uid for uid in present.series}
+    def _received(self) -> dict[str, set[str]]:
+        """SOPInstanceUIDs that are here, by SeriesInstanceUID."""
         found: dict[str, set[str]] = {}
-        for instance, received in list(self._intake.received.items()):
-            if received.series_key in series:
-                found.setdefault(series[received.series_key], set()).add(instance)
+        for instance, series in list(self._intake.series.items()):
+            found.setdefault(series, set()).add(instance)
         return found
 
     def _gaps(self, present: Listing) -> dict[str, Gap]:
-        return present.gaps(self._received(present))
+        return present.gaps(self._received())
 
     def _ended(self, present: Listing, *, growing: bool = False) -> Retrieved:
         here: Collection[str] = self._intake.received
         gaps = self._gaps(present)
         missing = sum(gap.count for gap in gaps.values())
         # What the plan counted beyond all that the PACS lists now is missing too: it is gone, or the PACS hides it.
-        missing = max(missing, self._wanted.count - len(here))
+        if self._wanted.only:
+            received = self._received()
+            lacking = (n - len(received.get(series, ())) for series, n in self._wanted.series.items() if series not in gaps)
+            missing += sum(max(0, n) for n in lacking)
+        else:
+            missing = max(missing, self._wanted.count - len(here))
         return Retrieved(present, missing, growing, self._moved, self._requests)
 
 

@@ -175,6 +175,8 @@ class Reception:
     def write(self, piece: Piece) -> None:
         """More of the data set. Of what is to be refused nothing is kept, as soon as that is known."""
         self._desk.pieces += 1
+        if self._intake is not None:
+            self._intake.activity += 1
         if self._arrival is None:
             return
         self._arrival.write(piece)
@@ -226,8 +228,9 @@ class Reception:
         if not is_uid(study) or not is_uid(series):
             return "E-PULL-UID"
         self._intake = self._desk.intake(study)
-        if self._intake is None:
+        if self._intake is None or (self._intake.only is not None and series not in self._intake.only):
             return "E-PULL-UNASKED"
+        self._intake.activity += 1
         return "" if uids.get(SOP_INSTANCE, self._sop_instance) == self._sop_instance else "E-PULL-MISMATCH"
 
     def _drop(self) -> None:

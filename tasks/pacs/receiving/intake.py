@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+import time
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +42,10 @@ class Intake:
     folder: Path
     conflicts: Path
     pseudonyms: Pseudonyms
+    #: SeriesInstanceUIDs that are wanted; None for all.
+    only: frozenset[str] | None = field(default=None, repr=False)
+    #: Grows as long as anything of this study comes, within one great instance too.
+    activity: int = 0
     #: By SOPInstanceUID.
     received: dict[str, Received] = field(default_factory=dict, repr=False)
     #: By reason code.
@@ -113,6 +118,7 @@ class Intake:
         if stated != sop_instance_uid:
             return False
         with self._lock:
+            self._unforced.append(path)
             self.received[sop_instance_uid] = Received(series_key, instance_key, digest, size)
             self.series[sop_instance_uid] = series_instance_uid
         return True
@@ -127,6 +133,13 @@ class Intake:
                 os.fdatasync(descriptor)
             finally:
                 os.close(descriptor)
+
+    def settle(self, quiet_s: float = 0.5) -> None:
+        """Wait until nothing of this study has come for so long: for a PACS that left in the middle of a C-MOVE."""
+        seen = -1
+        while seen != self.activity:
+            seen = self.activity
+            time.sleep(quiet_s)
 
     def count(self, code: str) -> None:
         """An instance of this study was refused."""

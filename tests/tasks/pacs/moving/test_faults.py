@@ -9,7 +9,9 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,9 +19,11 @@ import yaml
 
 from tasks.errors import ConfigurationError
 from tasks.pacs import batch
+from tasks.pacs.asking.find import find, register
 from tasks.pacs.book import Book
 from tasks.pacs.embedded.index import Entry
-from tests.tasks.pacs.hospital import ROOT, Site, counts, fill, free_port, serving
+from tasks.pacs.settings import CohortSettings
+from tests.tasks.pacs.hospital import MRN, ROOT, Site, counts, fill, free_port, instance, save, serving
 from tests.tasks.pacs.moving.nodes import Counting, Cutting, Growing, Mistaken, OutOfResources
 
 
@@ -82,6 +86,53 @@ def test_what_was_brought_before_the_pacs_changed_the_study_is_not_kept(site: Si
         assert counts(site.pull(node.port)) == {("pulled", ""): 31}
     assert len(node.sent) == 31
     assert all(b"Corrected^Name" in path.read_bytes() for path in site.spooled())
+
+
+def test_what_the_pacs_has_withdrawn_since_is_not_published_with_the_rest(site: Site, hospital: Path) -> None:
+    fill(hospital, series=1, per_series=30)
+    with serving(hospital, site, Partial) as node:
+        site.find(node.port)
+        site.pull(node.port)
+    (hospital / "1-1-5.dcm").unlink()
+    save(instance(1, 1, 99), hospital, "instead.dcm")  # as many as before: nothing has changed by the counts
+    with serving(hospital, site, Counting) as node:
+        site.find(node.port)
+        assert counts(site.pull(node.port)) == {("pulled", ""): 30}
+    names = {path.stem for path in site.spooled()}
+    assert len(names) == 30
+    assert site.keys.uid(f"{ROOT}.1.1.5") not in names
+
+
+def test_series_that_were_not_chosen_are_refused_when_the_pacs_sends_them_all_the_same(site: Site, hospital: Path) -> None:
+    class Generous(Counting):
+        def on_move(self, event: Any) -> Any:
+            query = event.identifier
+            query.QueryRetrieveLevel = "STUDY"
+            return super().on_move(SimpleNamespace(
+                identifier=query, move_destination=event.move_destination, assoc=event.assoc, is_cancelled=False
+            ))  # fmt: skip
+
+    fill(hospital)
+    with serving(hospital, site, Generous) as node:
+        (found,) = site.find(node.port)
+        wanted = f"{ROOT}.1.1"
+        register(site.ledger, site.vault, [replace(found, series={wanted: 3}, selected=True)])
+        assert counts(site.pull(node.port)) == {("pulled", ""): 3, ("refused", "E-PULL-UNASKED"): 3}
+    assert {path.parent.name for path in site.spooled()} == {site.keys.uid(wanted)}
+
+
+def test_a_copy_elsewhere_does_not_replace_a_study_whose_own_pacs_is_away(site: Site, hospital: Path, tmp_path: Path) -> None:
+    fill(hospital, per_series=5)
+    fill(tmp_path / "teaching", per_series=2, PatientID="T-1")
+    with serving(hospital, site) as node:
+        site.find_in(site.pacs(node.port, name="archive"))
+    with serving(tmp_path / "teaching", site) as node:
+        found = find(site.pacs(node.port, name="teaching"), CohortSettings())
+    register(site.ledger, site.vault, found, away=["archive"])
+    study = site.ledger.study(site.key())
+    assert (study.source, study.patient_id, sum(study.expected.values())) == ("archive", MRN, 10)
+    register(site.ledger, site.vault, found)
+    assert site.ledger.study(site.key()).source == "teaching"
 
 
 def test_a_study_that_grows_while_it_is_pulled_is_taken_with_all_that_came(site: Site, hospital: Path) -> None:
