@@ -79,7 +79,8 @@ class LibraryListener(Listener):
             transport = association.dul.socket
             if transport is not None and transport.socket is not None:
                 _hang_up(transport.socket, abort(0, 0))
-            association.dul.to_user_queue.put(None)  # type: ignore[arg-type]  # ends its waiting for an A-ASSOCIATE-RQ
+            waiting: Any = association.dul.to_user_queue
+            waiting.put(None)  # ends its waiting for an A-ASSOCIATE-RQ
             association.join()
             association.dul.kill_dul()
             association.dul.join()
