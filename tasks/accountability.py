@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-import sqlalchemy as sa
-
 from data_contracts.accountability import CONTRACT
-from tasks import ledger_tables as tables
 from tasks.errors import SafelightError
 from tasks.lake import Lake, Manifest
 from tasks.ledger import Ledger, Result, Study, is_current
+from tasks.pacs.book import Book
 from tasks.stage import NIGHT, STUDY_STAGES, digest
 
 #: What one stage hands on is what the next must account for: stage, the outcome it hands on, the unit, and who receives it.
@@ -111,7 +109,7 @@ def lines(ledger: Ledger, lake: Lake) -> list[Line]:
         if row["unit"] == "instance":
             instances[end] = instances.get(end, 0) + row["n"]
         studies[end] += row["n"] if row["unit"] == "study" else 1
-    for code, n in _refusals(ledger).items():
+    for code, n in Book(ledger).refusals().items():
         studies["find", "refused", code] += n
     counted = [
         Line(*end, n, instances.get(end)) for end, n in sorted(studies.items(), key=lambda item: (_place(item[0][0]), item[0]))
@@ -123,14 +121,6 @@ def lines(ledger: Ledger, lake: Lake) -> list[Line]:
                 for count in manifest.tally
             ]
     return counted
-
-
-def _refusals(ledger: Ledger) -> dict[str, int]:
-    """What the last plans could not plan, by reason: studies, rows of a list, answers in doubt, PACSs that failed."""
-    c = tables.refusals.c
-    with ledger.reading() as connection:
-        found = connection.execute(sa.select(c.reason_code, sa.func.sum(c.n)).group_by(c.reason_code).order_by(c.reason_code))
-        return {code: int(n) for code, n in found}
 
 
 def _place(stage: str) -> int:

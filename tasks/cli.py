@@ -80,7 +80,8 @@ def nightly(config: Config) -> None:
             well = run_flow(config.absolute(), environment, site.ledger, log)
         terminal.console.print(night_table(site))
         if not well:
-            say(f"Some studies failed: `safelight status --config {config}` names them; the log is {log}")
+            say(f"The night is incomplete: `safelight status --config {config}` names what failed or waits,")
+            say(f"the table's `find` what may be missing; the log is {log}")
         raise typer.Exit(terminal.DONE if well else terminal.INCOMPLETE)
 
 

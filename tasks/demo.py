@@ -73,7 +73,7 @@ def run(out: Path, *, patients: int, seed: int, keep_open: bool) -> int:
             with suppress(KeyboardInterrupt):
                 node.serve_forever()
     if not well:
-        say(f"Some studies failed; the night's log is {log}")
+        say(f"The night is incomplete: see the table for what failed or may be missing (`find`); its log is {log}")
     return DONE if well else INCOMPLETE
 
 

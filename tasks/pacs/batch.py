@@ -29,6 +29,7 @@ from tasks.vault import Vault
 RESERVE_BYTES = 256 << 20
 #: How often a study may be postponed in one batch before it counts as failed: a PACS that dies of it would be asked for ever.
 _POSTPONEMENTS = 3
+_STRANGER = "E-PULL-STRANGER"
 
 
 def pull_batch(
@@ -63,9 +64,8 @@ def pull_batch(
     due = work.due(keys)
     if due:
         with station(settings, vault, ledger, errors) as opened:
-            before = Counter(opened.desk.strays)
             work.pull(due, opened)
-            for code, n in (Counter(opened.desk.strays) - before).items():
+            for code, n in opened.desk.take_strays().items():
                 work.summary.units["refused", code, "instance"] += n
     rows = ledger.results(IDENTITY.label(), keys)
     work.summary.studies["held"] = sum(row.status == "running" and row.owner != run for row in rows.values())
@@ -98,7 +98,7 @@ class _Batch:
         for key in self.ledger.due(IDENTITY.label(), wanted, max_attempts=self.settings.executor.max_attempts):
             found[self.studies[key].source].append(self.studies[key])
         unknown = set(found) - {pacs.source for pacs in self.settings.pacs}
-        for source in unknown:
+        for source in sorted(unknown):
             self.errors_raised.append(ConfigurationError("E-PULL-SOURCE", f"{len(found.pop(source))} studies of {source}"))
         return found
 
@@ -266,6 +266,7 @@ class _Worker:
         except ConfigurationError as error:
             self._queue.give_back(study)
             return self._failed(error)
+        strangers = self._desk.strays[_STRANGER]
         outcome = attempt(
             self._stage, study.study_key, study.found_digest,
             ledger=self._batch.ledger, run=self._batch.run, errors=self._batch.errors,
@@ -274,20 +275,24 @@ class _Worker:
             self._conduct.succeeded()
             return True
         if outcome.status == "postponed":
-            return self._postponed(study, outcome)
+            return self._postponed(study, outcome, unknown=self._desk.strays[_STRANGER] > strangers)
         self._conduct.succeeded()
         self._batch.ended(study.study_key, outcome)
         return True
 
-    def _postponed(self, study: Study, outcome: Outcome) -> bool:
-        if outcome.reason_code in OURS:
-            raise ConfigurationError(outcome.reason_code, str(self._batch.vault.root))
-        if outcome.reason_code in PASSING and not self._queue.postpone(study):
-            self._batch.give_up(study, outcome)
-        code = outcome.reason_code
-        if code == "E-PULL-DESTINATION-UNKNOWN" and self._desk.strays["E-PULL-STRANGER"]:
-            code = "E-PULL-STRANGER"  # the PACS could not reach us, because we did not let it in
-        return self._failed(ConfigurationError(code, self._place))
+    def _postponed(self, study: Study, outcome: Outcome, *, unknown: bool) -> bool:
+        """Put a study back that could not be tried; `unknown`: a stranger was turned away at our door meanwhile."""
+        code, place = outcome.reason_code, self._place
+        if code in PASSING:
+            if not self._queue.postpone(study):
+                self._batch.give_up(study, outcome)
+            return self._failed(ConfigurationError(code, place))
+        self._queue.give_back(study)
+        if code in OURS:
+            place = str(self._batch.vault.root)
+        elif code == "E-PULL-DESTINATION-UNKNOWN" and unknown:
+            code = _STRANGER  # the PACS could not reach us, because we did not let it in
+        return self._failed(ConfigurationError(code, place))
 
     def _failed(self, error: ConfigurationError) -> bool:
         """Note a failure of the connection; whether to go on. What no waiting will mend is raised."""

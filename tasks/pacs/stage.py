@@ -73,7 +73,11 @@ class PullStage(_Identity):
         the next attempt asks for the rest. Where the PACS cannot be worked with just now, the study is postponed.
         """
         study = self.studies[study_key]
-        folder = incoming(self.vault, study_key, study.found_digest, forced=self.forced)
+        try:
+            folder = incoming(self.vault, study_key, study.found_digest, forced=self.forced)
+        except OSError as error:
+            error_id = self.errors.record(f"{self.name} {study_key}", error)
+            return Outcome("postponed", reason_code=trouble(error), error_id=error_id)
         conflicts = self.vault.quarantine / study_key / "pull"
         only = frozenset(study.expected) if study.selected else None
         intake = Intake(study.study_instance_uid, folder, conflicts, Pseudonyms(self.vault.site_key()), only=only)

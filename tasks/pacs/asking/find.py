@@ -37,7 +37,8 @@ def register(ledger: Ledger, vault: Vault, studies: Iterable[FoundStudy], away: 
     """Enter studies in the ledger, under their keys; those that cannot be pulled are left out. Returns how many were new.
 
     What the PACS leaves out of its answer (PatientID, issuer, accession number) does not erase what the ledger knows. A study whose
-    series, counts, patient or accession number have changed gets another digest, and so is due again. A study that is known from a PACS
+    series, counts, patient or accession number have changed, or of which only some series are wanted now, gets another digest, and so is due
+    again. A study that is known from a PACS
     that is `away` just now stays what it is: another one's copy of it may be less, or another patient's by its numbering.
     """
     pseudonyms = Pseudonyms(vault.site_key())
@@ -53,13 +54,14 @@ def _row(pseudonyms: Pseudonyms, key: str, study: FoundStudy, before: Study | No
     patient_id = study.patient_id or (before.patient_id if before else "")
     issuer = study.issuer or (before.issuer if before else "")
     accession_number = study.accession_number or (before.accession_number if before else "")
-    series = sorted(study.series.items())
-    found = digest({"series": series, "patient": [patient_id, issuer], "accession": accession_number})
-    identity = (patient_id, issuer, accession_number)
-    if before is not None and before.found_digest == digest(series) and identity == (
+    series, identity = sorted(study.series.items()), (patient_id, issuer, accession_number)
+    found = digest({"series": series, "only": study.selected, "identity": identity})
+    if before is not None and not study.selected and before.found_digest == digest(series) and identity == (
         before.patient_id, before.issuer, before.accession_number,
     ):  # fmt: skip
-        found = before.found_digest  # of version 0.1, which knew series only: nothing has changed, so nothing is due
+        found = (
+            before.found_digest
+        )  # of a ledger from before identities were digested too: nothing has changed, so nothing is due
     return Study(
         study_key=key, patient_key=pseudonyms.patient(issuer, patient_id), source=study.source,
         study_instance_uid=study.study_instance_uid, patient_id=patient_id, issuer=issuer, accession_number=accession_number,

@@ -44,18 +44,13 @@ class Desk:
     def __init__(self, spool: Path, errors: ErrorLog | None = None) -> None:
         #: Refusals outside of any study's turn, and strangers at the door, by reason code.
         self.strays: Counter[str] = Counter()
-        #: How many C-STORE requests came so far, and how many pieces of data sets: the signs of life of a long C-MOVE.
-        self.requests = self.pieces = 0
+        #: How many C-STORE requests came so far.
+        self.requests = 0
         self._spool, self._errors = spool, errors
         self._process = str(ProcessId.current())
         self._lock = threading.Lock()
         self._expected: dict[str, Intake] = {}
         self._under_way = 0
-
-    @property
-    def activity(self) -> int:
-        """Grows as long as anything comes, within one great instance too."""
-        return self.requests + self.pieces
 
     @contextmanager
     def expecting(self, intake: Intake) -> Iterator[Intake]:
@@ -74,11 +69,18 @@ class Desk:
                 del self._expected[study]
 
     def settle(self, quiet_s: float = 0.5) -> None:
-        """Wait until nothing is under way and nothing has come for `quiet_s`: for a PACS that left in the middle of a C-MOVE."""
+        """Wait until nothing is under way, of no study, and no request has come for `quiet_s`: all that came has been taken or refused."""
         seen = -1
-        while seen != self.activity or self._under_way:
-            seen = self.activity
+        while seen != self.requests or self._under_way:
+            seen = self.requests
             time.sleep(quiet_s)
+
+    def take_strays(self) -> Counter[str]:
+        """The refusals outside of any study's turn, by reason code; they are counted anew from now on."""
+        with self._lock:
+            taken = Counter(self.strays)
+            self.strays.clear()
+        return taken
 
     def store(
         self, sop_class: str, sop_instance: str, transfer_syntax: str, content: Piece | Iterable[Piece], *,
@@ -174,7 +176,6 @@ class Reception:
 
     def write(self, piece: Piece) -> None:
         """More of the data set. Of what is to be refused nothing is kept, as soon as that is known."""
-        self._desk.pieces += 1
         if self._intake is not None:
             self._intake.activity += 1
         if self._arrival is None:

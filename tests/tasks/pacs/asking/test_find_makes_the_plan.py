@@ -217,3 +217,14 @@ def test_a_ledger_of_version_0_1_makes_nothing_due(site: Site, hospital: Path) -
     assert site.ledger.study(site.key()) == old
     register(site.ledger, site.vault, [replace(found, patient_id="MRN-OTHER")])
     assert site.ledger.study(site.key()).found_digest != old.found_digest
+
+
+def test_a_selection_that_comes_later_makes_the_study_due_though_it_names_the_same_series(site: Site, hospital: Path) -> None:
+    fill(hospital)
+    with serving(hospital, site) as node:
+        (found,) = site.find(node.port)
+    before = site.ledger.study(site.key()).found_digest
+    register(site.ledger, site.vault, [replace(found, selected=True)])
+    assert site.ledger.study(site.key()).found_digest != before
+    register(site.ledger, site.vault, [found])
+    assert site.ledger.study(site.key()).found_digest == before

@@ -252,3 +252,11 @@ def test_an_error_that_nobody_foresaw_ends_one_association_only_and_its_text_sta
     assert "ZeroDivisionError" in files(site.errors.folder)[0].read_text("utf-8")
     assert "ZeroDivisionError" not in "".join(capfd.readouterr())
     assert sorted(site.vault.spool.glob(".arriving-*")) == []
+
+
+def test_strays_are_handed_on_once(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.count("E-PULL-STRANGER")
+    desk.count("E-PULL-STRANGER")
+    assert desk.take_strays() == {"E-PULL-STRANGER": 2}
+    assert not desk.take_strays()
