@@ -19,7 +19,7 @@ CONTRACT = Contract(
             "action",
             pa.string(),
             "What was done.",
-            allowed=("remove", "empty", "dummy", "uid", "patient", "year", "keep", "recurse"),
+            allowed=("remove", "empty", "dummy", "uid", "patient", "year", "shift", "retain", "keep", "clean", "recurse"),
         ),
         Column("n", pa.int64(), "To how many elements, at all depths, in all released instances.", minimum=1),
     ),

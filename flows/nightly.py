@@ -16,6 +16,7 @@ from flows.evaluate import evaluate
 from flows.publish import publish
 from flows.reconcile import reconcile
 from tasks.accountability import lines
+from tasks.deid.task import certify
 from tasks.guard import boundary
 from tasks.night import DONE, NOT_ENDED, SOME_FAILED
 from tasks.pacs.task import plan
@@ -40,18 +41,20 @@ def nightly(config: str | None = None) -> State[dict[str, int]]:
         counts = stream(path, run, site.batches(), STUDY_STAGES) + Counter(doubts=planned["doubts"])
         evaluate(path)
         publish(path)
+        certify(path)
         _show(site)
     return verdict(counts)
 
 
 def _show(site: Site) -> None:
-    """The night's table and a link to the report, on Prefect's page. Counts and a path of ours; nothing else."""
+    """The night's table and links to its pages, on Prefect's page. Counts and paths of ours; nothing else."""
     table = [asdict(line) for line in lines(site.ledger, site.lake)]
     create_table_artifact(key="night", table=table, description="Where every study and instance went.")
-    report = "reports/report.html"
-    if site.lake.exists(report):
-        where = (site.lake.root / report).as_uri() if site.lake.root is not None else f"{site.lake.url}/{report}"
-        create_link_artifact(key="report", link=where, link_text="Validation report")
+    for key, text in (("report", "Validation report"), ("certificate", "Certificate of de-identification")):
+        page = f"reports/{key}.html"
+        if site.lake.exists(page):
+            where = (site.lake.root / page).as_uri() if site.lake.root is not None else f"{site.lake.url}/{page}"
+            create_link_artifact(key=key, link=where, link_text=text)
 
 
 def _exit_code(state: State[Any]) -> int:

@@ -10,6 +10,8 @@ import typer
 
 from tasks import console as terminal
 from tasks.console import one_sentence, say
+from tasks.deid.audit.command import audit_site
+from tasks.deid.certificate.command import certificate
 from tasks.deid.command import deidentify, import_table
 from tasks.evaluation.command import evaluate
 from tasks.inference.command import infer
@@ -190,6 +192,8 @@ for order in (control.status, control.pause, control.resume, control.drain):
 app.add_typer(pacs, name="pacs")
 app.command("pull")(pull)
 app.command("deidentify")(deidentify)
+app.command("audit")(audit_site)
+app.command("certificate")(certificate)
 app.command("import")(import_table)
 app.command("volumes")(volumes)
 app.command("infer")(infer)

@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 from tasks.errors import SafelightError
 from tasks.guard import ErrorLog, guarded, seal
 from tasks.lake import Lake
-from tasks.ledger import Ledger
+from tasks.ledger import Beside, Ledger
 from tasks.stage import Count, Outcome, Stage, fingerprint
 
 #: Libraries that would start a thread a core in every worker; set before they are first imported there.
@@ -188,12 +188,17 @@ def run_by_ledger(
     return summary
 
 
-def attempt(stage: Stage, key: str, inputs: str, *, ledger: Ledger, run: str, errors: ErrorLog) -> Outcome | None:
-    """Do a stage for one study in this thread, with the ledger's row around it; None where another run has it, or had it meanwhile."""
+def attempt(
+    stage: Stage, key: str, inputs: str, *, ledger: Ledger, run: str, errors: ErrorLog, beside: Beside | None = None
+) -> Outcome | None:
+    """Do a stage for one study in this thread, with the ledger's row around it; None where another run has it, or had it meanwhile.
+
+    `beside` writes more in the transaction in which the row is finished or given back.
+    """
     if not ledger.claim(stage.label(), key, fingerprint(stage, inputs), run, inputs=inputs):
         return None
     outcome = _work(stage, key, inputs, errors)
-    _finish(stage, key, outcome, ledger, run)
+    _finish(stage, key, outcome, ledger, run, beside)
     return outcome
 
 
@@ -230,11 +235,11 @@ def run_by_manifest(
     return summary
 
 
-def _finish(stage: Stage, key: str, outcome: Outcome, ledger: Ledger, run: str) -> None:
+def _finish(stage: Stage, key: str, outcome: Outcome, ledger: Ledger, run: str, beside: Beside | None = None) -> None:
     if outcome.status == "postponed":
-        ledger.release(stage.label(), key, run)
+        ledger.release(stage.label(), key, run, beside=beside)
     else:
-        ledger.finish(stage.label(), key, run, outcome)
+        ledger.finish(stage.label(), key, run, outcome, beside=beside)
 
 
 def _inputs(stage: Stage, keys: list[str], ledger: Ledger) -> dict[str, str]:

@@ -7,6 +7,7 @@ earlier manifest listed and the new one does not is removed, so the lake is a fu
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -15,6 +16,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,6 +31,8 @@ from tasks.errors import ConfigurationError
 from tasks.processes import ProcessId
 from tasks.stage import Count, digest, tally_from_json, tally_to_json
 
+#: Files that are forced to disk side by side.
+_FORCED_AT_ONCE = 8
 _SCRATCH = ".scratch"
 
 
@@ -206,25 +210,24 @@ class Lake:
         with self._filesystem.open_output_stream(self._at(path)) as stream:
             stream.write(content)
 
-    def _place(self, source: Path, path: str) -> None:
-        """Move a scratch file to its final name: one rename locally, one upload to an object store."""
+    def _place(self, sources: Mapping[str, Path]) -> None:
+        """Move scratch files to their final names, for good: one rename each locally, one upload each to an object store.
+
+        Files are forced to disk side by side, since the disk takes many at once in little more time than one, and each folder once.
+        """
         if self.root is None:
-            self._write(path, source.read_bytes())
+            for path, source in sources.items():
+                self._write(path, source.read_bytes())
             return
-        target = self.root / path
-        with source.open("rb") as stream:
-            os.fsync(stream.fileno())
-
-        def move() -> None:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            source.replace(target)
-
-        _persist(move)
-        descriptor = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)  # a rename alone may be lost with the power
-        finally:
-            os.close(descriptor)
+        with ThreadPoolExecutor(_FORCED_AT_ONCE) as pool:
+            list(pool.map(_force, sources.values()))
+        folders: set[Path] = set()
+        for path, source in sources.items():
+            target = self.root / path
+            _persist(lambda source=source, target=target: _move(source, target))  # type: ignore[misc]
+            folders.update(folder for folder in target.parents if folder == self.root or self.root in folder.parents)
+        with ThreadPoolExecutor(_FORCED_AT_ONCE) as pool:
+            list(pool.map(_force, folders))  # a rename alone may be lost with the power
 
     def _remove(self, path: str) -> None:
         if self.exists(path):
@@ -254,17 +257,33 @@ class Publication:
     fingerprint: str
     scratch: Path
     _files: dict[str, Path] = field(default_factory=dict)
+    _hashes: dict[str, str] = field(default_factory=dict)
+    _folders: set[str] = field(default_factory=set)
 
     def path(self, lake_path: str) -> Path:
         """Where to write the file that will be published as `lake_path` (forward slashes, relative)."""
         target = self.scratch / lake_path
-        target.parent.mkdir(parents=True, exist_ok=True)
+        folder = lake_path.rpartition("/")[0]
+        if folder not in self._folders:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._folders.add(folder)
         self._files[lake_path] = target
         return target
 
     def write(self, lake_path: str, content: bytes) -> None:
         """Add a file from its bytes."""
         self.path(lake_path).write_bytes(content)
+
+    def adopt(self, lake_path: str, source: Path, sha256: str) -> None:
+        """Add a file that was written elsewhere, by moving it here; `sha256` is that of its content, so that it is not read again."""
+        target = self.path(lake_path)
+        try:
+            source.replace(target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            shutil.move(source, target)  # from another file system
+        self._hashes[lake_path] = sha256
 
     def write_table(self, contract: Contract, rows: Sequence[Mapping[str, Any]] | pa.Table, *, part: str | None = None) -> None:
         """Validate rows by their contract and add them as `tables/<name>/<part>.parquet` (part: the study's key).
@@ -281,7 +300,10 @@ class Publication:
 
         A file that was announced by `path` and never written raises FileNotFoundError, before anything is moved.
         """
-        hashes = {name: hashlib.sha256(source.read_bytes()).hexdigest() for name, source in sorted(self._files.items())}
+        hashes = {
+            name: self._hashes.get(name) or hashlib.sha256(source.read_bytes()).hexdigest()
+            for name, source in sorted(self._files.items())
+        }
         earlier = self.lake.manifest(self.stage, self.key)
         before = earlier or Manifest(self.stage, self.key, "", {}, (), 0)
         stale = tuple(sorted({*before.files, *before.stale} - set(hashes)))
@@ -289,8 +311,7 @@ class Publication:
         # Every name is noted before it is used: what a crash leaves half-published is found by the next commit, or by `withdraw`.
         names = tuple(sorted({*before.stale, *hashes} - set(before.files)))
         self._place_manifest(replace(before, fingerprint="", stale=names))
-        for name, source in sorted(self._files.items()):
-            self.lake._place(source, name)
+        self.lake._place(dict(sorted(self._files.items())))
         if stale:
             self._place_manifest(replace(manifest, stale=stale))  # so that a crash from here on forgets none of them
             for name in stale:
@@ -301,7 +322,21 @@ class Publication:
     def _place_manifest(self, manifest: Manifest) -> None:
         last = self.scratch / "manifest.json"
         last.write_bytes(manifest.to_json())
-        self.lake._place(last, _manifest_path(self.stage, self.key))
+        self.lake._place({_manifest_path(self.stage, self.key): last})
+
+
+def _move(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    source.replace(target)
+
+
+def _force(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _persist(action: Callable[[], object]) -> None:

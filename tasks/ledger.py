@@ -31,6 +31,9 @@ _DEAD_AFTER_SECONDS = 120.0
 #: Keys in one statement; SQLite takes 32,766 parameters, PostgreSQL 65,535.
 _PARAMETERS = 30_000
 
+#: Writes something of its own within a transaction of the ledger.
+Beside = Callable[[sa.Connection], None]
+
 
 @dataclass(frozen=True, slots=True)
 class Study:
@@ -117,7 +120,8 @@ class Ledger:
         self._locks = Locks(self._engine)
         #: `INSERT … ON CONFLICT` in the database's own dialect.
         self.insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
-        self._claim = self.insert(tables.results).on_conflict_do_nothing().returning(tables.results.c.owner)
+        new = self.insert(tables.results).values(statements.row_of(tables.results))
+        self._claim = statements.Prepared(new.on_conflict_do_nothing().returning(tables.results.c.owner))
         try:
             with self.lock("schema"):
                 tables.metadata.create_all(self._engine)
@@ -197,57 +201,55 @@ class Ledger:
 
     def claim(self, stage: str, key: str, fingerprint: str, run: str, *, inputs: str = "") -> bool:
         """Take a study for a stage and these inputs; False where a live run holds it, or has finished it meanwhile."""
-        now = self._clock()
+        taken = {
+            "fingerprint": fingerprint, "inputs": inputs, "status": "running", "owner": run, "started_at": self._clock(),
+            "reason_code": "", "error_id": "", "output": "", "passed": 0, "tally": "[]", "finished_at": None,
+        }  # fmt: skip
         with self.writing() as connection:
-            row = connection.execute(statements.ROW, {"key": key, "of_stage": stage}).mappings().one_or_none()
-            if row is not None:
-                if row["status"] == "done" and row["fingerprint"] == fingerprint:
-                    return False
-                if row["status"] == "running" and row["owner"] not in self._dead_owners({row["owner"]}, connection):
-                    return False
-            attempts = row["attempts"] if row is not None and row["fingerprint"] == fingerprint else 0
-            fresh = {
-                "fingerprint": fingerprint,
-                "inputs": inputs,
-                "status": "running",
-                "owner": run,
-                "attempts": attempts,
-                "started_at": now,
-            }
-            blank = {"reason_code": "", "error_id": "", "output": "", "passed": 0, "tally": "[]", "finished_at": None}
-            if row is None:
-                taken = connection.execute(self._claim, {"study_key": key, "stage": stage, **fresh, **blank}).scalar()
-            else:
-                mine = sa.and_(tables.results.c.study_key == key, tables.results.c.stage == stage)
-                taken = connection.execute(
-                    sa.update(tables.results).where(mine).values(**fresh, **blank).returning(tables.results.c.owner)
-                ).scalar()
-        return bool(taken == run)
+            if self._claim.on(connection, {"study_key": key, "stage": stage, "attempts": 0, **taken}).scalar() is not None:
+                return True  # the first row of this study and stage
+            row = connection.execute(statements.ROW, {"key": key, "of_stage": stage}).mappings().one()
+            if row["status"] == "done" and row["fingerprint"] == fingerprint:
+                return False
+            if row["status"] == "running" and row["owner"] not in self._dead_owners({row["owner"]}, connection):
+                return False
+            attempts = row["attempts"] if row["fingerprint"] == fingerprint else 0
+            mine = sa.and_(tables.results.c.study_key == key, tables.results.c.stage == stage)
+            connection.execute(sa.update(tables.results).where(mine).values(attempts=attempts, **taken))
+        return True
 
-    def finish(self, stage: str, key: str, run: str, outcome: Outcome) -> None:
+    def finish(self, stage: str, key: str, run: str, outcome: Outcome, *, beside: Beside | None = None) -> None:
         """Write what a stage did with a study that this run holds.
+
+        Args:
+            beside: writes more in the same transaction, also where the study is lost.
 
         Raises:
             SafelightError: E-LEDGER-LOST where the study has meanwhile been taken by another run.
         """
         now = self._clock()
         with self.writing() as connection:
-            started = connection.scalar(statements.FINISH, {
+            started = statements.FINISH.on(connection, {
                 "key": key, "of_stage": stage, "run": run, "failed": int(outcome.status == "failed"), "new_status": outcome.status,
                 "new_reason_code": outcome.reason_code, "new_error_id": outcome.error_id, "new_output": outcome.output,
                 "new_passed": outcome.passed, "new_tally": tally_to_json(outcome.tally), "new_finished_at": now,
-            })  # fmt: skip
-            if started is None:
-                raise SafelightError("E-LEDGER-LOST", f"{stage} {key}")
-            ended = {"reason_code": outcome.reason_code, "error_id": outcome.error_id, "seconds": now - started}
-            self._log(connection, run, outcome.status, study_key=key, stage=stage, **ended)
+            }).scalar()  # fmt: skip
+            if started is not None:
+                ended = {"reason_code": outcome.reason_code, "error_id": outcome.error_id, "seconds": now - started}
+                self._log(connection, run, outcome.status, study_key=key, stage=stage, **ended)
+            if beside is not None:
+                beside(connection)
+        if started is None:
+            raise SafelightError("E-LEDGER-LOST", f"{stage} {key}")
 
-    def release(self, stage: str, key: str, run: str) -> None:
-        """Give a study back undone, so that it is due at once."""
+    def release(self, stage: str, key: str, run: str, *, beside: Beside | None = None) -> None:
+        """Give a study back undone, so that it is due at once; `beside` as with `finish`."""
         held = _held(stage, key, run)
         with self.writing() as connection:
             connection.execute(sa.update(tables.results).where(held).values(status="interrupted"))
             self._log(connection, run, "interrupted", study_key=key, stage=stage)
+            if beside is not None:
+                beside(connection)
 
     def forget(self, stage: str, key: str, run: str) -> None:
         """Drop the row of a study that this run holds: the stage has nothing of it any more."""
@@ -436,7 +438,7 @@ class Ledger:
 
     def _log(self, connection: sa.Connection, run: str, what: str, **known: Any) -> None:
         blank = {"study_key": "", "stage": "", "reason_code": "", "error_id": "", "seconds": 0.0}
-        connection.execute(statements.EVENT, blank | known | {"at": self._clock(), "run": run, "event": what})
+        statements.EVENT.on(connection, blank | known | {"at": self._clock(), "run": run, "event": what})
 
 
 def _held(stage: str, key: str, run: str) -> sa.ColumnElement[bool]:

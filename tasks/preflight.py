@@ -43,13 +43,22 @@ def looks(site: Site) -> Iterator[Look]:
     settings = site.settings
     for pacs in settings.pacs:
         yield f"{_PACS} {pacs.source}", lambda pacs=pacs: _echo(pacs, site.ledger)  # type: ignore[misc]
-    yield "de-identification", lambda: f"profile {site.stage('deidentify').configuration()['profile']}"
+    yield "de-identification", lambda: _profile(site)
     yield "model", lambda: site.stage("infer").label()
     if settings.evaluation is not None:
         plan = settings.evaluation.plan
         yield "plan", lambda: _plan(plan, settings)
     for entry in settings.imports:
         yield f"import of {entry.kind}", lambda file=entry.file: _readable(file)  # type: ignore[misc]
+
+
+def _profile(site: Site) -> str:
+    from tasks.deid.stage import DeidentifyStage
+
+    stage = site.stage("deidentify")
+    if isinstance(stage, DeidentifyStage):
+        stage.require()
+    return f"profile {stage.configuration()['profile']}"
 
 
 def _echo(pacs: PacsSettings, ledger: Ledger) -> str:

@@ -31,6 +31,10 @@ class Pseudonyms:
         """The study's key everywhere: its new StudyInstanceUID."""
         return self.uid(study_instance_uid)
 
+    def number(self, purpose: str, key: str) -> int:
+        """64 bits that are a key's own for one purpose, such as the days by which a patient's dates are moved."""
+        return int.from_bytes(self._mac(purpose, key)[:8], "big")
+
     def file(self, content_sha256: str) -> str:
         """A key for a file that states no UID of its own."""
         return f"2.25.{int.from_bytes(self._mac('file', content_sha256)[:16], 'big')}"

@@ -18,6 +18,10 @@ class DeidentifySettings(Section):
     """How studies are de-identified: a profile of `configs/profiles/`, or a path to one."""
 
     profile: str = "safe_harbor"
+    #: A recipe of the site's own in the `deid` package's format: what it adds may only be stricter than the profile.
+    recipe: Path | None = None
+    #: The recall that `safelight audit` must have found with this profile before anything is released; none is asked for without it.
+    audit_floor: float | None = Field(default=None, gt=0, lt=1)
 
 
 class InferenceSettings(Section):
@@ -172,11 +176,19 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         changed["evaluation"] = settings.evaluation.model_copy(update={"plan": folder / settings.evaluation.plan})
     if settings.prefect.home is not None:
         changed["prefect"] = settings.prefect.model_copy(update={"home": folder / settings.prefect.home})
-    profile = settings.deidentify.profile
-    if profile.endswith(".yaml"):
-        changed["deidentify"] = settings.deidentify.model_copy(update={"profile": str(folder / profile)})
+    changed["deidentify"] = _with_paths(settings.deidentify, folder)
     if "/" in settings.inference.model:
         changed["inference"] = settings.inference.model_copy(update={"model": str(folder / settings.inference.model)})
+    return settings.model_copy(update=changed)
+
+
+def _with_paths(settings: DeidentifySettings, folder: Path) -> DeidentifySettings:
+    """The same settings with an absolute path of the profile, where it is a file, and of the recipe."""
+    changed: dict[str, object] = {}
+    if settings.profile.endswith(".yaml"):
+        changed["profile"] = str(folder / settings.profile)
+    if settings.recipe is not None:
+        changed["recipe"] = folder / settings.recipe.expanduser()
     return settings.model_copy(update=changed)
 
 

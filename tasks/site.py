@@ -100,7 +100,8 @@ def _check_space(folder: Path) -> None:
 def _deidentify(site: Site) -> Stage:
     from tasks.deid.stage import DeidentifyStage
 
-    return DeidentifyStage(site.vault, site.lake, site.settings.deidentify.profile)
+    said = site.settings.deidentify
+    return DeidentifyStage(site.vault, site.lake, said.profile, str(said.recipe or ""), said.audit_floor)
 
 
 def _volumes(site: Site) -> Stage:

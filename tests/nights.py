@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -24,15 +23,10 @@ from tasks.pacs.embedded.node import PacsNode
 from tasks.settings import PrefectSettings
 from tasks.synthetic.cohort import make_cohort
 from tasks.vault import Vault, write_private
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 PATIENTS, SEED = 6, 77
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from pydicom import Dataset
 from pydicom.sr import _concepts_dict, _snomed_dict  # the public `codes` object cannot be asked by value
+
+from tasks.deid.structured.units import is_unit
 
 UNKNOWN = ("261665006", "SCT", "Unknown")
 
@@ -50,26 +51,15 @@ def values() -> frozenset[str]:
     return frozenset(value for _scheme, value in _meanings()) | frozenset(_snomed_dict.mapping["SRT"])
 
 
-def clean(item: Dataset) -> str | None:
-    """Clean the code that a data set states, in place.
+def clean(stated: Mapping[int, str]) -> tuple[tuple[str, str, str], bool]:
+    """The code to release for one that a data set states, and whether it is known.
+
+    Args:
+        stated: the values of the attributes of `CODE_TAGS` that are there, by tag.
 
     Returns:
-        what was done: None where it states no code, `known` or `replaced`.
+        code value, coding scheme designator and code meaning.
     """
-    if not any(tag in item for tag in CODE_TAGS):
-        return None
-    value, scheme = _text(item, CODE_VALUE), _text(item, SCHEME)
-    known = meaning(value, scheme)
-    for tag in CODE_TAGS:
-        if tag in item:
-            del item[tag]
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = (value, scheme, known) if known is not None else UNKNOWN
-    return "replaced" if known is None else "known"
-
-
-def _text(item: Dataset, tag: int) -> str:
-    if tag not in item:
-        return ""
-    element = item.get_item(tag)
-    raw = element.value
-    return (raw.decode("latin-1") if isinstance(raw, bytes) else str(raw or "")).strip(" \0")
+    value, scheme = stated.get(CODE_VALUE, ""), stated.get(SCHEME, "")
+    known = meaning(value, scheme) or (value if scheme == "UCUM" and is_unit(value) else None)
+    return ((value, scheme, known), True) if known is not None else (UNKNOWN, False)

@@ -10,8 +10,7 @@ import typer
 from tasks.console import DONE, INCOMPLETE, finish, one_sentence, progress, say
 from tasks.deid import importing
 from tasks.deid.folder import take_in
-from tasks.deid.rules import load
-from tasks.deid.stage import DeidentifyStage
+from tasks.deid.stage import DeidentifyStage, rules_of
 from tasks.deid.tables import KEYS
 from tasks.errors import ConfigurationError
 from tasks.executor import Summary, make_pool, run_by_ledger
@@ -30,6 +29,10 @@ def deidentify(
     lake: LakeFolder,
     vault: VaultFolder,
     profile: Annotated[str, typer.Option(help="A profile of configs/profiles, or a .yaml file.")] = "safe_harbor",
+    recipe: Annotated[
+        Path | None,
+        typer.Option(help="A recipe of your own in the deid package's format; it may only be stricter.", dir_okay=False),
+    ] = None,
     workers: Annotated[int, typer.Option(help="Worker processes; 1 works in this one.", min=1, max=256)] = 2,
 ) -> None:
     """De-identify the DICOM files below SRC into the lake; what cannot be proven clean is quarantined in the vault.
@@ -37,7 +40,7 @@ def deidentify(
     Example: safelight deidentify ward-3 --lake lake --vault vault
     """
     with one_sentence():
-        load(profile)
+        rules_of(profile, str(recipe or ""))
         if not source.is_dir():
             raise ConfigurationError("E-DEID-SOURCE")
         opened = Vault.open(vault)
@@ -53,7 +56,8 @@ def deidentify(
             pool = make_pool("inline" if workers == 1 else "processes", workers, errors)
             try:
                 with progress("deidentify", len(intake.keys)) as advance:
-                    stage = DeidentifyStage(opened, target, profile)
+                    stage = DeidentifyStage(opened, target, profile, str(recipe or ""))
+                    stage.require()
                     summary = run_by_ledger(stage, intake.keys, ledger=ledger, run=run, pool=pool, errors=errors, on_end=advance)
             finally:
                 pool.close()

@@ -17,7 +17,10 @@ from pathlib import Path
 
 from pydicom import config as pydicom_config
 from pydicom import dcmread
+from pydicom.filereader import read_file_meta_info
 
+from tasks.deid import instances
+from tasks.deid.elements import DEFLATED
 from tasks.deid.instances import is_dicom
 from tasks.errors import ConfigurationError
 from tasks.ledger import Ledger, Study
@@ -126,6 +129,8 @@ def _read(path: Path) -> _File | str:
     with warnings.catch_warnings(), pydicom_config.disable_value_validation():
         warnings.simplefilter("ignore")
         try:
+            if _is_deflated(path):
+                instances.read(path)  # refuses what inflates further than it may
             dataset = dcmread(path, stop_before_pixels=True, specific_tags=list(_NAMES))
             header = {name: str(dataset.get(name) or "").strip(" \0") for name in _NAMES}
         except MemoryError:
@@ -133,6 +138,10 @@ def _read(path: Path) -> _File | str:
         except Exception:  # noqa: BLE001 - whatever a parser makes of damaged input; the stage quarantines it with a reason
             header = {}
     return _File(path, sha.hexdigest(), header)
+
+
+def _is_deflated(path: Path) -> bool:
+    return str(read_file_meta_info(path).get("TransferSyntaxUID")) == DEFLATED
 
 
 @dataclass

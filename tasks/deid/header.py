@@ -1,291 +1,324 @@
-"""Rewrites a data set in place by a profile, at every depth, and encodes the file that may be released.
+"""Rewrites the header of one instance by a profile, at every depth, as bytes: the file that may be released, up to its pixel data.
 
-Elements that stay as they are are not decoded: their bytes are copied. The file is written from scratch: a zeroed preamble, file meta
-information of our own (PS3.10 section 7.1), the data set without group lengths, then the pixel data as they came, and nothing after them.
+It is written from scratch: a zeroed preamble, file meta information of our own (PS3.10 section 7.1), then the data set without group
+lengths. Elements that stay as they are are copied. The instances of a series repeat most of their elements byte by byte, so what
+becomes of an element is worked out once and looked up by its bytes and its place from then on.
 """
 
 from __future__ import annotations
 
-import re
-import struct
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from io import BytesIO
 
-from pydicom import DataElement, Dataset
-from pydicom.charset import default_encoding
-from pydicom.datadict import dictionary_VR
-from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.filewriter import dcmwrite
-from pydicom.multival import MultiValue
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import ExplicitVRLittleEndian
 
-from tasks.deid import codes, dates
-from tasks.deid.rules import BULK, NUMBER_TEXT, NUMBERS, TEXT, Action, Decision, Profile
-from tasks.pseudonyms import Pseudonyms
+from tasks.deid import codes
+from tasks.deid.elements import EXPLICIT_LITTLE, PIXELS, Element, Encoding, items, walk
+from tasks.deid.instances import Instance, character_sets
+from tasks.deid.rules import Decision, Profile
+from tasks.deid.values import Changed, Values, texts
 
 #: Names this software in file meta information (PS3.7 D.3.3.2): a UUID of our own in PS3.5 B.2's form.
 IMPLEMENTATION_CLASS_UID = "2.25.204816371518316512406384275113963110271"
 IMPLEMENTATION_VERSION_NAME = "SAFELIGHT"
 
-DUMMY_TEXT = "REMOVED"
-_DUMMIES = {"DA": "19000101", "TM": "000000", "DT": "1900", "AS": "000Y", "DS": "0", "IS": "0"}
-
-PIXELS = (0x7FE00010, 0x7FE00008, 0x7FE00009)
-_LAST = 0x7FE00010
-_NUMBER = re.compile(r"\s*[+-]?[0-9]{0,16}(\.[0-9]{0,16})?([eE][+-]?[0-9]{1,3})?\s*")
-_UNDEFINED = 0xFFFFFFFF
-_NESTED_PIXELS = Decision("remove", "nested pixels")
+_MOST_REMEMBERED = 50_000
+_LONGEST_REMEMBERED = 1 << 16
+_CHARACTER_SET = 0x00080005
+_SIGNED = frozenset({0x00120062, 0x00120063, 0x00120064, 0x00280303, _CHARACTER_SET})
+_PHOTOMETRIC = 0x00280004
+#: Palettes and their descriptors stay in the image that is shown through them, and nowhere else: bytes that no one looks at could hold anything.
+_PALETTES = (
+    frozenset(range(0x00281101, 0x00281105)) | frozenset(range(0x00281201, 0x00281205)) | frozenset(range(0x00281221, 0x00281224))
+)
 
 #: (tag, rule, action) → how many elements.
 Audit = Counter[tuple[int, str, str]]
 
 
+@dataclass(slots=True)
+class _Outcome:
+    """What became of one element: its new bytes, what the audit says, and how often that was used since the audit was last told."""
+
+    content: bytes
+    marks: tuple[tuple[tuple[int, str, str], int], ...]
+    flags: frozenset[str] = frozenset()
+    uses: int = 0
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a data set stands: the sequences that lead to it, and what is known of elements there. The same bytes mean the same only here."""
+
+    sop_class: str
+    path: tuple[int, ...]
+    encoding: Encoding
+    character_sets: tuple[str, ...]
+    coloured: bool
+    known: dict[object, _Outcome] = field(default_factory=dict, repr=False)
+
+
 @dataclass
 class Rewriter:
-    """Applies one profile with one site's pseudonyms to data sets of one study."""
+    """Applies one profile to the instances of one study."""
 
     profile: Profile
-    pseudonyms: Pseudonyms
-    _uids: dict[str, str] = field(default_factory=dict, repr=False)
-    _years_kept: bool = False
+    values: Values
+    audit: Audit = field(default_factory=Counter)
+    _places: dict[object, _Place] = field(default_factory=dict, repr=False)
+    _remembered: int = 0
 
-    def rewrite(self, dataset: Dataset, patient_key: str) -> Audit:
-        """De-identify the data set in place.
+    def rewrite(self, instance: Instance, *, methods: Iterable[str] = (), stated: Mapping[int, str] | None = None) -> bytes:
+        """The file to release, up to its pixel data. What was done is added to `audit`; values never appear there.
+
+        A deflated data set is written as Explicit VR Little Endian, which has the same pixel bytes; other transfer syntaxes stay.
 
         Args:
-            dataset: one whole instance, read with pydicom.
-            patient_key: the lake's PatientID of the study's patient.
-
-        Returns:
-            what was done to which tag, how often. Values never appear in it.
+            instance: an original.
+            methods: further codes of PS3.16 CID 7050 that say what was done to the pixels.
+            stated: outermost attributes of VR CS that say what was done, in place of the original's.
         """
-        audit: Audit = Counter()
-        self._years_kept = False
-        self._apply(dataset, patient_key, audit, outermost=True)
-        self._sign(dataset)
-        return audit
+        coloured = instance.text(_PHOTOMETRIC) == "PALETTE COLOR"
+        place = self._place(instance.text(0x00080016), (), instance.encoding, tuple(instance.character_sets), coloured=coloured)
+        parts, used = self._data_set(instance.data, instance.head, place, 0)
+        flags: set[str] = set()
+        for outcome in used:
+            outcome.uses += 1
+            flags |= outcome.flags
+        said = dict(stated or {})
+        parts = [part for part in parts if part[0] not in _SIGNED and part[0] not in said]
+        parts.extend(self._statement(instance.encoding, flags, tuple(methods)))
+        parts.extend((tag, instance.encoding.element(tag, "CS", value.encode())) for tag, value in said.items())
+        parts.sort()
+        body = b"".join([content for _, content in parts])
+        if self._remembered > _MOST_REMEMBERED:
+            self._forget()
+        return self._preamble(instance) + body
 
-    def uid(self, uid: str) -> str:
-        """The lake's UID for one of the hospital's; well-known UIDs stay."""
-        uid = uid.strip(" \0")
-        if not uid or self.profile.is_well_known(uid):
-            return uid
-        known = self._uids.get(uid)
+    def finish(self) -> Audit:
+        """What was done to which tag, how often, in all instances that were rewritten."""
+        self._forget()
+        return self.audit
+
+    def _forget(self) -> None:
+        """Tell the audit of everything that was remembered, and remember it no longer."""
+        for place in self._places.values():
+            for outcome in place.known.values():
+                for mark, n in outcome.marks:
+                    self.audit[mark] += n * outcome.uses
+            place.known.clear()
+        self._remembered = 0
+
+    def _place(
+        self, sop_class: str, path: tuple[int, ...], encoding: Encoding, sets: tuple[str, ...], *, coloured: bool = False
+    ) -> _Place:
+        key = (sop_class, path, encoding, sets, coloured)
+        known = self._places.get(key)
         if known is None:
-            known = self._uids[uid] = self.pseudonyms.uid(uid)
+            known = self._places[key] = _Place(*key)
         return known
 
-    def _apply(self, dataset: Dataset, patient_key: str, audit: Audit, *, outermost: bool = False) -> None:
-        done = codes.clean(dataset)
-        if done is not None:
-            audit[codes.CODE_VALUE, "codes", "keep" if done == "known" else "dummy"] += 1
-        for tag in list(dataset.keys()):
-            if (outermost and tag in PIXELS) or (done is not None and tag in codes.CODE_TAGS):
+    # ---- data sets ----------------------------------------------------------------------------------------------------
+
+    def _data_set(
+        self, data: bytes, elements: list[Element], place: _Place, depth: int
+    ) -> tuple[list[tuple[int, bytes]], list[_Outcome]]:
+        """What is left of a data set's elements, as (tag, bytes), and what was done, element by element."""
+        parts: list[tuple[int, bytes]] = []
+        used: list[_Outcome] = []
+        known = place.known
+        private: list[Element] = []
+        coded: list[Element] = []
+        for element in elements:
+            tag, _vr, head, _value, end, _ = element
+            if tag & 0x10000:
+                private.append(element)
                 continue
-            element = dataset.get_item(tag)
-            vr = element.VR or _implicit_vr(tag)
-            decision = _NESTED_PIXELS if tag in PIXELS else self.profile.decide(tag, vr)
-            action, rule = decision.action, decision.rule
-            if action == "keep":
-                action, rule = self._kept(dataset, tag, vr, element.value, rule)
-            else:
-                self._perform(dataset, tag, vr, action, patient_key)
-            if action == "recurse":
-                for item in dataset[tag].value or ():
-                    self._apply(item, patient_key, audit)
-            audit[int(tag), rule, action] += 1
+            if tag in codes.CODE_TAGS:
+                coded.append(element)
+                continue
+            raw = data[head:end]
+            outcome = known.get(raw)
+            if outcome is None:
+                outcome = self._remember(place, raw, self._element(data, element, place, depth))
+            used.append(outcome)
+            if outcome.content:
+                parts.append((tag, outcome.content))
+        if coded:
+            outcome = self._code(data, coded, place)
+            used.append(outcome)
+            parts.append((codes.CODE_VALUE, outcome.content))
+        if private:
+            self._private(data, private, place, parts, used, depth)
+        return parts, used
 
-    def _perform(self, dataset: Dataset, tag: int, vr: str, action: Action, patient_key: str) -> None:
-        if action == "remove":
-            del dataset[tag]
-        elif action == "empty":
-            _replace(dataset, tag, vr, [] if vr == "SQ" else "")
-        elif action == "dummy":
-            _replace(dataset, tag, vr, _dummy(vr))
-        elif action == "patient":
-            _replace(dataset, tag, vr, patient_key)
-        elif action == "year":
-            self._year(dataset, tag, vr)
-        elif action == "uid":
-            values = [self.uid(value) for value in _texts(dataset, tag)]
-            _replace(dataset, tag, vr, values[0] if len(values) == 1 else values)
+    def _remember(self, place: _Place, key: object, outcome: _Outcome) -> _Outcome:
+        if isinstance(key, bytes) and len(key) > _LONGEST_REMEMBERED:
+            key = object()  # counted, and not found again
+        place.known[key] = outcome
+        self._remembered += 1
+        return outcome
 
-    def _kept(self, dataset: Dataset, tag: int, vr: str, value: object, rule: str) -> tuple[Action, str]:
-        """An attribute that no rule forbids: its value must still be of a kind that is known to be harmless."""
-        if (tag >> 16) % 2:
-            return "keep", rule
-        if vr in NUMBERS:
-            if not isinstance(value, bytes | MultiValue) or len(value) <= self.profile.longest_number_list:
-                return "keep", rule
-            del dataset[tag]
-            return "remove", "bulk list"
-        if vr in NUMBER_TEXT:
-            if not value or all(_NUMBER.fullmatch(part) for part in _texts(dataset, tag)):
-                return "keep", rule
-            _replace(dataset, tag, vr, "")
-            return "empty", "number"
-        if vr == "CS":
-            return self._code_string(dataset, tag, rule)
-        if vr in TEXT:
-            return self._text(dataset, tag, vr, rule)
-        if vr == "AS":
-            return self._age(dataset, tag, rule)
-        if vr in BULK:
-            if tag in self.profile.keep_bulk:
-                return "keep", rule
-            del dataset[tag]
-            return "remove", "bulk list"
+    def _element(self, data: bytes, element: Element, place: _Place, depth: int) -> _Outcome:
+        tag, vr, _head, value, end, _ = element
+        if tag in PIXELS:
+            decision = Decision("remove", "nested pixels")
+        elif tag in _PALETTES and not place.coloured:
+            decision = Decision("remove", "bulk list")
+        else:
+            decision = self.profile.decide(tag, vr, place.sop_class, place.path)
+        return self._decided(data, element, place, depth, decision, data[value:end])
+
+    def _decided(self, data: bytes, element: Element, place: _Place, depth: int, decision: Decision, value: bytes) -> _Outcome:
+        tag, vr, head, _value, end, _ = element
+        encoding = place.encoding
         if vr == "SQ":
-            return "recurse", rule
-        other_action: Action = {"UI": "uid", "DA": "year", "DT": "year"}.get(vr, "empty")  # type: ignore[assignment]
-        self._perform(dataset, tag, vr, other_action, "")
-        return other_action, rule
+            if decision.action in ("keep", "recurse", "retain", "clean"):
+                return self._sequence(data, element, place, depth, decision)
+            if decision.action == "remove":
+                return _Outcome(b"", (((tag, decision.rule, "remove"), 1),))
+            return _Outcome(encoding.element(tag, vr, b""), (((tag, decision.rule, "empty"), 1),))
+        required = self.profile.must_have_value(tag, place.sop_class, place.path)
+        changed = self.values.change(tag, vr, value, decision, place.character_sets, required=required)
+        if changed.value is None:
+            content = b""
+        elif changed.value is value or changed.value == value:
+            content = data[head:end]
+        else:
+            content = encoding.element(tag, vr, changed.value)
+        return _Outcome(content, (((tag, changed.rule, changed.action), 1),), _flags(changed))
 
-    def _text(self, dataset: Dataset, tag: int, vr: str, rule: str) -> tuple[Action, str]:
-        values = _texts(dataset, tag)
-        allowed = self.profile.keep_text.get(tag)
-        if not any(values):
-            return "keep", rule
-        if allowed is not None and all(allowed.allows(each) for each in values):
-            return "keep", "text list"
-        dummy = allowed is not None and allowed.otherwise == "dummy"
-        _replace(dataset, tag, vr, DUMMY_TEXT if dummy else "")
-        return ("dummy" if dummy else "empty"), "text list"
-
-    def _code_string(self, dataset: Dataset, tag: int, rule: str) -> tuple[Action, str]:
-        words = self.profile.code_string_words.get(tag)
-        values = [value.strip(" \0") for value in _texts(dataset, tag)]
-        fine = [self._allows_code(value, words) for value in values]
-        if all(fine):
-            return "keep", rule
-        other = self.profile.code_string_otherwise.get(tag)
-        kept = [value if good else other for value, good in zip(values, fine, strict=True)] if other else ""
-        _replace(dataset, tag, "CS", kept)
-        return ("dummy" if other else "empty"), "code string"
-
-    def _allows_code(self, value: str, words: frozenset[str] | None) -> bool:
-        if not self.profile.code_string.fullmatch(value):
-            return False
-        few_digits = sum(map(str.isdigit, value)) <= self.profile.most_code_digits
-        if words is None:
-            return few_digits
-        return value.lower() in words or (
-            few_digits and all(part.lower() in words or part.isdigit() for part in re.split("[ _]", value) if part)
-        )
-
-    def _age(self, dataset: Dataset, tag: int, rule: str) -> tuple[Action, str]:
-        values = _texts(dataset, tag)
-        capped = [dates.capped_age(value, self.profile.highest_age) for value in values]
-        if capped == values:
-            return "keep", rule
-        _replace(dataset, tag, "AS", capped[0] if len(capped) == 1 else capped)
-        return "dummy", "age over highest"
-
-    def _year(self, dataset: Dataset, tag: int, vr: str) -> None:
-        years = [dates.year_only(value, vr) for value in _texts(dataset, tag)]
-        self._years_kept |= any(years)
-        _replace(dataset, tag, vr, years[0] if len(years) == 1 else years)
-
-    def _sign(self, dataset: Dataset) -> None:
-        """State what was done (PS3.3 C.7.1.1, PS3.15 E.1.1)."""
-        dataset.PatientIdentityRemoved = "YES"
-        dataset.DeidentificationMethod = f"Safelight profile {self.profile.name}"
-        dataset.LongitudinalTemporalInformationModified = "MODIFIED" if self._years_kept else "REMOVED"
-        items = []
-        for value, meaning in self.profile.method_codes:
-            item = Dataset()
-            item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, "DCM", meaning
-            items.append(item)
-        dataset.DeidentificationMethodCodeSequence = items
-
-
-class StopAfterPixels:
-    """For one `read_partial`: nothing that follows the pixel data is read; none of it is ever released."""
-
-    def __init__(self) -> None:
-        self._over = False
-
-    def __call__(self, tag: int, _vr: str | None, _length: int) -> bool:
-        """Whether to stop before this element."""
-        stop = self._over or tag > _LAST
-        self._over = tag == _LAST
-        return stop
-
-
-def encode(dataset: FileDataset) -> tuple[bytes, bytes]:
-    """The file to release, in two parts: everything before the pixel data, and the pixel data element.
-
-    Deflated data sets are written as Explicit VR Little Endian, which has the same pixel bytes; other transfer syntaxes stay.
-    """
-    syntax = dataset.file_meta.TransferSyntaxUID
-    if syntax == DeflatedExplicitVRLittleEndian:
-        syntax = ExplicitVRLittleEndian
-    pixels = b""
-    for tag in PIXELS:
-        if tag in dataset:
-            pixels += _pixel_element(
-                dataset.get_item(tag), implicit=syntax == ImplicitVRLittleEndian, order="<" if syntax.is_little_endian else ">"
+    def _sequence(self, data: bytes, element: Element, place: _Place, depth: int, decision: Decision) -> _Outcome:
+        tag, vr = element[0], element[1]
+        encoding = place.encoding
+        inner = (*place.path, tag)
+        marks: Audit = Counter({(tag, decision.rule, "recurse"): 1})
+        flags: set[str] = set()
+        content = []
+        for start, end in items(data, element, encoding, depth):
+            elements = walk(data, start, end, encoding, depth + 1)
+            sets = next(
+                (tuple(character_sets(data[e[3] : e[4]])) for e in elements if e[0] == _CHARACTER_SET), place.character_sets
             )
-            del dataset[tag]
-    meta = FileMetaDataset()
-    meta.FileMetaInformationVersion = b"\x00\x01"
-    meta.MediaStorageSOPClassUID = dataset.SOPClassUID
-    meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    meta.TransferSyntaxUID = syntax
-    meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID  # type: ignore[assignment]
-    meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
-    dataset.file_meta = meta
-    dataset.preamble = b"\0" * 128
-    # What is released is ASCII whatever the original's character set was, so nothing has to be decoded and encoded again.
-    implicit, little_endian = dataset.original_encoding
-    dataset.set_original_encoding(bool(implicit), bool(little_endian), default_encoding)
-    buffer = BytesIO()
-    dcmwrite(buffer, dataset, enforce_file_format=True)
-    return buffer.getvalue(), pixels
+            below = self._place(place.sop_class, inner, encoding, sets)
+            parts, used = self._data_set(data, elements, below, depth + 1)
+            for outcome in used:
+                flags |= outcome.flags
+                for mark, n in outcome.marks:
+                    marks[mark] += n
+            parts.sort()
+            content.append(encoding.item(b"".join([each for _, each in parts])))
+        return _Outcome(encoding.element(tag, vr, b"".join(content)), tuple(marks.items()), frozenset(flags))
+
+    def _code(self, data: bytes, coded: list[Element], place: _Place) -> _Outcome:
+        """The elements of one coded concept, together: known codes take the standard's meaning, others become `Unknown`."""
+        stated = {e[0]: (texts(data[e[3] : e[4]]) or [""])[0] for e in coded}
+        key = tuple(sorted(stated.items()))
+        outcome = place.known.get(key)
+        if outcome is None:
+            (value, scheme, meaning), known = codes.clean(stated)
+            content = b"".join(
+                place.encoding.element(tag, vr, text.encode("ascii", "replace"))
+                for tag, vr, text in (
+                    (codes.CODE_VALUE, "SH", value),
+                    (codes.SCHEME, "SH", scheme),
+                    (codes.CODE_MEANING, "LO", meaning),
+                )
+            )
+            mark = (codes.CODE_VALUE, "codes", "keep" if known else "dummy")
+            outcome = self._remember(place, key, _Outcome(content, ((mark, 1),)))
+        return outcome
+
+    def _private(
+        self, data: bytes, private: list[Element], place: _Place, parts: list[tuple[int, bytes]], used: list[_Outcome], depth: int
+    ) -> None:
+        """Private elements (PS3.5 section 7.8): those that the profile knows by their creator stay, with the creator."""
+        creators = {
+            (e[0] & 0xFFFF0000) | (e[0] & 0xFF) << 8: (e, data[e[3] : e[4]].decode("latin-1").strip(" \0"))
+            for e in private
+            if 0x10 <= (e[0] & 0xFFFF) <= 0xFF
+        }
+        needed: set[int] = set()
+        for element in private:
+            tag, _vr, head, _value, end, _ = element
+            block = tag & 0xFFFFFF00
+            if 0x10 <= (tag & 0xFFFF) <= 0xFF:
+                continue
+            creator = creators[block][1] if block in creators else ""
+            key = (creator, data[head:end])
+            outcome = place.known.get(key)
+            if outcome is None:
+                outcome = self._remember(place, key, self._private_element(data, element, creator, place, depth))
+            used.append(outcome)
+            if outcome.content:
+                parts.append((tag, outcome.content))
+                needed.add(block)
+        for block, (element, creator) in creators.items():
+            kept = block in needed
+            own = ("creator", kept, data[element[2] : element[4]])
+            outcome = place.known.get(own)
+            if outcome is None:
+                content = place.encoding.element(element[0], "LO", creator.encode("latin-1")) if kept else b""
+                mark = (element[0], "private", "keep" if kept else "remove")
+                outcome = self._remember(place, own, _Outcome(content, ((mark, 1),)))
+            used.append(outcome)
+            if outcome.content:
+                parts.append((element[0], outcome.content))
+
+    def _private_element(self, data: bytes, element: Element, creator: str, place: _Place, depth: int) -> _Outcome:
+        """A private element: kept where the list of safe ones names it and its value is what the list says; else as decided."""
+        tag, vr, _head, start, end, _ = element
+        decision = self.profile.decide_private(creator, tag, vr)
+        entry = self.profile.safe(creator, tag)
+        value = data[start:end]
+        if decision.rule == "safe private" and entry is not None:
+            if not entry.allows(value):
+                return _Outcome(b"", (((tag, "private", "remove"), 1),))
+            return _Outcome(place.encoding.element(tag, entry.vr, value), (((tag, decision.rule, "keep"), 1),))
+        return self._decided(data, element, place, depth, decision, value)
+
+    # ---- what is written anew ---------------------------------------------------------------------------------------
+
+    def _statement(self, encoding: Encoding, flags: set[str], methods: tuple[str, ...]) -> list[tuple[int, bytes]]:
+        """State what was done (PS3.3 C.7.1.1, PS3.15 E.1.1)."""
+        temporal = "MODIFIED" if "modified" in flags else "UNMODIFIED" if "retained" in flags else "REMOVED"
+        applied = dict((*self.profile.method_codes, *((code, codes.meaning(code, "DCM") or "") for code in methods)))
+        listed = b"".join(
+            encoding.item(
+                encoding.element(codes.CODE_VALUE, "SH", value.encode())
+                + encoding.element(codes.SCHEME, "SH", b"DCM")
+                + encoding.element(codes.CODE_MEANING, "LO", meaning.encode())
+            )
+            for value, meaning in applied.items()
+        )
+        said = [
+            (0x00120062, encoding.element(0x00120062, "CS", b"YES")),
+            (0x00120063, encoding.element(0x00120063, "LO", f"Safelight profile {self.profile.name}".encode())),
+            (0x00120064, encoding.element(0x00120064, "SQ", listed)),
+            (0x00280303, encoding.element(0x00280303, "CS", temporal.encode())),
+        ]
+        if "utf8" in flags:
+            said.append((_CHARACTER_SET, encoding.element(_CHARACTER_SET, "CS", b"ISO_IR 192")))
+        return said
+
+    def _preamble(self, instance: Instance) -> bytes:
+        """Preamble, prefix and file meta information (PS3.10 section 7.1)."""
+        syntax = ExplicitVRLittleEndian if instance.inflated else instance.syntax
+        one = EXPLICIT_LITTLE.element
+        group = b"".join((
+            one(0x00020001, "OB", b"\0\1"),
+            one(0x00020002, "UI", instance.text(0x00080016).encode("ascii", "replace")),
+            one(0x00020003, "UI", self.values.uid(instance.text(0x00080018)).encode("ascii", "replace")),
+            one(0x00020010, "UI", syntax.encode()),
+            one(0x00020012, "UI", IMPLEMENTATION_CLASS_UID.encode()),
+            one(0x00020013, "SH", IMPLEMENTATION_VERSION_NAME.encode()),
+        ))  # fmt: skip
+        return bytes(128) + b"DICM" + one(0x00020000, "UL", len(group).to_bytes(4, "little")) + group
 
 
-def _pixel_element(element: DataElement, *, implicit: bool, order: str) -> bytes:
-    """The pixel data element's bytes with its value as it was."""
-    value = element.value or b""
-    encapsulated = getattr(element, "length", None) == _UNDEFINED
-    length = _UNDEFINED if encapsulated else len(value)
-    head = struct.pack(f"{order}HH", element.tag.group, element.tag.element)
-    head += (
-        struct.pack(f"{order}L", length)
-        if implicit
-        else (element.VR or "OW").encode() + b"\0\0" + struct.pack(f"{order}L", length)
-    )
-    return head + bytes(value) + (struct.pack(f"{order}HHL", 0xFFFE, 0xE0DD, 0) if encapsulated else b"")
+def _flags(changed: Changed) -> frozenset[str]:
+    return frozenset({*([changed.dates] if changed.dates else []), *(["utf8"] if changed.utf8 else [])})
 
 
-def _implicit_vr(tag: int) -> str:
-    try:
-        return dictionary_VR(tag).split(" or ")[-1]
-    except KeyError:
-        return "UN"
-
-
-def _texts(dataset: Dataset, tag: int) -> list[str]:
-    """An element's values as strings, split at backslashes whatever the VR."""
-    value = dataset.get_item(tag).value
-    if isinstance(value, bytes):
-        return [part.strip(" \0") for part in value.decode("latin-1").split("\\")]
-    if value is None:
-        return [""]
-    return (
-        [str(part).strip(" \0") for part in value] if isinstance(value, list | tuple | MultiValue) else [str(value).strip(" \0")]
-    )
-
-
-def _replace(dataset: Dataset, tag: int, vr: str, value: object) -> None:
-    dataset[tag] = DataElement(tag, vr, value, already_converted=False)
-
-
-def _dummy(vr: str) -> object:
-    if vr in NUMBERS:
-        return 0
-    return _DUMMIES.get(vr, DUMMY_TEXT)
-
-
-__all__ = ["IMPLEMENTATION_CLASS_UID", "Audit", "Rewriter", "StopAfterPixels", "encode"]
+__all__ = ["IMPLEMENTATION_CLASS_UID", "Audit", "Rewriter"]

@@ -13,16 +13,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from pydicom import DataElement, Dataset
-from pydicom.charset import convert_encodings, decode_bytes
-from pydicom.datadict import dictionary_VR
-from pydicom.dataelem import RawDataElement
-
 from tasks.deid import codes
+from tasks.deid.elements import EXPLICIT_LITTLE, Element, Encoding, items, walk
+from tasks.deid.instances import Instance, character_sets
 from tasks.deid.rules import TEXT, Profile, identifying_text_tags
+from tasks.deid.values import decoded
 
 UID = re.compile(r"(?<![0-9.])[0-2](?:\.[0-9]+){3,}(?![0-9.])")
 _WORD = re.compile(r"[^\W_]+")
@@ -34,11 +31,12 @@ _DATES = (
     re.compile(r"(?<!\d)(?P<d>\d?\d)[-./](?P<m>\d?\d)[-./](?P<y>(?:18|19|20)\d\d)(?!\d)"),
 )
 _PRINTABLE = re.compile(rb"[\x20-\x7e\x80-\xff]{4,}")
-#: Where ISO 2022 returns to its first character set (PS3.5 6.1.2.5.3): CR, LF, TAB, FF, caret, equals, backslash.
-_DELIMITERS = set(b"\r\n\t\f^=\\")
 #: ImplementationClassUID and ImplementationVersionName: they name a program, perhaps ours.
 _SOFTWARE = frozenset({0x00020012, 0x00020013})
 _PIXEL_GROUP = 0x7FE0
+_CHARACTER_SET = 0x00080005
+#: Elements that are remembered as seen, so that they are read once; those beyond are read each time.
+_MOST_REMEMBERED = 200_000
 #: Private elements of these VRs are read as what they say they are; others are searched for text.
 _READ_BY_VR = TEXT | {"UI", "PN", "DA", "DT"}
 _LONGEST = 1 << 16
@@ -62,6 +60,7 @@ class Identifiers:
         long: folded values and tokens of 6 characters or more that must not stand anywhere, not even in raw bytes.
         dates: dates in every spelling; compact ones as YYYYMMDD.
         uids: original UIDs.
+        names: every part of a person's name, the field's own words too: whoever is called Chest, no description of hers says CHEST.
     """
 
     profile: Profile = field(repr=False)
@@ -70,23 +69,52 @@ class Identifiers:
     long: set[str] = field(default_factory=set, repr=False)
     dates: set[str] = field(default_factory=set, repr=False)
     uids: set[str] = field(default_factory=set, repr=False)
+    names: set[str] = field(default_factory=set, repr=False)
     _seen: set[tuple[int, str, bytes]] = field(default_factory=set, repr=False)
+    _seen_elements: dict[object, set[bytes]] = field(default_factory=dict, repr=False)
     _strong: frozenset[int] = field(default_factory=frozenset, repr=False)
 
     def __post_init__(self) -> None:
         self._strong = identifying_text_tags(self.profile)
 
-    def collect(self, dataset: Dataset) -> None:
-        """Add what one original data set holds, at every depth. Must run before the data set is rewritten."""
-        meta = getattr(dataset, "file_meta", None)
-        if meta is not None:
-            self.collect(meta)
-        for tag, vr, value, encodings in _elements(dataset, ["iso8859"]):
-            mark = (tag, vr, value)
-            if mark in self._seen or tag in _SOFTWARE:
-                continue
+    def collect(self, instance: Instance) -> None:
+        """Add what one original instance holds, at every depth. What was seen before, byte by byte, adds nothing."""
+        for element in instance.meta:
+            self._once(instance.meta_data, element, ["iso8859"], EXPLICIT_LITTLE, 0)
+        data, sets = instance.data, instance.character_sets
+        seen = self._seen_elements.setdefault((instance.encoding, tuple(sets)), set())
+        for element in instance.head:
+            raw = data[element[2] : element[4]]
+            if raw not in seen:
+                if len(seen) < _MOST_REMEMBERED:
+                    seen.add(raw)
+                self._once(data, element, sets, instance.encoding, 0)
+
+    def forbidden(self) -> frozenset[str]:
+        """Folded tokens that no cleaned text may hold. To be asked when everything has been collected."""
+        return frozenset(
+            self.words | self.names | self.dates | {part for each in self.long for part in _WORD.findall(each) if len(part) > 3}
+        )
+
+    def _once(self, data: bytes, element: Element, sets: list[str], encoding: Encoding, depth: int) -> None:
+        tag, vr, _head, start, end, _ = element
+        if vr == "SQ":
+            for first, last in items(data, element, encoding, depth):
+                inner = walk(data, first, last, encoding, depth + 1)
+                own = next((character_sets(data[e[3] : e[4]]) for e in inner if e[0] == _CHARACTER_SET), sets)
+                for each in inner:
+                    self._once(data, each, own, encoding, depth + 1)
+            return
+        value = data[start:end]
+        if not value or tag in _SOFTWARE or tag >> 16 == _PIXEL_GROUP:
+            return
+        known = "UN" if (tag >> 16) % 2 and vr not in _READ_BY_VR else vr
+        mark = (tag, known, value)
+        if mark in self._seen:
+            return
+        if len(self._seen) < _MOST_REMEMBERED:
             self._seen.add(mark)
-            self._element(tag, vr, value, encodings)
+        self._element(tag, known, value, sets)
 
     def _element(self, tag: int, vr: str, value: bytes, encodings: list[str]) -> None:
         if vr == "UI":
@@ -117,6 +145,7 @@ class Identifiers:
 
     def _name(self, name: str) -> None:
         for part in _WORD.findall(fold(name)):
+            self.names.add(part)
             letters = sum(not each.isdigit() for each in part)
             if letters >= 3 or (letters == 2 and not part.isascii()):
                 self._word(part)
@@ -165,6 +194,8 @@ class Identifiers:
 
     def _spell(self, y: int, m: int, d: int, *, birth: bool) -> None:
         """Every spelling of a date. A first of January is how a year is released, so its compact form alone proves nothing."""
+        if self.profile.dates == "keep":
+            return  # by the profile they stay
         for a, b in ((d, m), (m, d)):
             for sign in "-./":
                 self.dates.update((f"{a:02d}{sign}{b:02d}{sign}{y}", f"{a}{sign}{b}{sign}{y}", f"{y}{sign}{b:02d}{sign}{a:02d}"))
@@ -188,45 +219,7 @@ class Identifiers:
 
 
 def _decode(value: bytes, encodings: list[str]) -> list[str]:
-    try:
-        decoded = decode_bytes(value, encodings, _DELIMITERS)
-    except (LookupError, UnicodeError):
-        decoded = value.decode("latin-1")
-    texts = [decoded]
+    texts = [decoded(value, encodings)]
     if not value.isascii():  # the character set that is stated may be wrong
         texts += [value.decode("latin-1"), value.decode("utf-8", "ignore")]
     return texts
-
-
-def _elements(dataset: Dataset, encodings: list[str]) -> Iterator[tuple[int, str, bytes, list[str]]]:
-    """Every element but pixel data, at every depth, as (tag, VR, value bytes, character encodings)."""
-    if 0x00080005 in dataset:
-        stated = dataset.get_item(0x00080005).value
-        text = stated.decode("latin-1").strip(" \0").split("\\") if isinstance(stated, bytes) else stated
-        encodings = convert_encodings(text or "")
-    for tag in list(dataset.keys()):
-        if tag >> 16 == _PIXEL_GROUP:
-            continue
-        element = dataset.get_item(tag)
-        vr = element.VR or _vr(tag)
-        if vr == "SQ":
-            for item in dataset[tag].value or ():
-                yield from _elements(item, encodings)
-        elif element.value:
-            yield (
-                int(tag),
-                "UN" if tag.is_private and vr not in _READ_BY_VR else vr,
-                _bytes(element),
-                encodings,
-            )
-
-
-def _bytes(element: RawDataElement | DataElement) -> bytes:
-    return element.value if isinstance(element.value, bytes) else str(element.value).encode("utf-8", "replace")
-
-
-def _vr(tag: int) -> str:
-    try:
-        return dictionary_VR(tag)
-    except KeyError:
-        return "UN"

@@ -1,18 +1,165 @@
-"""Reads one original instance from the spool, whole and checked: a file that is damaged is refused, never half read."""
+"""Reads one original instance from the spool, whole and checked: a file that is damaged is refused, never half read.
+
+Only the header is read into memory as a rule; native pixel data are measured against the file's length and copied later, from file to file.
+"""
 
 from __future__ import annotations
 
+import os
+import zlib
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 
-from pydicom import Dataset
-from pydicom.dataset import FileDataset
-from pydicom.filereader import read_partial
+from pydicom import Dataset, dcmread
+from pydicom.charset import convert_encodings
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.tag import BaseTag
+from pydicom.uid import UID
 
-from tasks.deid.header import StopAfterPixels
+from tasks.deid.elements import DEFLATED, UNDEFINED, Element, Encoding, TruncatedError, data_set, file_meta, walk
 from tasks.errors import SafelightError
 
-_UNDEFINED = 0xFFFFFFFF
+#: Read at first; nearly all headers end before it, or the file is read whole.
+_HEADER = 1 << 17
+#: The most that a deflated data set may inflate to, in bytes: a few kilobytes can hold petabytes.
+MOST_INFLATED = 1 << 29
+#: Behind the pixel data so much is looked at.
+_MOST_SURPLUS = 1 << 20
+#: Sequences that tell of frames, of ultrasound regions, and of the anatomy.
+_DEEP = frozenset({0x52009229, 0x52009230, 0x00186011, 0x00082218})
+_TRANSFER_SYNTAX, _CHARACTER_SET = 0x00020010, 0x00080005
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One original file, taken apart.
+
+    Attributes:
+        data: the file's bytes, or its first ones: all but native pixel data. Of a deflated file: the inflated data set.
+        size: the file's length in bytes, or that of the inflated data set.
+        syntax: the transfer syntax UID.
+        encoding: of the data set.
+        meta, head: elements of the file meta information and of the data set before the pixel data; positions in `meta_data` and `data`.
+        pixels: the pixel data elements; positions in the file, or in `data` where it was deflated.
+        version: what tells that the file has changed since.
+    """
+
+    path: Path
+    data: bytes = field(repr=False)
+    meta_data: bytes = field(repr=False)
+    size: int
+    syntax: str
+    encoding: Encoding
+    meta: list[Element] = field(repr=False)
+    head: list[Element] = field(repr=False)
+    pixels: list[Element] = field(repr=False)
+    version: tuple[int, int]
+
+    def trimmed(self) -> Instance:
+        """The same without the pixel data that were read along with the header: they stay in the file."""
+        if self.inflated or self.encapsulated or not self.pixels:
+            return self
+        return replace(self, data=self.data[: self.pixels[0][2]])
+
+    def changed(self) -> bool:
+        """Whether the file is another one than when it was read."""
+        status = self.path.stat()
+        return (status.st_size, status.st_mtime_ns) != self.version
+
+    @property
+    def inflated(self) -> bool:
+        """Whether the data set was deflated in the file."""
+        return self.syntax == DEFLATED
+
+    @property
+    def encapsulated(self) -> bool:
+        """Whether the pixel data are in fragments."""
+        return any(element[5] for element in self.pixels)
+
+    @cached_property
+    def _by_tag(self) -> dict[int, Element]:
+        return {element[0]: element for element in self.head}
+
+    def raw(self, tag: int) -> bytes:
+        """An outermost element's value as it is encoded; empty where it is not there."""
+        element = self._by_tag.get(tag)
+        return b"" if element is None else self.data[element[3] : element[4]]
+
+    def text(self, tag: int) -> str:
+        """An outermost element's value as text in the default repertoire, without padding."""
+        return self.raw(tag).decode("latin-1").strip(" \0")
+
+    @cached_property
+    def character_sets(self) -> list[str]:
+        """Python's names of the character sets that the data set states (PS3.3 C.12.1.1.2)."""
+        return character_sets(self.raw(_CHARACTER_SET))
+
+    def light(self) -> Dataset:
+        """The outermost elements but pixels and sequences, as pydicom decodes them when they are asked for; where there is a sequence of
+        frames or of regions, the whole header. Much cheaper than `header`.
+
+        Raises:
+            SafelightError: E-DEID-UNREADABLE.
+        """
+        if any(element[0] in _DEEP for element in self.head):
+            return self.header()
+        implicit, little, data = self.encoding.implicit, not self.encoding.big_endian, self.data
+        raw = {
+            BaseTag(tag): RawDataElement(BaseTag(tag), vr, end - value, data[value:end], value, implicit, little)
+            for tag, vr, _, value, end, _ in self.head
+            if vr != "SQ"
+        }
+        made = FileDataset("", raw, is_implicit_VR=implicit, is_little_endian=little)  # type: ignore[arg-type]
+        made.file_meta = FileMetaDataset()
+        made.file_meta.TransferSyntaxUID = UID(self.syntax)
+        return made
+
+    def native(self) -> bytes | None:
+        """The value of native pixel data, read from the file; None where it is compressed or there is not one element of it.
+
+        Raises:
+            SafelightError: E-DEID-CHANGED where the file has become shorter since it was read.
+        """
+        if len(self.pixels) != 1 or self.encapsulated:
+            return None
+        _, _, _, start, end, _ = self.pixels[0]
+        if end <= len(self.data):
+            return self.data[start:end]
+        with self.path.open("rb", buffering=0) as stream:
+            found = os.pread(stream.fileno(), end - start, start)
+        if len(found) < end - start:
+            raise SafelightError("E-DEID-CHANGED")
+        return found
+
+    def header(self) -> FileDataset:
+        """The data set without pixel data, as pydicom reads it.
+
+        Raises:
+            SafelightError: E-DEID-UNREADABLE.
+        """
+        end = self.pixels[0][2] if self.pixels else len(self.data)
+        return _parsed(self._as_file(end), whole=False)
+
+    def whole(self) -> FileDataset:
+        """The data set with its pixel data, as pydicom reads it.
+
+        Raises:
+            SafelightError: E-DEID-UNREADABLE.
+        """
+        if self.pixels and self.pixels[-1][4] > len(self.data):  # native pixel data were left in the file
+            return _parsed(self.path.read_bytes(), whole=True)
+        return _parsed(self._as_file(self.pixels[-1][4] if self.pixels else len(self.data)), whole=True)
+
+    def _as_file(self, end: int) -> bytes:
+        if not self.inflated:
+            return self.data[:end]
+        plain = bytearray(self.meta_data)
+        element = next(each for each in self.meta if each[0] == _TRANSFER_SYNTAX)
+        plain[element[3] : element[4]] = b"1.2.840.10008.1.2.1".ljust(element[4] - element[3], b"\0")
+        return bytes(plain) + self.data[:end]
 
 
 def is_dicom(head: bytes) -> bool:
@@ -20,32 +167,120 @@ def is_dicom(head: bytes) -> bool:
     return head[128:132] == b"DICM"
 
 
-def read(path: Path) -> FileDataset:
-    """One instance with its pixel data.
+def read(path: Path) -> Instance:
+    """One instance.
 
     Raises:
-        SafelightError: E-DEID-NOT-DICOM, E-DEID-UNREADABLE (no data set can be parsed), E-DEID-TRUNCATED (the file ends inside an element).
+        SafelightError: E-DEID-NOT-DICOM, E-DEID-UNREADABLE (no data set can be parsed), E-DEID-TRUNCATED (the file ends inside an element),
+            E-DEID-TOO-LARGE (a deflated data set that inflates to more than `MOST_INFLATED` bytes).
+        OSError: the machine's fault.
     """
-    content = path.read_bytes()
+    with path.open("rb", buffering=0) as stream:
+        status = os.fstat(stream.fileno())
+        data = stream.read(_HEADER) or b""
+        if not is_dicom(data[:132]):
+            raise SafelightError("E-DEID-NOT-DICOM")
+        version = (status.st_size, status.st_mtime_ns)
+        try:
+            found = _taken_apart(path, data, status.st_size, version)
+        except TruncatedError:
+            if len(data) >= status.st_size:
+                raise
+        else:
+            if not found.encapsulated:
+                return found
+        data += _rest(stream.fileno(), len(data))
+    if len(data) != status.st_size:
+        raise TruncatedError
+    return _taken_apart(path, data, status.st_size, version)
+
+
+def has_surplus(instance: Instance) -> bool:
+    """Whether bytes follow the pixel data that are neither elements nor zeros: then the header may have slipped into the pixels."""
+    if not instance.pixels:
+        return False
+    start = instance.pixels[-1][4]
+    if instance.size <= len(instance.data):
+        rest = instance.data[start:]
+    else:
+        with instance.path.open("rb", buffering=0) as stream:
+            rest = os.pread(stream.fileno(), _MOST_SURPLUS, start)
+    if not rest.strip(b"\0"):
+        return False
+    try:
+        return any(element[0] <= instance.pixels[-1][0] for element in walk(rest, 0, len(rest), instance.encoding, 0))
+    except SafelightError:
+        return True
+
+
+def of_bytes(content: bytes) -> Instance:
+    """One instance from the bytes of a whole file, or of a file up to its pixel data.
+
+    Raises:
+        SafelightError: as `read`.
+    """
     if not is_dicom(content[:132]):
         raise SafelightError("E-DEID-NOT-DICOM")
+    return _taken_apart(Path(), content, len(content), (len(content), 0))
+
+
+def character_sets(value: bytes) -> list[str]:
+    """Python's names of the character sets in a value of SpecificCharacterSet; unknown ones count as the default repertoire."""
+    stated = value.decode("latin-1").strip(" \0").split("\\") if value else [""]
     try:
-        dataset = read_partial(BytesIO(content), stop_when=StopAfterPixels())
-        whole = all(_is_whole(dataset, tag) for tag in list(dataset.keys()))
-        syntax = dataset.file_meta.TransferSyntaxUID
-        parsed = len(dataset) > 0 and syntax.is_transfer_syntax and not syntax.is_private
+        return list(convert_encodings(stated))
+    except (LookupError, ValueError):
+        return list(convert_encodings(""))
+
+
+def _rest(descriptor: int, offset: int) -> bytes:
+    parts = []
+    while part := os.pread(descriptor, 1 << 24, offset):
+        parts.append(part)
+        offset += len(part)
+    return b"".join(parts)
+
+
+def _taken_apart(path: Path, data: bytes, size: int, version: tuple[int, int]) -> Instance:
+    meta, start = file_meta(data)
+    syntax = next((data[e[3] : e[4]].decode("latin-1").strip(" \0") for e in meta if e[0] == _TRANSFER_SYNTAX), "")
+    if not UID(syntax).is_transfer_syntax or UID(syntax).is_private:
+        raise SafelightError("E-DEID-UNREADABLE")
+    meta_data = data[:start]
+    if syntax == DEFLATED:
+        if len(data) < size:
+            raise TruncatedError
+        data, start = _inflate(data[start:]), 0
+        size = len(data)
+    encoding = Encoding.of(syntax)
+    head, pixels = data_set(data, start, size, encoding)
+    if not head:
+        raise SafelightError("E-DEID-UNREADABLE")
+    return Instance(path, data, meta_data, size, syntax, encoding, meta, head, pixels, version)
+
+
+def _inflate(content: bytes) -> bytes:
+    """A deflated data set (PS3.5 A.5: raw deflate, RFC 1951). Its length is counted first, block by block, so that a bomb takes no memory."""
+    stream, size, rest = zlib.decompressobj(-zlib.MAX_WBITS), 0, content
+    try:
+        while block := stream.decompress(rest, _HEADER):
+            size, rest = size + len(block), stream.unconsumed_tail
+            if size > MOST_INFLATED:
+                raise SafelightError("E-DEID-TOO-LARGE")
+        if not stream.eof:
+            raise TruncatedError
+        return zlib.decompress(content, -zlib.MAX_WBITS, size or 1)
+    except zlib.error:
+        raise SafelightError("E-DEID-UNREADABLE") from None
+
+
+def _parsed(content: bytes, *, whole: bool) -> FileDataset:
+    try:
+        return dcmread(BytesIO(content), stop_before_pixels=not whole)
     except MemoryError:
         raise
     except Exception:  # noqa: BLE001 - a parser may raise anything on damaged input, with values in its message
         raise SafelightError("E-DEID-UNREADABLE") from None
-    if not whole:
-        raise SafelightError("E-DEID-TRUNCATED")
-    if not parsed:
-        raise SafelightError("E-DEID-UNREADABLE")
-    return dataset
 
 
-def _is_whole(dataset: Dataset, tag: int) -> bool:
-    element = dataset.get_item(tag)
-    length = getattr(element, "length", _UNDEFINED)
-    return length == _UNDEFINED or len(element.value or b"") == length
+__all__ = ["UNDEFINED", "Instance", "character_sets", "has_surplus", "is_dicom", "of_bytes", "read"]

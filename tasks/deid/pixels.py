@@ -1,40 +1,26 @@
-"""Evidence that an image's pixels show no text and no face, from what its header and its container say. No pixel is decoded here.
+"""Evidence about an image's pixels from its header and its container, before anybody looks at them. No pixel is decoded here.
 
-Passing needs every piece of evidence at once; whatever is not proven is quarantined under a code of its own. BurnedInAnnotation NO is not
-believed, YES is. The `deid` package's catalogue (CTP's rules by device) is asked with the original header.
+What the looks (`tasks.deid.burned_in.looking`) can't judge is refused: containers that say other things than the header, bytes that belong to
+no image, overlays in unused bits, unknown photometric interpretations and SOP classes. BurnedInAnnotation is the looks' matter. An image
+that passes here is **not** free of text yet.
 """
 
 from __future__ import annotations
 
 import re
 import struct
-import warnings
-from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache, partial
 from typing import Any
 
 from pydicom import Dataset
-from pydicom.dataset import FileDataset
 from pydicom.uid import RLELossless
 
 from tasks.deid import codestream
-from tasks.deid.header import PIXELS
-from tasks.deid.identifiers import fold
+from tasks.deid.burned_in import catalogue
+from tasks.deid.burned_in.frames import ONE_SAMPLE, PHOTOMETRIC
+from tasks.deid.elements import PIXELS
 from tasks.deid.rules import Profile
 
-_MODALITY = {"CT": "CT", "MR": "MR", "PT": "PT"}
-#: Fields that the catalogue's rules read; instances that agree in them get one verdict.
-_CATALOGUE_FIELDS = (
-    "BurnedInAnnotation", "Columns", "CommentsOnRadiationDose", "DateOfSecondaryCapture", "ImageType", "Manufacturer", "ManufacturerModelName",
-    "Modality", "ProtocolName", "Rows", "SecondaryCaptureDeviceManufacturer",
-    "SecondaryCaptureDeviceManufacturerModelName", "SecondaryCaptureDeviceSoftwareVersions", "SeriesDescription", "WindowWidth",
-)  # fmt: skip
-#: Where people write what was examined.
-_DESCRIPTIONS = (
-    "StudyDescription", "SeriesDescription", "ProtocolName", "AcquisitionProtocolName", "RequestedProcedureDescription", "ImageComments",
-)  # fmt: skip
 _UNDEFINED = 0xFFFFFFFF
 #: Comments that encoders write into compressed frames: their own names and version numbers, and nothing else.
 _ENCODER_COMMENT = re.compile(
@@ -50,6 +36,13 @@ _FORMATS_OWN = {
 }
 
 
+#: What `Evidence.refusal` reads of the header beside the pixel data themselves, the transfer syntax and (60xx,0102): images that agree in these,
+#: and have the same pixel data, have one verdict.
+FIELDS = (
+    "SOPClassUID", "PhotometricInterpretation", "SamplesPerPixel", "NumberOfFrames", "Rows", "Columns", "BitsAllocated", *catalogue.FIELDS,
+)  # fmt: skip
+
+
 @dataclass
 class Evidence:
     """Judges the images of one study."""
@@ -58,7 +51,7 @@ class Evidence:
     _catalogue: dict[tuple[str, ...], bool] = field(default_factory=dict, repr=False)
 
     def refusal(self, dataset: Dataset) -> str:
-        """The code under which an original instance must be quarantined, or an empty string.
+        """The code under which an original instance must be quarantined before it is looked at, or an empty string.
 
         Args:
             dataset: the whole original instance, not yet rewritten.
@@ -67,63 +60,27 @@ class Evidence:
             return "E-DEID-SOP-CLASS"
         if not any(tag in dataset for tag in PIXELS):
             return "E-DEID-NO-PIXELS"
-        if _words(dataset.get("BurnedInAnnotation"))[:1] == ["YES"]:
-            return "E-DEID-BURNED-IN"
-        truncated_or_padded = _container(dataset)
-        if truncated_or_padded:
-            return truncated_or_padded
-        if not self._is_plain(dataset):
+        if refused := _container(dataset):
+            return refused
+        if not _can_be_looked_at(dataset):
             return "E-DEID-PIXELS-UNPROVEN"
-        return "E-DEID-BURNED-IN" if self.profile.burned_in_catalogue and self._in_catalogue(dataset) else ""
+        return "E-DEID-BURNED-IN" if self._is_screen(dataset) else ""
 
-    def _is_plain(self, dataset: Dataset) -> bool:
-        """Original pixels in one grey channel, of a modality that burns nothing in, without an overlay hidden in their upper bits."""
-        image_type = _words(dataset.get("ImageType"))
-        if tuple(image_type[: len(self.profile.image_type)]) != self.profile.image_type:
-            return False
-        grey = (
-            str(dataset.get("PhotometricInterpretation", "")) in ("MONOCHROME1", "MONOCHROME2")
-            and dataset.get("SamplesPerPixel") == 1
-        )
-        hidden = any(tag.group >> 8 == 0x60 and tag.element == 0x0102 and dataset[tag].value for tag in list(dataset.keys()))
-        return grey and not hidden and str(dataset.get("Modality", "")) in _MODALITY
-
-    def _in_catalogue(self, dataset: Dataset) -> bool:
-        key = tuple(str(dataset.get(name, "")) for name in _CATALOGUE_FIELDS)
+    def _is_screen(self, dataset: Dataset) -> bool:
+        """Whether the catalogue knows images of its kind as screens full of text."""
+        key = catalogue.key(dataset)
         known = self._catalogue.get(key)
         if known is None:
-            known = self._catalogue[key] = _catalogue_flags(dataset)
+            known = self._catalogue[key] = catalogue.ask(dataset).screen
         return known
 
 
-@dataclass
-class FaceCheck:
-    """Counts slices, and says which series could be rendered to a face. Slices of one head may be spread over several series."""
-
-    profile: Profile
-    _slices: Counter[str] = field(default_factory=Counter)
-    _suspect: set[str] = field(default_factory=set)
-
-    def see(self, series: str, dataset: Dataset) -> None:
-        """Take note of one original instance of a series."""
-        self._slices[series] += max(1, int(dataset.get("NumberOfFrames") or 1))
-        if self._shows_head(dataset):
-            self._suspect.add(series)
-
-    def refuses(self, series: str) -> bool:
-        """Whether a series must be quarantined: it may show a head, and with others of its study has slices enough to render one."""
-        slices = sum(self._slices[each] for each in self._suspect)
-        return self.profile.faces == "quarantine" and series in self._suspect and slices >= self.profile.face_slices
-
-    def _shows_head(self, dataset: Dataset) -> bool:
-        if _words(dataset.get("RecognizableVisualFeatures"))[:1] == ["YES"]:
-            return True
-        part = "".join(_words(dataset.get("BodyPartExamined"))).replace(" ", "")
-        if part not in self.profile.face_free_body_parts:
-            return True
-        regions = [str(item.get("CodeMeaning", "")) for item in dataset.get("AnatomicRegionSequence") or ()]
-        said = fold(" ".join([*(str(dataset.get(name, "")) for name in _DESCRIPTIONS), *regions]))
-        return any(word in self.profile.head_words for word in re.findall("[a-z]+", said))
+def _can_be_looked_at(dataset: Dataset) -> bool:
+    """A photometric interpretation that is known, with as many samples as it has, and no overlay hidden in the pixels' upper bits."""
+    photometric = str(dataset.get("PhotometricInterpretation", ""))
+    hidden = any(tag.group >> 8 == 0x60 and tag.element == 0x0102 and dataset[tag].value for tag in list(dataset.keys()))
+    samples = 1 if photometric in ONE_SAMPLE else 3
+    return photometric in PHOTOMETRIC and dataset.get("SamplesPerPixel") == samples and not hidden
 
 
 def compressed_comments(dataset: Dataset) -> bytes:
@@ -140,7 +97,10 @@ def _container(dataset: Dataset) -> str:
         return "E-DEID-PIXELS-UNPROVEN"
     try:
         frames, pixels = int(dataset.get("NumberOfFrames") or 1), int(dataset.Rows) * int(dataset.Columns)
-        bits = pixels * int(dataset.SamplesPerPixel) * int(dataset.BitsAllocated) * frames
+        samples = (
+            2 if dataset.get("PhotometricInterpretation") == "YBR_FULL_422" else int(dataset.SamplesPerPixel)
+        )  # colour is halved
+        bits = pixels * samples * int(dataset.BitsAllocated) * frames
     except (AttributeError, TypeError, ValueError):
         return "E-DEID-PIXELS-UNPROVEN"
     if _is_encapsulated(dataset):
@@ -190,23 +150,3 @@ def _words(value: Any) -> list[str]:
         return []
     values = [value] if isinstance(value, str) else list(value)
     return [str(each).strip().upper() for each in values]
-
-
-@cache
-def _catalogue() -> Callable[[Dataset], dict[str, Any]]:
-    """The package's check with its own recipe. Imported when first needed: it takes a second, and uses deprecated names of pydicom's."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        from deid.config import DeidRecipe
-        from deid.dicom import has_burned_pixels
-    return partial(has_burned_pixels, deid=DeidRecipe("dicom"))
-
-
-def _catalogue_flags(dataset: Dataset) -> bool:
-    """Whether the catalogue blacklists the image or knows regions of text for it; its catch-alls without a region prove nothing."""
-    plain = FileDataset("", Dataset())  # the package asks for a dataset with a file
-    for name in _CATALOGUE_FIELDS:
-        if name in dataset:
-            plain[name] = dataset[name]
-    found = _catalogue()(plain)["results"]
-    return any(entry["group"] == "blacklist" or (entry["group"] == "graylist" and entry["coordinates"]) for entry in found)

@@ -1,7 +1,8 @@
 """The proof: a study's own identifiers are looked for in the bytes that are about to be released. A finding names the tag, never the value.
 
-It does not trust the rewriter: the header is parsed anew from its bytes, every value is compared decoded, and the bytes are searched
-raw, also as UTF-16. Pixel data are proven elsewhere; comments inside compressed frames are handed over with the header.
+It does not trust the rewriter: the header is taken apart anew from its bytes, every value is compared decoded, and the bytes are searched
+raw, also as UTF-16. Elements that were searched before, byte by byte, are not searched again: those of a series repeat. Pixel data are
+proven elsewhere; comments inside compressed frames are handed over with the header.
 
 Left out of the comparison are the words that Safelight itself writes (the method's name and codes, the lake's keys) and CodeMeaning,
 which is the standard's own text.
@@ -13,17 +14,18 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from io import BytesIO
 
-from pydicom import Dataset, dcmread
-
+from tasks.deid.elements import EXPLICIT_LITTLE, Element, Encoding, items, walk
 from tasks.deid.identifiers import UID, Identifiers, fold
+from tasks.deid.instances import of_bytes
 from tasks.deid.rules import BULK, NUMBER_TEXT, NUMBERS
 
 _OURS = frozenset({0x00120062, 0x00120063, 0x00120064, 0x00280303, 0x00080104})
 _WORD = re.compile(r"[^\W_]+")
 _OUR_UID = re.compile(r"2\.25\.[0-9]{1,39}")
 _RAW = "raw"
+_BLANK = bytes(128) + b"DICM"
+_MOST_REMEMBERED = 200_000
 
 
 @dataclass
@@ -32,6 +34,7 @@ class Residue:
 
     identifiers: Identifiers
     _judged: dict[tuple[str, str], bool] = field(default_factory=dict, repr=False)
+    _clean: set[bytes] = field(default_factory=set, repr=False)
 
     def find(self, header: bytes, comments: bytes = b"") -> set[str]:
         """Where identifiers are left: tags as `(gggg,eeee)`, or `raw` for bytes that no decoded value explains.
@@ -39,10 +42,30 @@ class Residue:
         Args:
             header: a whole PS3.10 file up to its pixel data.
             comments: text found inside compressed frames.
+
+        Raises:
+            SafelightError: E-DEID-UNREADABLE, E-DEID-TRUNCATED: what was written is no whole data set.
         """
-        found = {f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag, vr, text in _texts(header) if self._is_residue(vr, text)}
-        if not found and (self._in_bytes(header) or (comments and self._is_residue("UT", comments.decode("latin-1")))):
+        released = of_bytes(header)
+        fresh = [header[:132]] if header[:132] != _BLANK else []
+        covered, found = 132, set()
+        for element, encoding in (
+            *((e, EXPLICIT_LITTLE) for e in released.meta),
+            *((e, released.encoding) for e in released.head),
+        ):
+            raw = header[element[2] : element[4]]
+            covered += len(raw)
+            if raw in self._clean:
+                continue
+            fresh.append(raw)
+            for tag, vr, text in _texts(header, element, encoding, 0):
+                if self._is_residue(vr, text):
+                    found.add(f"({tag >> 16:04X},{tag & 0xFFFF:04X})")
+        searched = b"".join(fresh) if covered == len(header) else header
+        if not found and (self._in_bytes(searched) or (comments and self._is_residue("UT", comments.decode("latin-1")))):
             found.add(_RAW)
+        if not found and len(self._clean) < _MOST_REMEMBERED:
+            self._clean.update(fresh)
         return found
 
     def _is_residue(self, vr: str, text: str) -> bool:
@@ -106,24 +129,16 @@ def _stands_in(needle: str, text: str, *, strict: bool = False) -> bool:
     return re.search(rf"(?<!{edge}){re.escape(needle)}(?!{edge})", text) is not None
 
 
-def _texts(header: bytes) -> Iterator[tuple[int, str, str]]:
-    """Every textual value of a file, and of its file meta information, as (tag, VR, decoded text)."""
-    dataset = dcmread(BytesIO(header), stop_before_pixels=True)
-    yield from _values(dataset.file_meta)
-    yield from _values(dataset)
-
-
-def _values(dataset: Dataset) -> Iterator[tuple[int, str, str]]:
-    for tag in list(dataset.keys()):
-        element = dataset.get_item(tag)
-        vr = element.VR or dataset[tag].VR
-        if tag in _OURS or vr in NUMBERS or vr in BULK:  # bulk and binary numbers are searched raw
-            continue
-        if vr == "SQ":
-            for item in dataset[tag].value:
-                yield from _values(item)
-        elif element.value:
-            value = element.value
-            text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-            for part in text.split("\\") if vr in ("UI", "DA", "TM", "DT") else (text,):
-                yield int(tag), vr, part.strip(" \0")
+def _texts(data: bytes, element: Element, encoding: Encoding, depth: int) -> Iterator[tuple[int, str, str]]:
+    """Every textual value of an element, at every depth, as (tag, VR, decoded text)."""
+    tag, vr, _head, start, end, _ = element
+    if vr == "SQ":
+        if tag in _OURS:
+            return
+        for first, last in items(data, element, encoding, depth):
+            for each in walk(data, first, last, encoding, depth + 1):
+                yield from _texts(data, each, encoding, depth + 1)
+    elif tag not in _OURS and vr not in NUMBERS and vr not in BULK and end > start:  # bulk and binary numbers are searched raw
+        text = data[start:end].decode("utf-8", "replace")
+        for part in text.split("\\") if vr in ("UI", "DA", "TM", "DT") else (text,):
+            yield tag, vr, part.strip(" \0")

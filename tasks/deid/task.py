@@ -3,7 +3,9 @@
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from tasks.deid.certificate.publishing import publish
 from tasks.deid.importing import import_table
+from tasks.deid.stage import DeidentifyStage
 from tasks.guard import boundary
 from tasks.site import open_site
 
@@ -25,3 +27,12 @@ def import_tables(config: str) -> int:
             import_table(entry.file, kind=entry.kind, key=entry.key, vault=site.vault, ledger=site.ledger, lake=site.lake).matched
             for entry in site.settings.imports
         )
+
+
+@task(name="certificate", task_run_name="certificate", cache_policy=NO_CACHE, persist_result=False)
+def certify(config: str) -> bool:
+    """Publish the certificate of what is in the lake; returns whether it says anything new."""
+    site = open_site(config)
+    with boundary("certificate", site.errors), site.ledger.turn("certificate"):
+        stage = site.stage("deidentify")
+        return isinstance(stage, DeidentifyStage) and publish(site.vault, site.lake, site.ledger, stage) is not None

@@ -270,6 +270,7 @@ class _Worker:
         outcome = attempt(
             self._stage, study.study_key, study.found_digest,
             ledger=self._batch.ledger, run=self._batch.run, errors=self._batch.errors,
+            beside=lambda connection: self._conduct.book.settle(connection, study.study_key, study.source),
         )  # fmt: skip
         if outcome is None:  # another run has it; the PACS answers all the same
             self._conduct.succeeded()

@@ -80,6 +80,7 @@ class Book:
         self._ledger = ledger
         self.now: Callable[[], float] = ledger.now
         self._reserved: dict[str, int] = {}
+        self._kept: dict[str, tuple[Begun, dict[str, Any]]] = {}
         self._known: dict[str, tuple[float, Condition]] = {}
         self._lock = threading.Lock()
 
@@ -91,8 +92,7 @@ class Book:
         if known is not None and time.monotonic() - known[0] < max_age_s:
             return known[1]
         with self._ledger.reading() as connection:
-            row = connection.execute(statements.CONDITION, {"source": source}).mappings().one_or_none()
-        return self._remember(Condition(source) if row is None else Condition(**row))
+            return self._look(connection, source)
 
     def conditions(self) -> dict[str, Condition]:
         """How it stands with each PACS of which anything was ever noted."""
@@ -172,17 +172,24 @@ class Book:
 
     def end(self, begun: Begun, **known: Any) -> None:
         """Note that a try has ended, and what is known of it: fields of `Retrieval`. `seconds` are since it began, unless given."""
-        blank = {"modality": "", "seconds": None, "requests": 0, "instances": 0, "bytes": 0, "last_status": "", "reason_code": ""}
-        values, now = blank | known, self.now()
         with self._ledger.writing() as connection:
-            if begun.number is not None:
-                new = {f"new_{name}": value for name, value in values.items()}
-                connection.execute(statements.END, {"number": begun.number, "now": now, **new})
-                return
-            if values["seconds"] is None:
-                values["seconds"] = now - begun.at
-            row = {"study_key": begun.study_key, "source": begun.source, "started_at": begun.at, "finished_at": now}
-            connection.execute(statements.BEGIN, row | values)
+            self._write(connection, begun, self._known_of(begun, known))
+
+    def keep(self, begun: Begun, **known: Any) -> None:
+        """As `end`, but it is not written before `settle` is called for the study."""
+        with self._lock:
+            self._kept[begun.study_key] = (begun, self._known_of(begun, known))
+
+    def settle(self, connection: sa.Connection, study_key: str, source: str) -> None:
+        """Write what was kept of a try at a study, and look how it stands with its PACS, in a transaction that is open anyway.
+
+        A study ends in the ledger in one transaction so, and whoever begins the next one need not look again.
+        """
+        with self._lock:
+            kept = self._kept.pop(study_key, None)
+        if kept is not None:
+            self._write(connection, *kept)
+        self._look(connection, source)
 
     def begun_since(self, source: str, after: float) -> list[float]:
         """When the tries at a PACS's studies began, also those that go on, of those after a time; the oldest first."""
@@ -253,6 +260,25 @@ class Book:
             return {row[0]: int(row[1]) for row in connection.execute(query)}
 
     # ---- inside -----------------------------------------------------------------------------------------------------
+
+    def _known_of(self, begun: Begun, known: Mapping[str, Any]) -> dict[str, Any]:
+        """The columns of a try that ends now."""
+        blank = {"modality": "", "seconds": None, "requests": 0, "instances": 0, "bytes": 0, "last_status": "", "reason_code": ""}
+        values = {**blank, **known, "finished_at": self.now()}
+        if values["seconds"] is None and begun.number is None:  # else it is counted from the row's own beginning
+            values["seconds"] = values["finished_at"] - begun.at
+        return values
+
+    def _write(self, connection: sa.Connection, begun: Begun, values: Mapping[str, Any]) -> None:
+        if begun.number is None:
+            row = {"study_key": begun.study_key, "source": begun.source, "started_at": begun.at}
+            statements.TRY.on(connection, {**row, **values})
+        else:
+            statements.END.on(connection, {"number": begun.number, **{f"new_{name}": value for name, value in values.items()}})
+
+    def _look(self, connection: sa.Connection, source: str) -> Condition:
+        row = statements.CONDITION.on(connection, {"source": source}).mappings().one_or_none()
+        return self._remember(Condition(source) if row is None else Condition(**row))
 
     def _remember(self, condition: Condition) -> Condition:
         self._known[condition.source] = (time.monotonic(), condition)

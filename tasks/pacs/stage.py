@@ -70,7 +70,8 @@ class PullStage(_Identity):
 
         Tally, in instances: `pulled` + `failed` = found; `refused` are those that came unasked for, twice with different
         content, or in a way that could not be taken. Nothing of an incomplete study is published; what has come of it is kept aside, and
-        the next attempt asks for the rest. Where the PACS cannot be worked with just now, the study is postponed.
+        the next attempt asks for the rest. Where the PACS cannot be worked with just now, the study is postponed. What is noted of the
+        attempt is kept in the book until the caller has it written (`Book.settle`).
         """
         study = self.studies[study_key]
         try:
@@ -100,7 +101,7 @@ class PullStage(_Identity):
         except OSError as error:
             reason, postponed = trouble(error), True
         finally:
-            self.book.end(attempt, **_said(retrieved, intake, reason))
+            self.book.keep(attempt, **_said(retrieved, intake, reason))
         if intake.pause is not None:
             self.paused(intake.pause)
         outcome = self._outcome(study, intake, retrieved, reason, place)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,15 +21,10 @@ from tasks.pacs.manners.breaker import Breaker
 from tasks.pacs.settings import MannersSettings
 from tasks.stage import Count, Outcome
 from tests.peers import programs
+from tests.ports import free_port
 from tests.tasks.test_ledger_slots import Once, free, visited
 
 pytestmark = pytest.mark.peer("postgres")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from pyarrow import fs
 from data_contracts.accountability import CONTRACT
 from data_contracts.contract import ContractError
 from tasks.errors import ConfigurationError
+from tasks import lake as module
 from tasks.lake import Lake
 from tasks.stage import Count
 
@@ -145,16 +146,16 @@ def test_files_of_a_publication_that_was_killed_are_known_and_go(
     then: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake = Lake.open(tmp_path / "lake")
-    place = Lake._place
-    placed: list[str] = []
+    move = module._move
+    placed: list[Path] = []
 
-    def dying(self: Lake, source: Path, path: str) -> None:
+    def dying(source: Path, target: Path) -> None:
         if len(placed) == 3:
             raise KeyboardInterrupt
-        placed.append(path)
-        place(self, source, path)
+        placed.append(target)
+        move(source, target)
 
-    monkeypatch.setattr(Lake, "_place", dying)
+    monkeypatch.setattr(module, "_move", dying)
     with pytest.raises(KeyboardInterrupt):
         publish(lake, ["dicom/p/a.dcm", "dicom/p/b.dcm", "dicom/p/c.dcm"])
     monkeypatch.undo()

@@ -8,10 +8,14 @@ import sys
 import textwrap
 import threading
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from tasks import ledger_statements as statements
+from tasks import ledger_tables as tables
 from tasks.errors import ConfigurationError, SafelightError
 from tasks.ledger import Ledger, Study
 from tasks.stage import Count, Outcome
@@ -172,3 +176,44 @@ def test_a_ledger_of_an_earlier_version_is_refused_in_one_sentence(tmp_path: Pat
     database.close()
     with pytest.raises(ConfigurationError, match="E-LEDGER-VERSION"):
         Ledger(url)
+
+
+def test_what_is_written_beside_a_row_is_written_with_it_or_not_at_all(ledger: Ledger) -> None:
+    def also(connection: sa.Connection) -> None:
+        connection.execute(sa.insert(tables.plans).values(source="A", cohort=str(next(numbers)), asked_at=0.0))
+
+    def breaks(connection: sa.Connection) -> None:
+        also(connection)
+        raise OSError("no space")
+
+    def written() -> int:
+        with ledger.reading() as connection:
+            return int(connection.scalar(sa.select(sa.func.count()).select_from(tables.plans)) or 0)
+
+    numbers = count()
+    with ledger.run("test") as run:
+        assert ledger.claim("pull", "k", "f", run)
+        with pytest.raises(OSError, match="no space"):
+            ledger.finish("pull", "k", run, Outcome("done"), beside=breaks)
+        assert (written(), ledger.results()["k", "pull"].status, ledger.events("k")) == (0, "running", [])
+        ledger.release("pull", "k", run, beside=also)
+        assert (written(), ledger.results()["k", "pull"].status) == (1, "interrupted")
+        with pytest.raises(SafelightError, match="E-LEDGER-LOST"):
+            ledger.finish("pull", "k", run, Outcome("done"), beside=also)
+        assert written() == 2  # what a lost try cost is known all the same
+        assert [event["event"] for event in ledger.events("k")] == ["interrupted"]
+
+
+def test_a_prepared_statement_does_what_sqlalchemy_does_with_it(ledger: Ledger) -> None:
+    row = {"study_key": "k", "stage": "pull", "fingerprint": "f", "inputs": "", "status": "running", "reason_code": "", "error_id": "",
+           "attempts": 1, "owner": "r", "output": "", "passed": 0, "tally": "[]", "started_at": 1.5, "finished_at": None}  # fmt: skip
+    clause = sa.insert(tables.results).values(statements.row_of(tables.results))
+    with ledger.writing() as connection:
+        connection.execute(clause, row)
+        statements.Prepared(clause).on(connection, {**row, "study_key": "l"})
+        both = connection.execute(sa.select(tables.results).order_by(tables.results.c.study_key)).mappings().all()
+        assert [dict(each) for each in both] == [row, {**row, "study_key": "l"}]
+        mine = {"key": "k", "of_stage": "pull"}
+        assert connection.execute(statements.ROW, mine).all() == statements.Prepared(statements.ROW).on(connection, mine).all()
+        with pytest.raises(sa.exc.DBAPIError):  # a parameter that is not given is no NULL
+            statements.Prepared(statements.ROW).on(connection, {"key": "k"})

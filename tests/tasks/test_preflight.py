@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +17,7 @@ from tasks.errors import ConfigurationError
 from tasks.pacs.embedded.node import PacsNode
 from tasks.preflight import check
 from tasks.site import MINIMUM_FREE_BYTES, open_site
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -51,12 +51,6 @@ def site(tmp_path: Path, pacs: PacsNode) -> Site:
     for name in ("reference", "demographics"):
         (tmp_path / "hospital" / f"{name}.csv").write_text("AccessionNumber\n")
     return Site(tmp_path, content)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def night(config: Path) -> Result:

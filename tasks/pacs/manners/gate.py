@@ -67,8 +67,10 @@ class Gate:
             False where no study shall be begun any more: the PACS is drained or given up, or the process is to stop.
         """
         left = False
+        fresh_s = _AT_ONCE_S  # the end of the study before has just looked
         while not self._is_over():
-            condition = self._book.condition(self._source)
+            condition = self._book.condition(self._source, fresh_s)
+            fresh_s = 0.0
             if condition.order == "drain":
                 return False
             reason = self.reason(condition)

@@ -17,6 +17,7 @@ from pynetdicom import PYNETDICOM_IMPLEMENTATION_UID
 
 from tasks.pacs.receiving.stated import HEAD, stated, stated_by_file
 from tasks.processes import ProcessId
+from tasks.vault import private_folder
 
 #: Bytes of a data set, in whatever they lie.
 Piece = bytes | bytearray | memoryview
@@ -25,7 +26,7 @@ _MARK = ".arriving-"
 
 
 class Arrival:
-    """A file that is being written. Whoever begins one either takes the file away by its path, or discards it."""
+    """A file that is being written. Whoever begins one moves the file to its place, or it goes when the arrival is discarded."""
 
     def __init__(self, spool: Path, process: str, sop_class: str, sop_instance: str, transfer_syntax: str) -> None:
         """Args: the two UIDs of the C-STORE request, valid ones, and how the data set is encoded; `process` owns the file."""
@@ -37,6 +38,8 @@ class Arrival:
         self.trouble = ""
         self._sha256 = hashlib.sha256()
         self._head = bytearray()
+        self._early: dict[int, str] | None = None
+        self._lies_here = True
         self._descriptor: int | None = None
         try:
             self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -65,7 +68,8 @@ class Arrival:
 
     def early_uids(self) -> dict[int, str] | None:
         """What is stated, as far as the head that came tells without a doubt."""
-        return stated(bytes(self._head), self.transfer_syntax, whole=False)
+        self._early = stated(bytes(self._head), self.transfer_syntax, whole=False)
+        return self._early
 
     def uids(self) -> dict[int, str]:
         """The UIDs that the whole data set states, by tag (see `stated`).
@@ -73,6 +77,8 @@ class Arrival:
         Raises:
             Exception: its header cannot be read.
         """
+        if self._early is not None:  # what follows cannot change it
+            return self._early
         whole = self.size - self._offset == len(self._head)
         found = stated(bytes(self._head), self.transfer_syntax, whole)
         return stated_by_file(self.path, self._offset, self.transfer_syntax) if found is None else found
@@ -87,13 +93,23 @@ class Arrival:
         if self._descriptor is not None:
             os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
+    def move(self, target: Path) -> None:
+        """Put the file into its place, by one rename; its folder is made where it is missing. Raises OSError."""
+        try:
+            os.replace(self.path, target)  # noqa: PTH105 - twice as fast as Path.replace, and there are many
+        except FileNotFoundError:
+            private_folder(target.parent)
+            os.replace(self.path, target)  # noqa: PTH105
+        self._lies_here = False
+
     def discard(self) -> None:
         """Close it, and remove the file where it still lies where it arrived."""
         if self._descriptor is None:
             return
         os.close(self._descriptor)
         self._descriptor = None
-        self.path.unlink(missing_ok=True)
+        if self._lies_here:
+            self.path.unlink(missing_ok=True)
 
     def _append(self, chunk: Piece) -> None:
         view = memoryview(chunk)

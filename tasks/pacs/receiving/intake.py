@@ -15,7 +15,6 @@ from pydicom.filereader import read_file_meta_info
 
 from tasks.pacs.receiving.arrival import Arrival
 from tasks.pseudonyms import Pseudonyms
-from tasks.vault import private_folder
 
 #: Pauses between our answers and a PACS's next requests that are remembered: the last so many.
 _PAUSES = 1000
@@ -91,10 +90,10 @@ class Intake:
                 return ""
             if earlier is not None:
                 arrival.force()
-                _rename(arrival.path, self.conflicts / made.series_key / f"{instance_key}.{made.sha256[:16]}.dcm")
+                arrival.move(self.conflicts / made.series_key / f"{instance_key}.{made.sha256[:16]}.dcm")
                 return "E-PULL-CONFLICT"
             path = self._path(made)
-            _rename(arrival.path, path)
+            arrival.move(path)
             if not forced:
                 self._unforced.append(path)
             self.received[sop_instance], self.series[sop_instance] = made, series
@@ -163,11 +162,3 @@ class Intake:
 
     def _path(self, made: Received) -> Path:
         return self.folder / made.series_key / f"{made.instance_key}.dcm"
-
-
-def _rename(source: Path, target: Path) -> None:
-    try:
-        os.replace(source, target)  # noqa: PTH105 - twice as fast as Path.replace, and there are many
-    except FileNotFoundError:
-        private_folder(target.parent)
-        os.replace(source, target)  # noqa: PTH105

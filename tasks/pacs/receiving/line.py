@@ -36,7 +36,9 @@ class Line:
     def __init__(self, connection: socket.socket, silence_s: float) -> None:
         """Args: `silence_s` is how long a peer may take to send a PDU, from the end of the one before."""
         self._connection = connection
-        self._buffer = memoryview(bytearray(GREATEST))
+        self._buffer = memoryview(bytearray(_HEADER.size + GREATEST))
+        #: What has come of the next PDU's header: it is asked for together with a body, which saves a call for each PDU of a message.
+        self._ahead = b""
         self._closing = False
         #: When the header of the last PDU had come (`time.monotonic`).
         self.came = 0.0
@@ -54,16 +56,18 @@ class Line:
             HungUpError, ProtocolError: unknown or too long.
         """
         until = time.monotonic() + self._silence_s
-        self._fill(self._buffer[:6], until)
+        have = len(self._ahead)
+        self._buffer[:have] = self._ahead
+        self._fill(self._buffer[have : _HEADER.size], _HEADER.size - have, until)
         self.came = time.monotonic()
         kind, length = _HEADER.unpack_from(self._buffer)
         if not ASSOCIATE_RQ <= kind <= ABORT:
             raise ProtocolError(UNRECOGNIZED_PDU)
         if length > GREATEST:
             raise ProtocolError(INVALID_VALUE)
-        body = self._buffer[:length]
-        self._fill(body, until)
-        return kind, body
+        got = self._fill(self._buffer[: length + _HEADER.size], length, until)
+        self._ahead = bytes(self._buffer[length:got])
+        return kind, self._buffer[:length]
 
     def send(self, content: bytes) -> None:
         """Send; raises HungUpError."""
@@ -89,12 +93,14 @@ class Line:
             while not self._closing and time.monotonic() < until and socket.socket.recv_into(self._connection, self._buffer):
                 pass
 
-    def _fill(self, view: memoryview, until: float) -> None:
+    def _fill(self, view: memoryview, least: int, until: float) -> int:
+        """Read into `view`, at least so many bytes; returns how many."""
         got = 0
         receive = self._connection.recv_into
-        # A peer that does not send at once (Nagle; DCMTK and what is built on it) waits for our ACK before it sends the rest of a PDU.
-        self._connection.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)  # the kernel forgets it
-        while got < len(view):
+        if least:
+            # A peer that does not send at once (Nagle; DCMTK and what is built on it) waits for our ACK before it sends the rest of a PDU.
+            self._connection.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)  # the kernel forgets it
+        while got < least:
             try:
                 n = receive(view[got:])
             except OSError:
@@ -102,6 +108,7 @@ class Line:
             if not n or self._closing or time.monotonic() > until:
                 raise HungUpError
             got += n
+        return got
 
 
 def pdu(kind: int, body: bytes) -> bytes:

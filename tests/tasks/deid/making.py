@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import warnings
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
@@ -13,6 +14,11 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
+from tasks.deid import instances, pixel_data
+from tasks.deid.header import Rewriter
+from tasks.deid.rules import load
+from tasks.deid.uids import Uids
+from tasks.deid.values import Values
 from tasks.pseudonyms import Pseudonyms
 from tasks.vault import Vault
 
@@ -172,3 +178,11 @@ def spool(vault: Vault, files: list[bytes], *, study: str = STUDY) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     return key
+
+
+def rewritten(content: bytes, *, profile: str = "safe_harbor", key: bytes = b"k" * 32, clean: Callable[[str], str] = lambda _text: "") -> bytes:
+    """A whole file as the profile releases it, whatever its pixels show."""
+    instance = instances.of_bytes(content)
+    loaded = load(profile)
+    values = Values(loaded, Uids(loaded, Pseudonyms(key)), clean, "SL-AAAAAAAAAAAA")
+    return Rewriter(loaded, values).rewrite(instance) + b"".join(pixel_data.copied(instance))

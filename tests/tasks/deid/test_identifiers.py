@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from datetime import date
-from io import BytesIO
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 from pydicom.sequence import Sequence
 
 from tasks.deid.identifiers import Identifiers, fold
+from tasks.deid.instances import of_bytes
 from tasks.deid.rules import load
 from tests.tasks.deid.making import PLANTED, ct, element, encoded, planted
 
 
 def collected(dataset: Any) -> Identifiers:
     identifiers = Identifiers(load("safe_harbor"))
-    identifiers.collect(dcmread(BytesIO(dataset if isinstance(dataset, bytes) else encoded(dataset))))
+    identifiers.collect(of_bytes(dataset if isinstance(dataset, bytes) else encoded(dataset)))
     return identifiers
 
 
@@ -71,10 +71,7 @@ def test_a_name_in_another_character_set_than_is_stated_is_found() -> None:
 
 @given(st.dates(date(1900, 1, 2), date(2099, 12, 31)).filter(lambda day: (day.month, day.day) != (1, 1)))
 def test_a_date_is_known_in_every_usual_spelling(day: date) -> None:
-    identifiers = Identifiers(load("safe_harbor"))
-    dataset = Dataset()
-    dataset.PatientBirthDate = f"{day:%Y%m%d}"
-    identifiers.collect(dataset)
+    identifiers = of(PatientBirthDate=f"{day:%Y%m%d}")
     plain = f"{day.day}.{day.month}.{day.year}"
     for form in (
         "%Y%m%d",
@@ -197,7 +194,7 @@ def test_the_sender_in_the_file_meta_is_found_and_the_software_is_not() -> None:
 def test_collecting_twice_adds_nothing() -> None:
     identifiers = collected(planted())
     before = {name: set(getattr(identifiers, name)) for name in ("words", "numbers", "long", "dates", "uids")}
-    identifiers.collect(dcmread(BytesIO(planted())))
+    identifiers.collect(of_bytes(planted()))
     assert {name: getattr(identifiers, name) for name in before} == before
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from io import BytesIO
 from typing import Any
 
 import pytest
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 
-from tasks.deid import header, stage
+from tasks.deid.header import Rewriter
 from tasks.deid.identifiers import Identifiers
+from tasks.deid.instances import Instance, of_bytes
 from tasks.deid.residue import Residue
 from tasks.deid.rules import Decision, Profile, load
 from tasks.deid.stage import DeidentifyStage
+from tasks.deid.uids import Uids
+from tasks.deid.values import Changed, Values
 from tasks.lake import Lake
 from tasks.vault import Vault
 from tests.tasks.deid.making import PLANTED, ct, encoded, planted, spool
@@ -41,31 +43,28 @@ def test_with_all_rules_nothing_is_found(vault: Vault, lake: Lake) -> None:
 @pytest.mark.parametrize(
     ("rule", "tag"),
     [
-        ("private", "raw"), ("curve or overlay", "(6000,0022)"), ("text list", "(0010,4000)"), ("E.1-1", "(0010,1040)"), ("profile", "(0008,0050)"),
+        ("private", "raw"), ("curve or overlay", "(6000,0022)"), ("text list", "(0010,4000)"), ("E.1-1", "(0010,1040)"), ("E.1-1", "(0008,0050)"),
         ("year only", "(0008,0020)"), ("profile", "(0010,0020)"), ("profile", "(0010,0010)"),
     ],
 )  # fmt: skip
 def test_turning_off_a_rule_group_makes_it_fire(
     rule: str, tag: str, vault: Vault, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decide, kept = Profile._decide, header.Rewriter._text
+    decide, decide_private, change = Profile.decide, Profile.decide_private, Values.change
 
-    def lazy(self: Profile, at: int, vr: str) -> Decision:
-        decision = decide(self, at, vr)
+    def lazy(self: Profile, at: int, vr: str, *place: Any) -> Decision:
+        decision = decide(self, at, vr, *place)
         return Decision("keep", "off") if decision.rule == rule or (rule == "text list" and at == 0x00104000) else decision
 
-    def careless(self: Any, dataset: Dataset, at: int, vr: str, why: str) -> Any:
-        return ("keep", "off") if why == "off" else kept(self, dataset, at, vr, why)
+    def lazy_with_private(self: Profile, creator: str, at: int, vr: str) -> Decision:
+        return Decision("keep", "off") if rule == "private" else decide_private(self, creator, at, vr)
 
-    def careless_with_the_rest(self: Any, dataset: Dataset, at: int, vr: str, value: object, why: str) -> Any:
-        return (
-            ("keep", "off") if why == "off" and vr not in ("SQ", "LO", "SH", "LT") else every(self, dataset, at, vr, value, why)
-        )
+    def careless(self: Values, at: int, vr: str, value: bytes, decision: Decision, *more: Any, **named: Any) -> Changed:
+        return Changed("keep", "off", value) if decision.rule == "off" else change(self, at, vr, value, decision, *more, **named)
 
-    every = header.Rewriter._kept
-    monkeypatch.setattr(Profile, "_decide", lazy)
-    monkeypatch.setattr(header.Rewriter, "_text", careless)
-    monkeypatch.setattr(header.Rewriter, "_kept", careless_with_the_rest)
+    monkeypatch.setattr(Profile, "decide", lazy)
+    monkeypatch.setattr(Profile, "decide_private", lazy_with_private)
+    monkeypatch.setattr(Values, "change", careless)
     load.cache_clear()
     try:
         found = held_back(vault, lake)
@@ -77,18 +76,17 @@ def test_turning_off_a_rule_group_makes_it_fire(
 
 
 def test_uids_that_are_not_replaced_make_it_fire(vault: Vault, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(header.Rewriter, "uid", lambda _self, uid: uid)
+    monkeypatch.setattr(Uids, "__call__", lambda _self, uid: uid)
     assert "(0020,000D)" in held_back(vault, lake)
 
 
 def test_file_meta_that_is_passed_on_makes_it_fire(vault: Vault, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    encode = stage.encode
+    preamble = Rewriter._preamble
 
-    def lazy(dataset: Any) -> tuple[bytes, bytes]:
-        head, pixels = encode(dataset)
-        return b"PRAEAMBEL Zwiebelturm^Zita Mustermann".ljust(128, b"\0") + head[128:], pixels
+    def lazy(self: Rewriter, instance: Instance) -> bytes:
+        return b"PRAEAMBEL Zwiebelturm^Zita Mustermann".ljust(128, b"\0") + preamble(self, instance)[128:]
 
-    monkeypatch.setattr(stage, "encode", lazy)
+    monkeypatch.setattr(Rewriter, "_preamble", lazy)
     assert held_back(vault, lake) == ["raw"]
 
 
@@ -111,7 +109,7 @@ def test_an_identifier_is_found_however_it_is_written(text: str) -> None:
     dataset.PatientTelephoneNumbers = "+49 89 4711 0815"
     dataset.PatientComments = "rufname Müstermann^E"
     identifiers = Identifiers(load("safe_harbor"))
-    identifiers.collect(dcmread(BytesIO(encoded(dataset))))
+    identifiers.collect(of_bytes(encoded(dataset)))
     out = Dataset()
     out.SpecificCharacterSet = "ISO_IR 192"
     out.ImageComments = text
@@ -125,7 +123,7 @@ def test_the_field_s_own_words_are_no_finding(text: str) -> None:
     dataset = ct()
     dataset.PatientName, dataset.StationName = "Chest^Siemens", "000000"
     identifiers = Identifiers(load("safe_harbor"))
-    identifiers.collect(dcmread(BytesIO(encoded(dataset))))
+    identifiers.collect(of_bytes(encoded(dataset)))
     out = Dataset()
     out.ImageComments = text
     assert Residue(identifiers).find(file_of(out)) == set()
@@ -133,7 +131,7 @@ def test_the_field_s_own_words_are_no_finding(text: str) -> None:
 
 def test_utf_16_in_raw_bytes_is_found() -> None:
     identifiers = Identifiers(load("safe_harbor"))
-    identifiers.collect(dcmread(BytesIO(encoded(ct()))))
+    identifiers.collect(of_bytes(encoded(ct())))
     out = Dataset()
     out.add_new(0x00281201, "OW", "Mustermann".encode("utf-16-le"))
     assert Residue(identifiers).find(file_of(out)) == {"raw"}
@@ -142,7 +140,7 @@ def test_utf_16_in_raw_bytes_is_found() -> None:
 def test_an_identifying_number_as_a_number_string_is_found() -> None:
     dataset = ct(patient="5583917")
     identifiers = Identifiers(load("safe_harbor"))
-    identifiers.collect(dcmread(BytesIO(encoded(dataset))))
+    identifiers.collect(of_bytes(encoded(dataset)))
     out = Dataset()
     out.SeriesNumber = "5583917"
     assert Residue(identifiers).find(file_of(out)) == {"(0020,0011)"}
@@ -154,7 +152,7 @@ def test_an_identifying_number_as_a_number_string_is_found() -> None:
 ])  # fmt: skip
 def test_an_identifying_number_or_a_date_is_found_as_any_number_string(keyword: str, value: str) -> None:
     identifiers = Identifiers(load("safe_harbor"))
-    identifiers.collect(dcmread(BytesIO(encoded(ct(patient="0047110")))))
+    identifiers.collect(of_bytes(encoded(ct(patient="0047110"))))
     out = Dataset()
     setattr(out, keyword, value)
     assert len(Residue(identifiers).find(file_of(out))) == 1
@@ -163,7 +161,7 @@ def test_an_identifying_number_or_a_date_is_found_as_any_number_string(keyword: 
 @pytest.mark.parametrize("value", ["47111", "471100", "4711", "20210101", "1.5", "-1024", "0", "2021"])
 def test_other_numbers_are_no_finding(value: str) -> None:
     identifiers = Identifiers(load("safe_harbor"))
-    identifiers.collect(dcmread(BytesIO(encoded(ct(patient="0047110")))))
+    identifiers.collect(of_bytes(encoded(ct(patient="0047110"))))
     out = Dataset()
     out.SliceThickness = value
     assert Residue(identifiers).find(file_of(out)) == set()
@@ -177,7 +175,7 @@ def test_a_series_that_is_numbered_by_its_date_is_held_back(vault: Vault, lake: 
 
 def test_the_identifiers_do_not_show_themselves() -> None:
     identifiers = Identifiers(load("safe_harbor"))
-    identifiers.collect(dcmread(BytesIO(planted())))
+    identifiers.collect(of_bytes(planted()))
     assert not [text for text in PLANTED if text.lower() in repr(identifiers).lower()]
 
 

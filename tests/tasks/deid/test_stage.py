@@ -16,11 +16,12 @@ from pydicom import dcmread
 
 from data_contracts.deid_audit import CONTRACT
 from tasks.deid import instances
-from tasks.deid import stage as module
+from tasks.deid.header import Rewriter
 from tasks.deid.pixels import Evidence
 from tasks.deid.quarantine import read
 from tasks.deid.rules import load
 from tasks.deid.stage import DeidentifyStage
+from tasks.deid.study import StudyWork
 from tasks.errors import SafelightError, catalogue
 from tasks.executor import WorkerPool
 from tasks.guard import ErrorLog
@@ -113,7 +114,7 @@ def cut(*, behind: bytes, extra: int) -> bytes:
         (b"no DICOM at all", "E-DEID-NOT-DICOM"), (b"\0" * 128 + b"DICM", "E-DEID-UNREADABLE"), (encoded(ct())[:-20], "E-DEID-TRUNCATED"),
         (cut(behind=b"Mustermann", extra=-3), "E-DEID-TRUNCATED"),
         (cut(behind=b"Mustermann^Erika", extra=0), "E-DEID-NO-UID"),  # where an element ends, nothing shows that more was meant to follow
-        (cut(behind=b"Mustermann^Erika", extra=4), "E-DEID-NO-UID"),
+        (cut(behind=b"Mustermann^Erika", extra=4), "E-DEID-TRUNCATED"),
         (b"\0" * 128 + b"DICM" + b"\xff" * 5000, "E-DEID-UNREADABLE"),
     ],
 )  # fmt: skip
@@ -150,10 +151,10 @@ def test_a_file_that_is_cut_anywhere_is_never_released(vault: Vault) -> None:
     def refused(end: int) -> bool:
         (vault.root / "cut").write_bytes(content[:end])
         try:
-            dataset = instances.read(vault.root / "cut")
+            instance = instances.read(vault.root / "cut")
         except SafelightError as error:
             return error.code in ("E-DEID-TRUNCATED", "E-DEID-UNREADABLE")
-        return "SeriesInstanceUID" not in dataset or evidence.refusal(dataset) != ""
+        return not instance.text(0x0020000E) or evidence.refusal(instance.whole()) != ""
 
     assert [end for end in range(132, len(content), 3) if not refused(end)] == []
 
@@ -162,16 +163,16 @@ def test_unproven_instances_wait_in_the_vault_and_never_in_the_lake(
     vault: Vault, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[bool, list[Path]]] = []
-    prove = module._Study.prove
+    prove = StudyWork.prove
 
-    def look(self: module._Study) -> None:
+    def look(self: StudyWork) -> None:
         waiting = [path for path in (vault.root / "drafts").rglob("*") if path.is_file()]
         in_the_lake = [path for path in lake.root.rglob("*") if path.is_file()]  # type: ignore[union-attr]
         assert all(folder.stat().st_mode & 0o077 == 0 for folder in (vault.root / "drafts", waiting[0].parent))
         seen.append((bool(waiting), in_the_lake))
         prove(self)
 
-    monkeypatch.setattr(module._Study, "prove", look)
+    monkeypatch.setattr(StudyWork, "prove", look)
     run(vault, lake, spool(vault, [encoded(ct(1)), encoded(ct(2))]))
     assert seen == [(True, [])]
     assert list((vault.root / "drafts").iterdir()) == []
@@ -275,7 +276,7 @@ def test_an_exception_with_an_identifier_in_it_stays_in_the_vault(
     def explode(*_arguments: object) -> None:
         raise ValueError("Mustermann^Erika")
 
-    monkeypatch.setattr(module.Rewriter, "rewrite", explode)
+    monkeypatch.setattr(Rewriter, "rewrite", explode)
     key = spool(vault, [encoded(ct(1))])
     outcome = run(vault, lake, key)
     assert set(read(vault, key).values()) == {"E-DEID-FAILED"}
@@ -316,7 +317,7 @@ def test_a_fault_of_the_machine_is_a_failure_to_be_tried_again_and_no_verdict(
         raise OSError(28, "No space left on device")
 
     key = spool(vault, [encoded(ct(1)), encoded(ct(2))])
-    monkeypatch.setattr(module, "encode", full)
+    monkeypatch.setattr(Rewriter, "rewrite", full)
     with pytest.raises(OSError, match="No space left"):
         run(vault, lake, key)
     assert lake.files("dicom") == []

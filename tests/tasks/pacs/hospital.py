@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from tasks.pacs.settings import CohortSettings, PacsSettings, ReceiverSettings
 from tasks.pseudonyms import Pseudonyms
 from tasks.settings import Settings
 from tasks.vault import Vault
+from tests.ports import free_port
 
 #: Values that must never be seen outside the vault's files.
 NAME, MRN, ROOT = "Testperson^Ottilie", "MRN-774411", "1.2.826.0.1.3680043.9.7133"
@@ -65,13 +65,6 @@ def fill(folder: Path, study: int = 1, series: int = 2, per_series: int = 3, **c
     for s in range(1, series + 1):
         for n in range(1, per_series + 1):
             save(instance(study, s, n, **changes), folder, f"{study}-{s}-{n}.dcm")
-
-
-def free_port() -> int:
-    """A TCP port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

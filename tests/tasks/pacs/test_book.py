@@ -13,6 +13,7 @@ import pytest
 
 from tasks.ledger import Ledger
 from tasks.pacs.book import Book, Condition, Retrieval
+from tasks.stage import Outcome
 
 
 class Clock:
@@ -85,6 +86,38 @@ def test_where_tries_are_not_counted_by_the_hour_one_is_written_when_it_has_ende
     clock.now += 30
     book.end(begun, modality="CT", instances=4, bytes=4000, requests=1, last_status="0x0000")
     assert book.retrievals("k") == [Retrieval("k", "A", "CT", 100_000.0, 100_030.0, 30.0, 1, 4, 4000, "0x0000")]
+
+
+@pytest.mark.parametrize("per_hour", [None, 10])
+def test_a_try_that_is_kept_is_written_with_its_studys_row_and_only_once(
+    tmp_path: Path, book: Book, clock: Clock, per_hour: int | None
+) -> None:
+    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=clock)
+    with ledger.run("test") as run:
+        assert per_hour is None or book.reserve("k", "A", per_hour)
+        assert ledger.claim("pull", "k", "f", run)
+        begun = book.begin("k", "A")
+        clock.now += 30
+        book.keep(begun, modality="CT", instances=4, bytes=4000, requests=1, last_status="0x0000")
+        assert book.last_ended("A") is None
+        clock.now += 5  # the try itself has ended by then
+        ledger.finish("pull", "k", run, Outcome("done"), beside=lambda connection: book.settle(connection, "k", "A"))
+    with ledger.writing() as connection:
+        book.settle(connection, "k", "A")  # nothing is kept any more
+    assert book.retrievals() == [Retrieval("k", "A", "CT", 100_000.0, 100_030.0, 30.0, 1, 4, 4000, "0x0000")]
+    ledger.close()
+
+
+def test_what_was_noted_of_a_pacs_elsewhere_is_seen_when_a_study_is_settled(tmp_path: Path, book: Book) -> None:
+    assert book.condition("A") == Condition("A")
+    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
+    Book(ledger).note("A", order="drain")
+    assert book.condition("A", 60.0).order == "run"
+    with ledger.writing() as connection:
+        book.settle(connection, "k", "A")
+    assert book.condition("A", 60.0).order == "drain"
+    assert book.retrievals() == []
+    ledger.close()
 
 
 def test_a_try_whose_process_was_killed_counts_all_the_same(tmp_path: Path, book: Book, clock: Clock) -> None:

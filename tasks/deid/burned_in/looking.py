@@ -1,0 +1,271 @@
+"""Looks for text in the original images of one series, and says which frames have it and where. Nothing is read, kept or written.
+
+CT, MR and PET originals share one look at the maximum, minimum and spread of many slices; the frames of other multi-frame images share one,
+with their first frame, by the dozen; every other image is looked at alone. A place that a projection shows is then looked for frame by frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+from pydicom import Dataset
+from pydicom.datadict import tag_for_keyword
+
+from tasks.deid import instances
+from tasks.deid.burned_in import catalogue, frames, letters, ultrasound
+from tasks.deid.burned_in.box import Box, merged, outside
+from tasks.deid.burned_in.policy import PixelPolicy
+from tasks.deid.burned_in.projecting import Projection
+from tasks.errors import SafelightError
+
+Source = Literal["text", "catalogue", "ultrasound", "declared", "face"]
+#: All that is read of the header of a grey image: SpecificCharacterSet, the catalogue's fields, and what describes pixels and regions.
+_READ = tuple(
+    tag_for_keyword(name) or 0
+    for name in (
+        "SpecificCharacterSet", *catalogue.FIELDS, "NumberOfFrames", "PhotometricInterpretation", "SamplesPerPixel", "BitsAllocated", "BitsStored",
+        "HighBit", "PixelRepresentation", "SequenceOfUltrasoundRegions", "SOPClassUID", "SharedFunctionalGroupsSequence",
+    )
+)  # fmt: skip
+#: Around a place of a projection so many pixels are looked at in each frame.
+_AROUND = 64
+#: How sure the look at a single frame must be, where the projection has already shown text.
+_CONFIRMING = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A row of evidence: what one look was at, how many frames it covered, and how many boxes came of it."""
+
+    source: Source
+    view: str
+    frames: int
+    boxes: int
+
+
+@dataclass(frozen=True)
+class SeriesFindings:
+    """What was found in the files of a series, by their place in the list that was asked for.
+
+    Args:
+        frames: for each file, the boxes to blank of each frame (from 0) that has any.
+        codes: for each file, why it must be held back, or nothing.
+        looks: the evidence.
+    """
+
+    frames: tuple[Mapping[int, tuple[Box, ...]], ...]
+    codes: tuple[str, ...]
+    looks: tuple[Look, ...]
+
+    @property
+    def boxes(self) -> tuple[tuple[Box, ...], ...]:
+        """For each file, the boxes of any of its frames."""
+        return tuple(merged(box for boxes in each.values() for box in boxes) for each in self.frames)
+
+
+@dataclass
+class _File:
+    path: Path
+    header: Dataset
+    count: int
+    suspect: bool
+    declared: bool
+    outside: tuple[Box, ...] = ()
+    found: dict[int, tuple[Box, ...]] = field(default_factory=dict)
+    code: str = ""
+
+    def add(self, frame: int, boxes: Sequence[Box]) -> None:
+        """Note boxes of one frame, clipped to the image."""
+        clipped = [box.clipped(int(self.header.Rows), int(self.header.Columns)) for box in boxes]
+        if joined := merged([*self.found.get(frame, ()), *clipped]):
+            self.found[frame] = joined
+
+
+def look(paths: Sequence[Path], *, policy: PixelPolicy) -> SeriesFindings:
+    """Look at the original files of one series.
+
+    Raises:
+        SafelightError: E-DEID-TEXT-DETECTOR, when no look is possible at all.
+        OSError: a file can't be read.
+    """
+    looks: list[Look] = []
+    known: dict[tuple[str, ...], catalogue.Known] = {}
+    alike: dict[object, _File] = {}
+    files = [_open(path, policy, looks, known, alike) for path in paths]
+    for chunk in _chunks([file for file in files if not file.code], policy):
+        _look_at(chunk, policy, looks)
+    for file in files:
+        if file.declared and not file.code and not file.found:
+            file.code = "E-DEID-BURNED-IN"  # it says that it has text, and none was found: one of the two is wrong
+        if file.found and policy.text == "quarantine" and not file.code:
+            file.code = "E-DEID-TEXT-FOUND"
+    return SeriesFindings(
+        tuple({} if file.code else dict(sorted(file.found.items())) for file in files),
+        tuple(file.code for file in files),
+        tuple(looks),
+    )
+
+
+def _open(
+    path: Path,
+    policy: PixelPolicy,
+    looks: list[Look],
+    verdicts: dict[tuple[str, ...], catalogue.Known],
+    alike: dict[object, _File],
+) -> _File:
+    """A file's header, with what header and catalogue say of text. Slices that agree in all that is read here share one header."""
+    try:
+        instance = instances.read(path)
+        key = (instance.syntax, *(instance.raw(tag) for tag in _READ))
+        if (like := alike.get(key)) is not None:
+            return replace(like, path=path, found={})
+        file = _opened(path, instance.light(), policy, looks, verdicts)
+    except SafelightError:
+        return _File(path, Dataset(), 0, False, False, code="E-DEID-PIXELS-UNREADABLE")
+    if not file.code and not file.found and file.header.PhotometricInterpretation in ("MONOCHROME1", "MONOCHROME2"):
+        alike[key] = file
+    return file
+
+
+def _opened(
+    path: Path, header: Dataset, policy: PixelPolicy, looks: list[Look], verdicts: dict[tuple[str, ...], catalogue.Known]
+) -> _File:
+    try:
+        count, rows, columns = max(1, int(header.get("NumberOfFrames") or 1)), int(header.Rows), int(header.Columns)
+        readable = str(header.PhotometricInterpretation) in frames.PHOTOMETRIC
+    except (AttributeError, TypeError, ValueError):
+        return _File(path, header, 0, False, False, code="E-DEID-PIXELS-UNREADABLE")
+    key = catalogue.key(header)
+    known = verdicts.get(key) or verdicts.setdefault(key, catalogue.ask(header))
+    declared = str(header.get("BurnedInAnnotation") or "").strip().upper() == "YES"
+    file = _File(path, header, count, known.suspect or declared, declared)
+    if not readable:
+        file.code = "E-DEID-PIXELS-UNREADABLE"
+    elif known.screen or (declared and policy.declared == "quarantine"):
+        file.code = "E-DEID-BURNED-IN"
+        looks.append(Look("catalogue" if known.screen else "declared", "header", count, 0))
+    elif known.boxes and policy.catalogue == "quarantine":
+        file.code = "E-DEID-TEXT-FOUND"
+        looks.append(Look("catalogue", "header", count, len(known.boxes)))
+    if file.code:
+        return file
+    regions = ultrasound.regions(header)
+    if regions:
+        file.outside = outside(regions, rows, columns)
+    fixed: list[tuple[Source, tuple[Box, ...]]] = [("catalogue", known.boxes)]
+    if policy.ultrasound == "outside":
+        fixed.append(("ultrasound", file.outside))
+    for source, boxes in fixed:
+        if boxes:
+            looks.append(Look(source, "header", count, len(boxes)))
+            for frame in range(count):
+                file.add(frame, boxes)
+    return file
+
+
+def _is_sliced(header: Dataset) -> bool:
+    """Whether an image is one of many alike: an original grey CT, MR or PET."""
+    image_type = [str(value).strip().upper() for value in header.get("ImageType") or ()][:2]
+    return (
+        str(header.get("Modality")) in ("CT", "MR", "PT")
+        and image_type == ["ORIGINAL", "PRIMARY"]
+        and header.PhotometricInterpretation in ("MONOCHROME1", "MONOCHROME2")
+    )
+
+
+@dataclass
+class _Chunk:
+    """Frames that share one look: of several files, or several of one file."""
+
+    files: list[_File]
+    frames: list[tuple[_File, int]]
+    sliced: bool
+
+    def decoded(self) -> Iterator[tuple[_File, int, NDArray[Any]]]:
+        """Each frame with its file and number; a file that can't be decoded is noted and left out."""
+        for file in self.files:
+            wanted = [number for each, number in self.frames if each is file]
+            if file.code:
+                continue
+            try:
+                got = 0
+                for number, frame in zip(wanted, frames.decoded(file.path, file.header, wanted), strict=False):
+                    got += 1
+                    yield file, number, frame
+                if got < len(wanted):
+                    file.code = "E-DEID-PIXELS-UNREADABLE"
+            except SafelightError as refused:
+                file.code = refused.code
+
+
+def _chunks(files: Sequence[_File], policy: PixelPolicy) -> Iterator[_Chunk]:
+    groups: dict[tuple[Any, ...], list[_File]] = {}
+    for file in files:
+        header = file.header
+        if not _is_sliced(header) or file.suspect:
+            step = 1 if file.suspect else policy.frames_a_look
+            for start in range(0, file.count, step):
+                yield _Chunk([file], [(file, number) for number in range(start, min(start + step, file.count))], False)
+            continue
+        shape = tuple(
+            header.get(name) for name in ("Rows", "Columns", "PhotometricInterpretation", "PixelRepresentation", "BitsAllocated")
+        )
+        groups.setdefault(shape, []).append(file)
+    for group in groups.values():
+        every = [(file, number) for file in group for number in range(file.count)]
+        for start in range(0, len(every), policy.slices_a_look):
+            part = every[start : start + policy.slices_a_look]
+            yield _Chunk(list({id(file): file for file, _ in part}.values()), part, True)
+
+
+def _look_at(chunk: _Chunk, policy: PixelPolicy, looks: list[Look]) -> None:
+    """Look at one chunk, and note for each of its frames what is to be blanked."""
+    projection = Projection()
+    for _, _, frame in chunk.decoded():
+        projection.add(frame)
+    if not projection.count:
+        return
+    head = chunk.files[0]
+    threshold = policy.suspect_threshold if head.suspect else policy.threshold
+    places: dict[str, tuple[Box, ...]] = {}
+    for view, array in projection.views(with_first=not chunk.sliced).items():
+        picture = frames.picture(array)
+        places[view] = letters.lines(picture, threshold)
+        if head.outside and policy.ultrasound == "text":  # where consoles print, less is enough
+            near = letters.lines(picture, policy.suspect_threshold)
+            places[view] += tuple(box for box in near if any(box.meets(each) for each in head.outside))
+        looks.append(Look("text", view, projection.count, len(places[view])))
+    found = merged(box for boxes in places.values() for box in boxes)
+    if not found:
+        return
+    if projection.count == 1:
+        for file, number in chunk.frames:
+            file.add(number, found)
+        return
+    _confirm(chunk, found, merged(places["spread"]))
+
+
+def _confirm(chunk: _Chunk, found: tuple[Box, ...], steady: tuple[Box, ...]) -> None:
+    """Find out which frames have the places of a projection.
+
+    A place that the spread shows and no single frame does is the same in all frames and as dim as their noise: it is blanked in all.
+    A place that only the maximum or minimum shows, and no frame, was put together from several frames: it is nobody's text.
+    """
+    seen: set[Box] = set()
+    for file, number, frame in chunk.decoded():
+        picture = frames.picture(frame)
+        for place in found:
+            area = place.grown(_AROUND).clipped(*picture.shape[:2])
+            there = letters.lines(picture[area.slices()], _CONFIRMING)
+            moved = (Box(box.left + area.left, box.top + area.top, box.right + area.left, box.bottom + area.top) for box in there)
+            if meeting := [box for box in moved if box.meets(place)]:
+                seen.add(place)
+                file.add(number, [place, *meeting])
+    for place in found:
+        if place not in seen and any(place.meets(box) for box in steady):
+            for file, number in chunk.frames:
+                file.add(number, [place])

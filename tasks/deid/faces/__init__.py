@@ -1,0 +1,1 @@
+"""Faces that a volume could be rendered to: whether one is in view, and how it is removed (Safe Harbor category Q)."""

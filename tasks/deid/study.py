@@ -1,0 +1,227 @@
+"""One study on its way out of the vault, in passes: everything is known of it before anything is written, and proven before anything is released.
+
+1. `survey`: each header is read; the study's identifiers are collected, also from what is held back; the header's evidence is judged.
+2. `judge`: what only whole series and the whole study can tell: patients, faces, text in the pixels.
+3. `draft`: the instances that are left are rewritten, into the vault, and what was written is searched for the study's identifiers.
+4. `prove`: one finding holds the whole study back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from tasks.deid import dates, documents, instances, pixel_data
+from tasks.deid.edits import Edits
+from tasks.deid.header import Audit, Rewriter
+from tasks.deid.identifiers import Identifiers
+from tasks.deid.imaging import PLANAR, Findings, Image, Imaging
+from tasks.deid.instances import Instance
+from tasks.deid.pixels import compressed_comments
+from tasks.deid.residue import Residue
+from tasks.deid.rules import Profile
+from tasks.deid.uids import Uids
+from tasks.deid.values import Values
+from tasks.deid.verdicts import Verdicts
+from tasks.deid.words import standard
+from tasks.errors import SafelightError
+from tasks.guard import ErrorLog
+from tasks.pseudonyms import Pseudonyms
+
+_FRAME_OF_REFERENCE, _MODALITY = 0x00200052, 0x00080060
+_STUDY_UID, _SERIES_UID, _INSTANCE_UID, _CLASS_UID = 0x0020000D, 0x0020000E, 0x00080018, 0x00080016
+#: Headers of a study are kept from the survey to the draft up to so many bytes; others are read twice.
+_MOST_KEPT = 1 << 26
+_PATIENT_ID, _ISSUER = 0x00100020, 0x00100021
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """An original that may be released as far as its own header tells. `image` is None for reports and presentation states, `read` for
+    instances that are to be read again, because all headers together are too long to be kept."""
+
+    path: Path = field(repr=False)
+    version: tuple[int, int]
+    lake_path: str
+    image: Image | None
+    read: Instance | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A rewritten instance that waits in the vault."""
+
+    file: Path
+    lake_path: str
+    sha256: str
+
+
+@dataclass
+class StudyWork:
+    """What is known of a study while it is de-identified.
+
+    Attributes:
+        ends: instance (`<series key>/<instance key>`) → reason code, empty while it may be released.
+        residue: where identifiers were found in drafts: tags.
+        found: what the pixels showed.
+    """
+
+    profile: Profile
+    pseudonyms: Pseudonyms
+    study_key: str
+    errors: ErrorLog
+    literals: Mapping[int, str] = field(default_factory=dict)
+    ends: dict[str, str] = field(default_factory=dict)
+    residue: set[str] = field(default_factory=set)
+    drafts: dict[str, Draft] = field(default_factory=dict)
+    audit: Audit = field(default_factory=Audit)
+    found: Findings = field(default_factory=Findings)
+    _surveyed: dict[str, Surveyed] = field(default_factory=dict)
+    _patients: set[str] = field(default_factory=set)
+    _taken: set[str] = field(default_factory=set)
+    _kept: int = 0
+
+    def __post_init__(self) -> None:
+        self._identifiers = Identifiers(self.profile)
+        self._verdicts = Verdicts(self.profile)
+        self._uids = Uids(self.profile, self.pseudonyms)
+
+    @property
+    def patient_key(self) -> str:
+        """The lake's PatientID of the study's one patient; empty where there is none or more than one."""
+        return next(iter(self._patients)) if len(self._patients) == 1 else ""
+
+    def survey(self, path: Path) -> None:
+        """Read one original, or note why it is not released."""
+        instance = f"{path.parent.name}/{path.stem}"
+        self.ends[instance] = self._guarded(instance, partial(self._survey, instance, path))
+
+    def judge(self) -> None:
+        """Hold back what only its series and study can tell: several patients, faces, text that cannot be blanked."""
+        if len(self._patients) > 1:
+            for instance in list(self._surveyed):
+                self._hold(instance, "E-DEID-MIXED-PATIENTS")
+        images = {instance: each.image for instance, each in self._surveyed.items() if each.image is not None}
+        self.found = Imaging(self.profile, self._verdicts.faces).judge(images)
+        for instance, code in self.found.codes.items():
+            self._hold(instance, code)
+
+    def draft(self, folder: Path) -> None:
+        """Rewrite what may be released into `folder`, and search what was written for the study's identifiers."""
+        if not self._surveyed:
+            return
+        shift = dates.shift_of(self.pseudonyms.number("shift of dates", self.patient_key))
+        forbidden, words = self._identifiers.forbidden(), standard()
+        values = Values(
+            self.profile, self._uids, lambda text: words.clean(text, forbidden), self.patient_key, shift, self.literals
+        )
+        rewriter, search = Rewriter(self.profile, values), Residue(self._identifiers)
+        for number, (instance, surveyed) in enumerate(list(self._surveyed.items())):
+            code = self._guarded(instance, partial(self._draft, instance, surveyed, folder / f"{number}.dcm", rewriter, search))
+            if code:
+                self._hold(instance, code)
+        self.audit = rewriter.finish()
+
+    def prove(self) -> None:
+        """Hold all drafts back where one of them had an identifier of the study."""
+        if self.residue:
+            self.audit = Audit()
+            for instance in list(self.drafts):
+                del self.drafts[instance]
+                self._hold(instance, "E-DEID-RESIDUE")
+
+    # ---- one instance -----------------------------------------------------------------------------------------------
+
+    def _guarded(self, instance: str, work: Callable[[], str]) -> str:
+        """What the work answers, or the code under which the instance is held back."""
+        try:
+            return work()
+        except SafelightError as refused:
+            return refused.code
+        except (MemoryError, OSError):  # the machine's fault, not the file's: the study is tried again
+            raise
+        except Exception as error:  # noqa: BLE001 - one odd file must not hold back a study; the detail stays in the vault
+            self.errors.record(f"deidentify {self.study_key} {instance}", error)
+            return "E-DEID-FAILED"
+
+    def _survey(self, name: str, path: Path) -> str:
+        instance = instances.read(path)
+        self._identifiers.collect(instance)
+        own = [instance.text(tag) for tag in (_STUDY_UID, _SERIES_UID, _INSTANCE_UID)]
+        if not all(own) or not instance.text(_CLASS_UID) or any(map(self.profile.is_well_known, own)):
+            return "E-DEID-NO-UID"  # a registered UID is nobody's own
+        if self.pseudonyms.study(own[0]) != self.study_key:
+            return "E-DEID-WRONG-STUDY"
+        patient_key = self._patient(instance)
+        kind = self._kind(instance)
+        if not kind:
+            return "E-DEID-SOP-CLASS"
+        code = self._verdicts.refusal(instance) if kind == "image" else _pixels_where_none_belong(instance)
+        if code or not patient_key:
+            return code or "E-DEID-NO-PATIENT-ID"
+        image = self._image(path, instance) if kind == "image" else None
+        lake_path = f"dicom/{patient_key}/{self.study_key}/{self._uids(own[1])}/{self._uids(own[2])}.dcm"
+        if lake_path in self._taken:
+            return "E-DEID-CONFLICT"
+        self._taken.add(lake_path)
+        kept = instance.trimmed()
+        self._kept += len(kept.data)
+        self._surveyed[name] = Surveyed(path, instance.version, lake_path, image, kept if self._kept < _MOST_KEPT else None)
+        return ""
+
+    def _image(self, path: Path, instance: Instance) -> Image:
+        series, planar = path.parent.name, instance.text(_CLASS_UID) in PLANAR
+        if not planar:
+            self._verdicts.see(series, instance)
+        reference = instance.text(_FRAME_OF_REFERENCE) or series
+        return Image(path, series, self._uids(instance.text(_SERIES_UID)), reference, instance.text(_MODALITY), planar)
+
+    def _kind(self, instance: Instance) -> str:
+        """What kind of object the profile says that an instance is; empty where it does not allow its SOP class."""
+        known = self.profile.sop_classes.get(instance.text(_CLASS_UID))
+        return known.kind if known is not None else ""
+
+    def _patient(self, instance: Instance) -> str:
+        """The patient's key, noted among the study's patients; empty where the instance names no patient."""
+        patient_id = instance.text(_PATIENT_ID)
+        if not patient_id:
+            return ""
+        key = self.pseudonyms.patient(instance.text(_ISSUER), patient_id)
+        self._patients.add(key)
+        return key
+
+    def _draft(self, name: str, surveyed: Surveyed, file: Path, rewriter: Rewriter, search: Residue) -> str:
+        instance = surveyed.read or instances.read(surveyed.path)
+        if instance.version != surveyed.version or instance.changed():
+            return "E-DEID-CHANGED"
+        if self._kind(instance) != "image":
+            instance, done = documents.cleaned(instance, self.profile, rewriter.values.clean)
+            rewriter.audit.update(done)
+        edits = Edits(instance, self.found.boxes.get(name), self.found.faces.get(name))
+        header = rewriter.rewrite(instance, methods=edits.methods, stated=edits.stated)
+        sha = hashlib.sha256(header)
+        with file.open("wb", buffering=0) as stream:
+            stream.write(header)
+            for block in edits.pixels():
+                sha.update(block)
+                stream.write(block)
+        comments = compressed_comments(instance.whole()) if instance.encapsulated else b""
+        if not instance.encapsulated and instances.has_surplus(instance):
+            comments = b"".join(pixel_data.copied(instance))
+        self.residue |= search.find(header, comments)
+        self.drafts[name] = Draft(file, surveyed.lake_path, sha.hexdigest())
+        return ""
+
+    def _hold(self, instance: str, code: str) -> None:
+        self.ends[instance] = code
+        self._surveyed.pop(instance, None)
+
+
+def _pixels_where_none_belong(instance: Instance) -> str:
+    return "E-DEID-PIXELS-UNPROVEN" if instance.pixels else ""
+
+
+__all__ = ["Draft", "StudyWork", "Surveyed"]

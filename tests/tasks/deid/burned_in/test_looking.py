@@ -1,0 +1,202 @@
+"""Text is found where it is, in the frames that have it, and nowhere else; what can't be looked at is held back."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydicom import Dataset, dcmread
+from pydicom.sequence import Sequence
+
+from tasks.deid.burned_in import detector, letters
+from tasks.deid.burned_in.blanking import blank
+from tasks.deid.burned_in.box import Box
+from tasks.deid.burned_in.frames import picture
+from tasks.deid.burned_in.letters import crossings, lines
+from tasks.deid.burned_in.looking import look
+from tasks.deid.burned_in.policy import PixelPolicy
+from tasks.errors import ConfigurationError, SafelightError
+from tests.tasks.deid.burned_in.images import SHAPE, dataset, ground, ink, saved, with_text
+from tests.tasks.deid.making import TEST_FILES
+
+POLICY = PixelPolicy()
+LETTERS = ink() > 0.35
+
+
+def covered(boxes: tuple[Box, ...]) -> float:
+    mask = np.zeros(SHAPE, bool)
+    for box in boxes:
+        mask[box.slices()] = True
+    return float(mask[LETTERS].mean())
+
+
+def slices(folder: Path, texts: dict[int, Any], count: int = 6) -> list[Path]:
+    """A CT series whose slices of these numbers have ink on them."""
+    paths = []
+    for number in range(count):
+        values = ground(number) if number not in texts else np.maximum(ground(number), texts[number])
+        paths.append(saved(dataset(np.rint(values * 3000 - 1000).astype("i2"), modality="CT"), folder / f"{number}.dcm"))
+    return paths
+
+
+def test_one_look_at_a_series_finds_the_slices_that_have_text_and_spares_the_others(tmp_path: Path) -> None:
+    paths = slices(tmp_path, {2: ink() * 0.95, 4: ink() * 0.95})
+    found = look(paths, policy=POLICY)
+    assert [bool(boxes) for boxes in found.boxes] == [False, False, True, False, True, False]
+    assert covered(found.boxes[2]) == covered(found.boxes[4]) == 1
+    assert found.codes == ("",) * 6
+    assert {(each.view, each.frames) for each in found.looks if each.source == "text"} == {
+        ("maximum", 6), ("minimum", 6), ("spread", 6),
+    }  # fmt: skip
+    again = dcmread(paths[2])
+    again.PixelData = blank(again, found.frames[2])
+    assert lines(picture(again.pixel_array), 0.3) == ()
+
+
+def test_a_detector_that_finds_nothing_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The guard of the guard: without its network the same series would pass, so the test above can fail."""
+    paths = slices(tmp_path, {2: ink() * 0.95}, 3)
+    monkeypatch.setattr(letters, "find", lambda picture, threshold: ())
+    with pytest.raises(AssertionError):
+        assert any(look(paths, policy=POLICY).boxes)
+
+
+def test_text_in_all_frames_that_is_dim_in_each_is_seen_in_the_spread(tmp_path: Path) -> None:
+    """Burned in at the same value everywhere: each frame hides it in its noise, the spread of many is nothing there."""
+    paths = []
+    for number in range(24):
+        values = np.where(LETTERS, 0.22, ground(number) + np.random.default_rng(number + 99).normal(0, 0.05, SHAPE))
+        paths.append(saved(dataset(np.rint(values * 3000).astype("i2"), modality="CT"), tmp_path / f"{number}.dcm"))
+    found = look(paths, policy=POLICY)
+    assert all(covered(boxes) > 0.95 for boxes in found.boxes)
+    assert not lines(picture(dcmread(paths[0]).pixel_array), POLICY.threshold)
+
+
+def test_multi_frame_colour_gets_boxes_by_frame(tmp_path: Path) -> None:
+    frames = np.stack([np.rint((with_text(n) if n == 3 else ground(n)) * 250).astype("u1") for n in range(5)])
+    path = saved(dataset(np.stack([frames] * 3, -1), photometric="RGB", modality="US"), tmp_path / "a.dcm")
+    found = look([path], policy=POLICY)
+    assert list(found.frames[0]) == [3]
+    assert covered(found.frames[0][3]) == 1
+
+
+def test_one_hot_pixel_blinds_no_look(tmp_path: Path) -> None:
+    values = np.rint(with_text() * 500).astype("u2")
+    values[0, 0] = 65535
+    assert covered(look([saved(dataset(values), tmp_path / "a.dcm")], policy=POLICY).boxes[0]) == 1
+
+
+@pytest.mark.parametrize("turned", [1, 2, 3])
+def test_text_that_is_turned(turned: int) -> None:
+    shown = np.rot90(np.kron(with_text(), np.ones((1, 1))), turned)
+    mask = np.zeros(shown.shape, bool)
+    for box in lines(picture(shown), POLICY.threshold):
+        mask[box.slices()] = True
+    assert mask[np.rot90(LETTERS, turned)].all()
+
+
+def test_dark_text_on_bright_ground() -> None:
+    assert covered(lines(picture(1 - with_text()), POLICY.threshold)) == 1
+
+
+def test_a_body_is_one_large_letter_to_the_network_and_none_to_us() -> None:
+    rows, columns = np.indices((256, 256)) - 128
+    body = ((rows / 30) ** 2 + (columns / 40) ** 2 < 1) * 150 + np.random.default_rng(0).normal(40, 3, (256, 256))
+    shown = picture(body)
+    [found] = detector.find(shown)  # the network takes it for text
+    assert lines(shown, 0.3) == ()
+    assert crossings(shown[found.box.slices()]) < 8 <= crossings(picture(with_text())[30:56, 40:250])
+
+
+def test_what_cannot_be_decoded_is_held_back(tmp_path: Path) -> None:
+    made = dataset(np.rint(ground() * 255).astype("u1"))
+    made.PixelData = made.PixelData[:100]
+    good = saved(dataset(np.rint(ground() * 255).astype("u1")), tmp_path / "b.dcm")
+    found = look([saved(made, tmp_path / "a.dcm"), good], policy=POLICY)
+    assert found.codes == ("E-DEID-PIXELS-UNREADABLE", "")
+
+
+@pytest.mark.parametrize(
+    ("policy", "declared", "text", "code", "boxed"),
+    [
+        ({}, "YES", True, "E-DEID-BURNED-IN", False), ({"declared": "blank"}, "YES", True, "", True),
+        ({"declared": "blank"}, "YES", False, "E-DEID-BURNED-IN", False), ({}, "NO", True, "", True),
+        ({"text": "quarantine"}, "NO", True, "E-DEID-TEXT-FOUND", False), ({"text": "quarantine"}, "NO", False, "", False),
+    ],
+)  # fmt: skip
+def test_what_the_header_declares(
+    policy: dict[str, Any], declared: str, text: bool, code: str, boxed: bool, tmp_path: Path
+) -> None:
+    made = dataset(np.rint((with_text() if text else ground()) * 250).astype("u1"))
+    made.BurnedInAnnotation = declared
+    found = look([saved(made, tmp_path / "a.dcm")], policy=PixelPolicy(**policy))
+    assert (found.codes[0], bool(found.boxes[0])) == (code, boxed)
+
+
+def test_the_catalogues_regions_are_blanked(tmp_path: Path) -> None:
+    made = dataset(np.rint(ground() * 3000).astype("i2"), modality="CT")
+    made.Manufacturer, made.ManufacturerModelName, made.SeriesDescription = "GE MEDICAL SYSTEMS", "LightSpeed VCT", "Localizer"
+    path = saved(made, tmp_path / "a.dcm")
+    assert look([path], policy=POLICY).boxes[0] == (Box(0, 0, 80, 85),)
+    assert look([path], policy=PixelPolicy(catalogue="quarantine")).codes == ("E-DEID-TEXT-FOUND",)
+
+
+def region(left: int, top: int, right: int, bottom: int) -> Dataset:
+    item = Dataset()
+    item.RegionLocationMinX0, item.RegionLocationMinY0 = left, top
+    item.RegionLocationMaxX1, item.RegionLocationMaxY1 = right, bottom
+    return item
+
+
+def test_all_outside_of_the_calibrated_regions_of_ultrasound_is_blanked(tmp_path: Path) -> None:
+    made = dataset(np.rint(ground() * 255).astype("u1"), modality="US")
+    made.SequenceOfUltrasoundRegions = Sequence([region(16, 20, 255, 127)])
+    path = saved(made, tmp_path / "a.dcm")
+    boxes = look([path], policy=POLICY).boxes[0]
+    mask = np.zeros(SHAPE, bool)
+    for box in boxes:
+        mask[box.slices()] = True
+    assert not mask[20:, 16:].any()
+    assert mask[:20].all()
+    assert mask[:, :16].all()
+    assert look([path], policy=PixelPolicy(ultrasound="text")).boxes[0] == ()
+    made.SequenceOfUltrasoundRegions = Sequence([region(16, 20, 256, 127)])  # reaches over the edge
+    assert look([saved(made, path)], policy=POLICY).boxes[0] == ()
+
+
+def test_a_real_ultrasound_image_with_its_consoles_text_is_boxed() -> None:
+    """pydicom's example: the console prints on its right and lower edge; its regions are calibrated."""
+    path = TEST_FILES / "examples_ybr_color.dcm"
+    found = look([path], policy=POLICY)
+    assert found.codes == ("",)
+    assert {each.source for each in found.looks} >= {"text"}
+
+
+def test_a_policy_names_what_is_wrong() -> None:
+    assert PixelPolicy.of({"text": "quarantine", "threshold": 0.4}) == PixelPolicy(text="quarantine", threshold=0.4)
+    for section in ({"txt": "blank"}, {"text": "keep"}, {"threshold": 2}, {"slices_a_look": True}, {"slices_a_look": 1.5}):
+        with pytest.raises(ConfigurationError, match="E-DEID-PIXEL-POLICY"):
+            PixelPolicy.of(section)
+
+
+def test_without_the_network_nothing_passes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    detector._session.cache_clear()
+    monkeypatch.setattr(detector, "_WEIGHTS", "models/none.onnx")
+    with pytest.raises(SafelightError, match="E-DEID-TEXT-DETECTOR"):
+        look([saved(dataset(np.rint(ground() * 255).astype("u1")), tmp_path / "a.dcm")], policy=POLICY)
+    detector._session.cache_clear()
+
+
+def test_the_network_is_loaded_when_it_is_needed_and_opencv_never() -> None:
+    code = (
+        "import sys, numpy\nimport tasks.deid.burned_in.looking, tasks.deid.burned_in.blanking, tasks.deid.pixels\n"
+        "assert not {'onnxruntime', 'cv2', 'scipy'} & set(sys.modules)\n"
+        "from tasks.deid.burned_in.detector import find\n"
+        "find(numpy.random.default_rng(0).integers(0, 255, (64, 64), 'u1'))\n"
+        "assert 'onnxruntime' in sys.modules and not {'cv2', 'rapidocr_onnxruntime'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
