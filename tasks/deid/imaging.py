@@ -34,6 +34,7 @@ class Image:
         series: where its series lies in the spool.
         series_uid: the series' key in the lake.
         frame_of_reference: what its positions are stated in; the series where it states none.
+        declared: it says itself that it shows recognizable features.
         planar: projections and sections that no face is rendered from: radiographs, angiography, ultrasound.
     """
 
@@ -42,6 +43,7 @@ class Image:
     series_uid: str
     frame_of_reference: str = field(repr=False)
     modality: str
+    declared: bool
     planar: bool
 
 
@@ -96,13 +98,14 @@ class Imaging:
         """One frame of reference. A series whose header may show a head is judged together with all that lies in its space."""
         suspected = {image.series for image in images.values() if self.headers.refuses(image.series)}
         chosen = {i: image for i, image in images.items() if not suspected or image.series in suspected}
-        if not suspected and len(images) < self.profile.face_slices:
+        declared = any(image.declared for image in images.values())
+        if not suspected and not declared and len(images) < self.profile.face_slices:
             return
         evidence = judge([image.path for image in chosen.values()], header_may_show_head=bool(suspected))
         by_series = Counter((image.series_uid, image.modality) for image in chosen.values())
         for key, count in by_series.items():
-            self.found.looks.setdefault(key, []).append(Look("face", "volume", count, int(evidence.is_face)))
-        if not evidence.is_face:
+            self.found.looks.setdefault(key, []).append(Look("face", "volume", count, int(evidence.is_face or declared)))
+        if not evidence.is_face and not declared:
             return
         if self.profile.faces == "deface":
             self._deface(images)

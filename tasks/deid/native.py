@@ -13,7 +13,7 @@ from tasks.deid.instances import Instance
 
 
 def frames_of(instance: Instance, header: Dataset) -> NDArray[Any] | None:
-    """(frames, rows, columns) of native grey pixels of 8 or 16 bits without anything in their unused bits; None for all others.
+    """(frames, rows, columns) of native grey pixels of 8 or 16 bits, their unused bits included; None for all others.
 
     Args:
         header: the instance's data set.
@@ -29,10 +29,4 @@ def frames_of(instance: Instance, header: Dataset) -> NDArray[Any] | None:
         return None
     order, kind = ">" if instance.encoding.big_endian else "<", "i" if header.PixelRepresentation else "u"
     count, rows, columns = max(1, int(header.get("NumberOfFrames") or 1)), int(header.Rows), int(header.Columns)
-    values = np.frombuffer(value, np.dtype(f"{order}{kind}{bits // 8}"), count * rows * columns).reshape(count, rows, columns)
-    stored = int(header.BitsStored)
-    if stored < bits:
-        low, high = (-(1 << (stored - 1)), (1 << (stored - 1)) - 1) if kind == "i" else (0, (1 << stored) - 1)
-        if values.min() < low or values.max() > high:
-            return None
-    return values
+    return np.frombuffer(value, np.dtype(f"{order}{kind}{bits // 8}"), count * rows * columns).reshape(count, rows, columns)

@@ -16,12 +16,12 @@ from tasks.lake import Publication
 
 
 def write(publication: Publication, work: StudyWork) -> None:
-    """Add both tables of one study to its publication."""
+    """Add both tables of one study to its publication; nothing of a study of which nothing is released."""
     study = {"StudyInstanceUID": work.study_key, "PatientID": work.patient_key}
     applied = {**study, "profile": work.profile.name, "edition": work.profile.edition}
     publication.write_table(deid_audit.CONTRACT, [{**applied, **row} for row in _audit(work.audit)])
     publication.write_table(
-        deid_evidence.CONTRACT, [{**study, **row} for row in _evidence(work.found.looks)] if work.patient_key else []
+        deid_evidence.CONTRACT, [{**study, **row} for row in _evidence(work.found.looks)] if work.drafts else []
     )
 
 

@@ -31,7 +31,7 @@ from tasks.errors import SafelightError
 from tasks.guard import ErrorLog
 from tasks.pseudonyms import Pseudonyms
 
-_FRAME_OF_REFERENCE, _MODALITY = 0x00200052, 0x00080060
+_FRAME_OF_REFERENCE, _MODALITY, _FEATURES = 0x00200052, 0x00080060, 0x00280302
 _STUDY_UID, _SERIES_UID, _INSTANCE_UID, _CLASS_UID = 0x0020000D, 0x0020000E, 0x00080018, 0x00080016
 #: Headers of a study are kept from the survey to the draft up to so many bytes; others are read twice.
 _MOST_KEPT = 1 << 26
@@ -177,7 +177,9 @@ class StudyWork:
         if not planar:
             self._verdicts.see(series, instance)
         reference = instance.text(_FRAME_OF_REFERENCE) or series
-        return Image(path, series, self._uids(instance.text(_SERIES_UID)), reference, instance.text(_MODALITY), planar)
+        declared = instance.text(_FEATURES).upper() == "YES"
+        uid = self._uids(instance.text(_SERIES_UID))
+        return Image(path, series, uid, reference, instance.text(_MODALITY), declared, planar)
 
     def _kind(self, instance: Instance) -> str:
         """What kind of object the profile says that an instance is; empty where it does not allow its SOP class."""

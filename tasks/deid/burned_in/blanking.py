@@ -1,6 +1,6 @@
 """Blanks boxes in pixel data without changing anything else: same transfer syntax, same bytes of the frames that are not touched.
 
-Native pixels are written over in place. Frames in RLE and JPEG 2000 are decoded, blanked, encoded without loss, decoded again and compared.
+Native pixels are written over in place. Frames in RLE, JPEG-LS and JPEG 2000 are decoded, blanked, encoded without loss, decoded again and compared.
 Other compressed syntaxes are refused: to change them to a native one would be lossless too, but it makes the object another one (size, syntax,
 and what LossyImageCompression is told from) behind the back of whoever reads it, and a quarantined image can still be had from the archive.
 """
@@ -17,14 +17,18 @@ from pydicom import Dataset
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.encoders.base import get_encoder
-from pydicom.uid import JPEG2000, JPEG2000Lossless, RLELossless
+from pydicom.uid import JPEG2000, JPEG2000Lossless, JPEGLSLossless, JPEGLSNearLossless, RLELossless
 
 from tasks.deid.burned_in import fill
 from tasks.deid.burned_in.box import Box, merged
 from tasks.errors import SafelightError
 
-#: Compressed syntaxes that can be written again without loss.
-REWRITABLE = frozenset({RLELossless, JPEG2000Lossless, JPEG2000})
+#: Compressed syntaxes that can be written again without loss, each with the one that its frames are encoded in: a lossless codestream is allowed
+#: under the lossy syntax of its family too (PS3.5 A.4.3 and A.4.4).
+REWRITABLE = {
+    RLELossless: RLELossless, JPEGLSLossless: JPEGLSLossless, JPEGLSNearLossless: JPEGLSLossless,
+    JPEG2000Lossless: JPEG2000Lossless, JPEG2000: JPEG2000Lossless,
+}  # fmt: skip
 _ELEMENTS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
@@ -118,11 +122,10 @@ def _compressed(dataset: Dataset, count: int, touched: Mapping[int, tuple[Box, .
 
 
 def _encoded(dataset: Dataset, frame: NDArray[Any], photometric: str) -> bytes:
-    """One frame as a codestream without loss; JPEG 2000 Part 1 may be lossless under either of its two syntaxes."""
-    syntax = dataset.file_meta.TransferSyntaxUID
+    """One frame as a codestream without loss."""
+    syntax = REWRITABLE[dataset.file_meta.TransferSyntaxUID]
     stated = str(dataset.PhotometricInterpretation)
     if syntax != RLELossless:
-        syntax = JPEG2000Lossless
         photometric = "YBR_RCT" if stated in ("YBR_RCT", "YBR_ICT") else stated
     encoded = get_encoder(syntax).encode(
         frame, rows=int(dataset.Rows), columns=int(dataset.Columns), number_of_frames=1, samples_per_pixel=int(dataset.SamplesPerPixel),
@@ -143,8 +146,8 @@ def _check(dataset: Dataset, encoded: bytes, meant: NDArray[Any]) -> None:
     ):  # fmt: skip
         if name in dataset:
             alone[name] = dataset[name]
-    if encoded[:2] == b"\xff\x4f" and "PlanarConfiguration" in alone:
-        alone.PlanarConfiguration = 0  # a JPEG 2000 codestream has an order of its own
+    if dataset.file_meta.TransferSyntaxUID != RLELossless and "PlanarConfiguration" in alone:
+        alone.PlanarConfiguration = 0  # a codestream of JPEG 2000 or JPEG-LS has an order of its own
     alone.PixelData = encapsulate([encoded])
     alone["PixelData"].is_undefined_length = True
     again, _ = get_decoder(dataset.file_meta.TransferSyntaxUID).as_array(alone, index=0, raw=True)

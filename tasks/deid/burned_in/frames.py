@@ -14,6 +14,7 @@ from pydicom.pixels.processing import apply_color_lut
 from pydicom.pixels.utils import iter_pixels
 
 from tasks.deid import instances, native
+from tasks.deid.instances import Instance
 from tasks.errors import SafelightError
 
 #: Photometric interpretations that can be decoded, looked at and blanked (PS3.3 C.7.6.3.1.2).
@@ -22,6 +23,8 @@ PHOTOMETRIC = frozenset({
 })  # fmt: skip
 #: Those of them with one sample a pixel; the others have three.
 ONE_SAMPLE = frozenset({"MONOCHROME1", "MONOCHROME2", "PALETTE COLOR"})
+#: ExtendedOffsetTable and ExtendedOffsetTableLengths (PS3.3 C.7.6.3.1.8).
+_OFFSETS = (0x7FE00001, 0x7FE00002)
 #: One pixel in a thousand may lie over, and one under the window: a hot pixel does not blind the look.
 _PERCENTILES = (0.1, 99.9)
 
@@ -44,7 +47,7 @@ def decoded(path: Path, header: Dataset, frames: Iterable[int] | None = None) ->
             if plain is not None:
                 yield from plain if frames is None else (plain[number] for number in frames)
                 return
-            for frame in iter_pixels(instance.whole(), indices=frames):
+            for frame in iter_pixels(_without_offsets(instance), indices=frames):
                 if header.PhotometricInterpretation == "PALETTE COLOR":
                     coloured = apply_color_lut(frame, header)
                     yield coloured[..., :3] if coloured.dtype == np.uint8 else (coloured[..., :3] >> 8).astype(np.uint8)
@@ -54,6 +57,15 @@ def decoded(path: Path, header: Dataset, frames: Iterable[int] | None = None) ->
         raise
     except Exception:  # noqa: BLE001 - decoders raise anything on damaged input, with values in their messages
         raise SafelightError("E-DEID-PIXELS-UNREADABLE") from None
+
+
+def _without_offsets(instance: Instance) -> Dataset:
+    """The data set; extended offsets beside native pixels, or without their lengths, mean nothing, and decoders stumble over them."""
+    dataset = instance.whole()
+    if not instance.encapsulated or not all(tag in dataset for tag in _OFFSETS):
+        for tag in _OFFSETS:
+            dataset.pop(tag, None)
+    return dataset
 
 
 def picture(frame: NDArray[Any]) -> NDArray[np.uint8]:

@@ -59,6 +59,13 @@ def ct(number: int = 1, *, series: str = SERIES, patient: str = "MRN0047110", bo
     return made
 
 
+def face(number: int = 1) -> FileDataset:
+    """One slice of a CT that says itself that it shows a face."""
+    made = ct(number)
+    made.RecognizableVisualFeatures = "YES"
+    return made
+
+
 #: What `planted` adds; each must be gone from the release.
 PLANTED = (
     "Zwiebelturm", "MRN0047110", "ACC8815522", "7741", "Quacksalber", "Mustermann", "Erika", "19370412", "20210317", "101112",
@@ -180,7 +187,9 @@ def spool(vault: Vault, files: list[bytes], *, study: str = STUDY) -> str:
     return key
 
 
-def rewritten(content: bytes, *, profile: str = "safe_harbor", key: bytes = b"k" * 32, clean: Callable[[str], str] = lambda _text: "") -> bytes:
+def rewritten(
+    content: bytes, *, profile: str = "safe_harbor", key: bytes = b"k" * 32, clean: Callable[[str], str] = lambda _text: ""
+) -> bytes:
     """A whole file as the profile releases it, whatever its pixels show."""
     instance = instances.of_bytes(content)
     loaded = load(profile)

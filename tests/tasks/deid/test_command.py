@@ -12,11 +12,11 @@ from typer.testing import CliRunner
 
 from data_contracts import cohort, reference
 from tasks.cli import app
-from tasks.deid import stage
+from tasks.deid.study import StudyWork
 from tasks.lake import Lake
 from tasks.vault import Vault
 from tests.privacy.scanner import Scanner
-from tests.tasks.deid.making import PLANTED, STUDY, ct, encoded, planted
+from tests.tasks.deid.making import PLANTED, STUDY, encoded, face, planted
 from tests.tasks.deid.test_folder import OTHER_STUDY, put, slice_of
 
 SCANNER = Scanner([*PLANTED, STUDY, OTHER_STUDY, "Erika^Mustermann", "mustermann.dcm"])
@@ -104,7 +104,7 @@ def test_a_study_that_fails_is_named_by_its_key_until_something_becomes_of_it(
         raise ValueError("Mustermann^Erika")
 
     put(Path("ward/1"), slice_of(1))
-    monkeypatch.setattr(stage, "Identifiers", explode)
+    monkeypatch.setattr(StudyWork, "survey", explode)
     for _ in range(5):  # it is tried three times and then set aside
         ended = run(DEIDENTIFY)
         assert ended.exit_code == 1
@@ -115,7 +115,7 @@ def test_a_study_that_fails_is_named_by_its_key_until_something_becomes_of_it(
 
 def test_another_profile_makes_studies_due_again(run: Callable[[str], Result], bent: Callable[..., str]) -> None:
     for number in range(1, 11):
-        put(Path(f"ward/{number}"), encoded(ct(number, body_part="HEAD")))
+        put(Path(f"ward/{number}"), encoded(face(number)))
     assert "quarantined 10 instance (E-DEID-FACE-UNPROVEN)" in run(DEIDENTIFY).output
     ended = run(f"{DEIDENTIFY} --profile {bent(faces='keep')}")
     assert (ended.exit_code, "released 10 instance" in ended.output) == (0, True)

@@ -19,7 +19,7 @@ from tasks.deid.rules import load
 from tasks.deid.stage import DeidentifyStage
 from tasks.lake import Lake
 from tasks.vault import Vault
-from tests.tasks.deid.making import TEST_FILES, ct, encoded, spool
+from tests.tasks.deid.making import TEST_FILES, ct, encoded, face, spool
 
 JPEG = b"\xff\xd8" + b"%s" + b"\xff\xda\x00\x02" + bytes(8) + b"\xff\xd9"
 
@@ -223,7 +223,7 @@ def test_a_head_in_several_small_series_is_one_head() -> None:
 def test_a_head_is_quarantined_whole_and_kept_where_the_profile_says_so(
     vault: Vault, lake: Lake, bent: Callable[..., str]
 ) -> None:
-    key = spool(vault, [encoded(ct(number, body_part="HEAD")) for number in range(1, 11)])
+    key = spool(vault, [encoded(face(number)) for number in range(1, 11)])
     assert DeidentifyStage(vault, lake, "safe_harbor").run(key, "", "f").passed == 0
     assert set(read(vault, key).values()) == {"E-DEID-FACE-UNPROVEN"}
     assert DeidentifyStage(vault, lake, bent(faces="keep")).run(key, "", "g").passed == 10

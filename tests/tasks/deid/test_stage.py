@@ -30,7 +30,7 @@ from tasks.processes import ProcessId
 from tasks.pseudonyms import Pseudonyms
 from tasks.stage import Outcome, fingerprint
 from tasks.vault import Vault
-from tests.tasks.deid.making import STUDY, TEST_FILES, ct, encoded, planted, spool
+from tests.tasks.deid.making import STUDY, TEST_FILES, ct, encoded, face, planted, spool
 
 
 def run(vault: Vault, lake: Lake, key: str, profile: str = "safe_harbor") -> Outcome:
@@ -239,7 +239,7 @@ def test_an_instance_of_another_study_is_held_back(vault: Vault, lake: Lake) -> 
 
 
 def test_the_quarantine_list_goes_when_nothing_is_held_back_any_more(vault: Vault, lake: Lake, bent: Callable[..., str]) -> None:
-    key = spool(vault, [encoded(ct(number, body_part="HEAD")) for number in range(1, 11)])
+    key = spool(vault, [encoded(face(number)) for number in range(1, 11)])
     run(vault, lake, key)
     listed = vault.quarantine / key / "quarantine.json"
     assert listed.stat().st_mode & 0o077 == 0
@@ -273,7 +273,7 @@ def test_an_empty_spool_does_not_empty_the_lake(vault: Vault, lake: Lake) -> Non
 def test_an_exception_with_an_identifier_in_it_stays_in_the_vault(
     vault: Vault, lake: Lake, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def explode(*_arguments: object) -> None:
+    def explode(*_arguments: object, **_named: object) -> None:
         raise ValueError("Mustermann^Erika")
 
     monkeypatch.setattr(Rewriter, "rewrite", explode)
@@ -313,7 +313,7 @@ def test_an_unknown_profile_is_one_sentence(vault: Vault, lake: Lake, tmp_path: 
 def test_a_fault_of_the_machine_is_a_failure_to_be_tried_again_and_no_verdict(
     vault: Vault, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_arguments: object) -> None:
+    def full(*_arguments: object, **_named: object) -> None:
         raise OSError(28, "No space left on device")
 
     key = spool(vault, [encoded(ct(1)), encoded(ct(2))])

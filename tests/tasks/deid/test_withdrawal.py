@@ -13,7 +13,7 @@ from tasks.lake import Lake
 from tasks.ledger import Ledger
 from tasks.vault import Vault
 from tasks.volumes.stage import VolumesStage
-from tests.tasks.deid.making import ct, encoded
+from tests.tasks.deid.making import encoded, face
 
 
 def test_volumes_and_tables_of_a_study_that_is_now_held_back_leave_the_lake(
@@ -22,7 +22,7 @@ def test_volumes_and_tables_of_a_study_that_is_now_held_back_leave_the_lake(
     source = tmp_path / "ward"
     source.mkdir()
     for number in range(12):
-        dataset = ct(number, body_part="HEAD")
+        dataset = face(number)
         dataset.ImagePositionPatient = [0, 0, 2.5 * number]
         (source / f"{number}.dcm").write_bytes(encoded(dataset))
     ledger, errors = Ledger(vault.ledger_url), ErrorLog(vault.errors)

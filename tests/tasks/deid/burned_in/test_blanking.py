@@ -19,6 +19,8 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
     RLELossless,
 )
 
@@ -71,7 +73,8 @@ def allowed(form: str, syntax: str) -> bool:
     return syntax == "native" or not (form == "32 bit" or (syntax == JPEG2000Lossless and form.startswith("YBR")))
 
 
-CASES = [(form, syntax) for form in FORMS for syntax in ("native", RLELossless, JPEG2000Lossless) if allowed(form, syntax)]
+SYNTAXES = ("native", RLELossless, JPEG2000Lossless, JPEGLSLossless)
+CASES = [(form, syntax) for form in FORMS for syntax in SYNTAXES if allowed(form, syntax)]
 
 
 @pytest.mark.parametrize(("form", "syntax"), CASES)
@@ -138,12 +141,14 @@ def test_other_native_syntaxes(syntax: str, tmp_path: Path) -> None:
     assert (after[INSIDE] == pixels[~INSIDE].min()).all()
 
 
-@pytest.mark.parametrize("syntax", ["native", RLELossless, JPEG2000Lossless, JPEG2000])
+@pytest.mark.parametrize("syntax", ["native", RLELossless, JPEG2000Lossless, JPEG2000, JPEGLSLossless, JPEGLSNearLossless])
 def test_frames_without_a_box_keep_their_bytes(syntax: str) -> None:
     pixels = np.stack([np.rint(with_text(seed) * 4000).astype("u2") for seed in range(4)])
     made = dataset(pixels, bits=12)
     if syntax != "native":
-        made.compress(JPEG2000Lossless if syntax == JPEG2000 else syntax, generate_instance_uid=False)
+        made.compress(
+            {JPEG2000: JPEG2000Lossless, JPEGLSNearLossless: JPEGLSLossless}.get(syntax, syntax), generate_instance_uid=False
+        )
         made.file_meta.TransferSyntaxUID = syntax
     before = pieces(made)
     after = pieces(blanked(made, {1: [TEXT], 3: [Box(0, 0, 1, 1)], 2: []}))
@@ -161,17 +166,27 @@ def pieces(made: FileDataset) -> list[bytes]:
     return [made.PixelData[number * size : (number + 1) * size] for number in range(4)]
 
 
-@pytest.mark.parametrize(
-    "name", ["JPGExtended.dcm", "MR_small_jpeg_ls_lossless.dcm", "SC_rgb_jpeg_gdcm.dcm", "SC_rgb_jpeg_dcmtk.dcm"]
-)
+def test_a_frame_that_jpeg_ls_had_lost_something_of_loses_no_more() -> None:
+    """Near-lossless with an error of up to 3: what is decoded before and after is the same outside of the box."""
+    made = dataset(values("u2", 4095), bits=12)
+    made.compress(JPEGLSNearLossless, jls_error=3, generate_instance_uid=False)
+    before = made.pixel_array.copy()
+    assert 0 < np.abs(before.astype(int) - values("u2", 4095)).max() <= 3
+    after = blanked(made).pixel_array
+    assert np.array_equal(after[~INSIDE], before[~INSIDE])
+    assert np.ptp(after[INSIDE]) == 0
+
+
+@pytest.mark.parametrize("name", ["JPGExtended.dcm", "JPEG-lossy.dcm", "SC_rgb_jpeg_gdcm.dcm", "SC_rgb_jpeg_dcmtk.dcm"])
 def test_what_cannot_be_written_again_without_loss_is_refused(name: str) -> None:
     with pytest.raises(SafelightError, match="E-DEID-BLANK-LOSSY"):
         blank(dcmread(TEST_FILES / name), [Box(0, 0, 4, 4)])
 
 
-def test_an_encoder_that_changes_a_pixel_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless])
+def test_an_encoder_that_changes_a_pixel_is_seen(syntax: str, monkeypatch: pytest.MonkeyPatch) -> None:
     made = dataset(values("u2", 4095), bits=12)
-    made.compress(RLELossless, generate_instance_uid=False)
+    made.compress(syntax, generate_instance_uid=False)
     honest = blanking._encoded
 
     def lossy(dataset: Any, frame: Any, photometric: str) -> bytes:
@@ -197,13 +212,27 @@ def test_dcmtk_sees_the_same_as_pydicom(syntax: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.peer("storescu")
-@pytest.mark.parametrize(("program", "syntax"), [("dcmcjpeg", JPEGLosslessSV1), ("dcmcjpls", "1.2.840.10008.1.2.4.80")])
-def test_syntaxes_of_dcmtk_that_have_no_encoder_here_are_refused_and_not_changed(
-    program: str, syntax: str, tmp_path: Path
-) -> None:
-    path = saved(dataset(values("u2", 4095), bits=12), tmp_path / "a.dcm")
-    subprocess.run([shutil.which(program) or program, str(path), str(tmp_path / "b.dcm")], check=True, timeout=60)
+@pytest.mark.parametrize("form", ["8 bit", "10 of 16 bit", "16 bit signed", "MONOCHROME1", "RGB"])
+def test_dcmtks_jpeg_ls_is_blanked_and_read_by_dcmtk_as_by_pydicom(form: str, tmp_path: Path) -> None:
+    """Encoded by dcmcjpls, blanked here, decoded by dcmdjpls."""
+    pixels, said, _ = FORMS[form]
+    before = saved(dataset(pixels, **said), tmp_path / "a.dcm")
+    subprocess.run([shutil.which("dcmcjpls") or "dcmcjpls", str(before), str(tmp_path / "b.dcm")], check=True, timeout=60)
     compressed = dcmread(tmp_path / "b.dcm")
-    assert compressed.file_meta.TransferSyntaxUID == syntax
+    assert compressed.file_meta.TransferSyntaxUID == JPEGLSLossless
+    path = saved(blanked(compressed), tmp_path / "c.dcm")
+    subprocess.run([shutil.which("dcmdjpls") or "dcmdjpls", str(path), str(tmp_path / "d.dcm")], check=True, timeout=60)
+    after = dcmread(tmp_path / "d.dcm").pixel_array
+    assert np.array_equal(after, dcmread(path).pixel_array)
+    assert np.array_equal(after[~INSIDE], pixels[~INSIDE])
+    assert np.ptp(after[INSIDE].reshape(-1, 3 if form == "RGB" else 1), axis=0).max() == 0
+
+
+@pytest.mark.peer("storescu")
+def test_jpeg_lossless_has_no_encoder_here_and_is_refused(tmp_path: Path) -> None:
+    path = saved(dataset(values("u2", 4095), bits=12), tmp_path / "a.dcm")
+    subprocess.run([shutil.which("dcmcjpeg") or "dcmcjpeg", str(path), str(tmp_path / "b.dcm")], check=True, timeout=60)
+    compressed = dcmread(tmp_path / "b.dcm")
+    assert compressed.file_meta.TransferSyntaxUID == JPEGLosslessSV1
     with pytest.raises(SafelightError, match="E-DEID-BLANK-LOSSY"):
         blank(compressed, [TEXT])

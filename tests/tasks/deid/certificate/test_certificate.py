@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 from tasks.cli import app
 from tasks.deid.audit import findings
 from tasks.deid.audit.findings import Findings, Row, SeriesRow
-from tasks.deid.certificate.publishing import publish
 from tasks.deid.certificate.facts import Audited, Certificate, Held, collect, release_digest
 from tasks.deid.certificate.page import MOST_MODALITIES, MOST_REASONS, render
+from tasks.deid.certificate.publishing import publish
 from tasks.deid.stage import DeidentifyStage
 from tasks.errors import ConfigurationError, catalogue
 from tasks.lake import Lake
@@ -27,7 +27,7 @@ from tasks.vault import Vault
 from tests.privacy.scanner import Scanner
 from tests.tasks.deid.making import PLANTED, ct, encoded, planted
 
-SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 Released = tuple[Vault, Lake, Ledger, DeidentifyStage]
 
 
@@ -39,13 +39,13 @@ def unsealed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def released(tmp_path: Path, vault: Vault, lake: Lake) -> Released:
-    """Two studies by the command itself: one with a planted file and a capture, one of a series without anything odd."""
-    capture, plain = ct(2), ct(3)
-    capture.SOPClassUID = capture.file_meta.MediaStorageSOPClassUID = SECONDARY_CAPTURE
+    """Two studies by the command itself: one with a planted file and a document, one of a series without anything odd."""
+    document, plain = ct(2), ct(3)
+    document.SOPClassUID = document.file_meta.MediaStorageSOPClassUID = ENCAPSULATED_PDF
     plain.StudyInstanceUID, plain.SeriesInstanceUID = "1.3.6.1.4.1.99999.77.8001", "1.3.6.1.4.1.99999.77.8002"
     ward = tmp_path / "ward"
     ward.mkdir()
-    for number, content in enumerate((planted(), encoded(capture), encoded(plain))):
+    for number, content in enumerate((planted(), encoded(document), encoded(plain))):
         (ward / f"{number}.dcm").write_bytes(content)
     line = ["deidentify", str(ward), "--lake", lake.url, "--vault", str(vault.root), "--workers", "1"]
     assert CliRunner().invoke(app, line).exit_code == 1
