@@ -208,7 +208,9 @@ class Ledger:
         with self.writing() as connection:
             if self._claim.on(connection, {"study_key": key, "stage": stage, "attempts": 0, **taken}).scalar() is not None:
                 return True  # the first row of this study and stage
-            row = connection.execute(statements.ROW, {"key": key, "of_stage": stage}).mappings().one()
+            row = connection.execute(statements.ROW, {"key": key, "of_stage": stage}).mappings().one_or_none()
+            if row is None:
+                return False  # it was forgotten just now, by a run that has new inputs for it
             if row["status"] == "done" and row["fingerprint"] == fingerprint:
                 return False
             if row["status"] == "running" and row["owner"] not in self._dead_owners({row["owner"]}, connection):

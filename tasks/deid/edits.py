@@ -15,7 +15,7 @@ CLEAN_PIXELS, CLEAN_FEATURES = "113101", "113102"
 _BURNED_IN, _FEATURES = 0x00280301, 0x00280302
 
 
-@dataclass(frozen=True)
+@dataclass
 class Edits:
     """The edits of one instance; none of them leaves the pixel data as they came, bit by bit.
 
@@ -27,6 +27,7 @@ class Edits:
     instance: Instance
     boxes: Mapping[int, tuple[Box, ...]] | None = None
     faceless: Callable[[], bytes] | None = field(default=None, repr=False)
+    _value: bytes = field(default=b"", init=False, repr=False)
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -40,19 +41,20 @@ class Edits:
         said = {_BURNED_IN: "NO"} if self.instance.pixels else {}
         return said | ({_FEATURES: "NO"} if self.faceless is not None else {})
 
-    def pixels(self) -> Iterator[bytes]:
-        """The pixel data elements.
+    def prepare(self) -> None:
+        """Make the edited pixel data, if anything is to be edited.
 
         Raises:
             SafelightError: E-DEID-BLANK-LOSSY, or why the face cannot be taken out.
         """
-        if not self.boxes and self.faceless is None:
-            yield from pixel_data.copied(self.instance)
-            return
-        value = self.faceless() if self.faceless is not None else b""
+        if self.faceless is not None:
+            self._value = self.faceless()
         if self.boxes:
             dataset = self.instance.whole()
-            if value:
-                dataset.PixelData = value
-            value = blank(dataset, self.boxes)
-        yield from pixel_data.edited(self.instance, value)
+            if self._value:
+                dataset.PixelData = self._value
+            self._value = blank(dataset, self.boxes)
+
+    def pixels(self) -> Iterator[bytes]:
+        """The pixel data elements, after `prepare`."""
+        return pixel_data.edited(self.instance, self._value) if self._value else pixel_data.copied(self.instance)

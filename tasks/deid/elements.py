@@ -8,6 +8,7 @@ level costs one call.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -161,10 +162,22 @@ def data_set(data: bytes, start: int, size: int, encoding: Encoding) -> tuple[li
         here = element[4]
         if tag == _LAST:
             break
-    if not pixels and len(data) < size and here >= len(data):
-        raise TruncatedError
+    if not pixels:
+        if len(data) < size:
+            raise TruncatedError
+        if here < len(data) and any(tag <= _LAST for tag in _tags_behind(data, here, encoding)):
+            raise _unreadable()  # the header goes on where nobody would look for it
     _each_once(head)
     return head, pixels
+
+
+def _tags_behind(data: bytes, here: int, encoding: Encoding) -> Iterator[int]:
+    """The tags of elements behind where pixel data should have been."""
+    one = _implicit if encoding.implicit else _explicit
+    while here + 8 <= len(data):
+        element = one(data, here, len(data), encoding, 0)
+        yield element[0]
+        here = element[4]
 
 
 def walk(data: bytes, start: int, end: int, encoding: Encoding, depth: int) -> list[Element]:

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from pydicom.uid import ExplicitVRLittleEndian
 
 from tasks.deid import codes
-from tasks.deid.elements import EXPLICIT_LITTLE, PIXELS, Element, Encoding, items, walk
+from tasks.deid.elements import EXPLICIT_LITTLE, LONG, PIXELS, Element, Encoding, items, walk
 from tasks.deid.instances import Instance, character_sets
 from tasks.deid.rules import Decision, Profile
 from tasks.deid.values import Changed, Values, texts
+from tasks.errors import SafelightError
 
 #: Names this software in file meta information (PS3.7 D.3.3.2): a UUID of our own in PS3.5 B.2's form.
 IMPLEMENTATION_CLASS_UID = "2.25.204816371518316512406384275113963110271"
@@ -26,6 +27,13 @@ IMPLEMENTATION_VERSION_NAME = "SAFELIGHT"
 _MOST_REMEMBERED = 50_000
 _LONGEST_REMEMBERED = 1 << 16
 _CHARACTER_SET = 0x00080005
+#: Without these pixels cannot be read rightly, or placed: where one has a value that cannot be released (another VR than the standard's, a number
+#: that is none), nothing of the instance is. PS3.3 C.7.6.2, C.7.6.3, C.11.1, C.8.9.1; UIDs: C.12.1, C.7.2, C.7.3, C.7.4.
+ESSENTIAL = frozenset({
+    0x00080016, 0x00080018, 0x0020000D, 0x0020000E, 0x00200052, 0x00080060, 0x00200032, 0x00200037, 0x00280030, 0x00181164, 0x00180088,
+    0x00280002, 0x00280004, 0x00280006, 0x00280008, 0x00280010, 0x00280011, 0x00280100, 0x00280101, 0x00280102, 0x00280103,
+    0x00281052, 0x00281053, 0x00541001, 0x00541102, 0x00189087,
+})  # fmt: skip
 _SIGNED = frozenset({0x00120062, 0x00120063, 0x00120064, 0x00280303, _CHARACTER_SET})
 _PHOTOMETRIC = 0x00280004
 #: Palettes and their descriptors stay in the image that is shown through them, and nowhere else: bytes that no one looks at could hold anything.
@@ -68,6 +76,8 @@ class Rewriter:
     audit: Audit = field(default_factory=Counter)
     _places: dict[object, _Place] = field(default_factory=dict, repr=False)
     _remembered: int = 0
+    _long: list[_Outcome] = field(default_factory=list, repr=False)
+    _used: list[_Outcome] = field(default_factory=list, repr=False)
 
     def rewrite(self, instance: Instance, *, methods: Iterable[str] = (), stated: Mapping[int, str] | None = None) -> bytes:
         """The file to release, up to its pixel data. What was done is added to `audit`; values never appear there.
@@ -79,6 +89,9 @@ class Rewriter:
             methods: further codes of PS3.16 CID 7050 that say what was done to the pixels.
             stated: outermost attributes of VR CS that say what was done, in place of the original's.
         """
+        self._count_long()
+        if self._remembered > _MOST_REMEMBERED:
+            self._forget()
         coloured = instance.text(_PHOTOMETRIC) == "PALETTE COLOR"
         place = self._place(instance.text(0x00080016), (), instance.encoding, tuple(instance.character_sets), coloured=coloured)
         parts, used = self._data_set(instance.data, instance.head, place, 0)
@@ -86,15 +99,20 @@ class Rewriter:
         for outcome in used:
             outcome.uses += 1
             flags |= outcome.flags
+        self._used = used
         said = dict(stated or {})
         parts = [part for part in parts if part[0] not in _SIGNED and part[0] not in said]
         parts.extend(self._statement(instance.encoding, flags, tuple(methods)))
         parts.extend((tag, instance.encoding.element(tag, "CS", value.encode())) for tag, value in said.items())
         parts.sort()
         body = b"".join([content for _, content in parts])
-        if self._remembered > _MOST_REMEMBERED:
-            self._forget()
         return self._preamble(instance) + body
+
+    def undo(self) -> None:
+        """Do not count the instance that was rewritten last: it is not released after all."""
+        for outcome in self._used:
+            outcome.uses -= 1
+        self._used = []
 
     def finish(self) -> Audit:
         """What was done to which tag, how often, in all instances that were rewritten."""
@@ -103,12 +121,22 @@ class Rewriter:
 
     def _forget(self) -> None:
         """Tell the audit of everything that was remembered, and remember it no longer."""
+        self._count_long()
+        self._used = []
         for place in self._places.values():
             for outcome in place.known.values():
-                for mark, n in outcome.marks:
-                    self.audit[mark] += n * outcome.uses
+                self._count(outcome)
             place.known.clear()
         self._remembered = 0
+
+    def _count_long(self) -> None:
+        for outcome in self._long:
+            self._count(outcome)
+        self._long = []
+
+    def _count(self, outcome: _Outcome) -> None:
+        for mark, n in outcome.marks if outcome.uses else ():
+            self.audit[mark] += n * outcome.uses
 
     def _place(
         self, sop_class: str, path: tuple[int, ...], encoding: Encoding, sets: tuple[str, ...], *, coloured: bool = False
@@ -155,12 +183,24 @@ class Rewriter:
 
     def _remember(self, place: _Place, key: object, outcome: _Outcome) -> _Outcome:
         if isinstance(key, bytes) and len(key) > _LONGEST_REMEMBERED:
-            key = object()  # counted, and not found again
+            self._long.append(outcome)  # counted when its instance is done, and not found again
+            return outcome
         place.known[key] = outcome
         self._remembered += 1
         return outcome
 
     def _element(self, data: bytes, element: Element, place: _Place, depth: int) -> _Outcome:
+        tag, vr, _head, value, end, _ = element
+        outcome = self._outcome(data, element, place, depth)
+        if (
+            tag in ESSENTIAL
+            and not (outcome.content and self._has_value(outcome.content, place.encoding, vr))
+            and data[value:end].strip(b" \0")
+        ):
+            raise SafelightError("E-DEID-ESSENTIAL", f"({tag >> 16:04X},{tag & 0xFFFF:04X})")
+        return outcome
+
+    def _outcome(self, data: bytes, element: Element, place: _Place, depth: int) -> _Outcome:
         tag, vr, _head, value, end, _ = element
         if tag in PIXELS:
             decision = Decision("remove", "nested pixels")
@@ -169,6 +209,10 @@ class Rewriter:
         else:
             decision = self.profile.decide(tag, vr, place.sop_class, place.path)
         return self._decided(data, element, place, depth, decision, data[value:end])
+
+    @staticmethod
+    def _has_value(content: bytes, encoding: Encoding, vr: str) -> bool:
+        return len(content) > (12 if vr in LONG and not encoding.implicit else 8)
 
     def _decided(self, data: bytes, element: Element, place: _Place, depth: int, decision: Decision, value: bytes) -> _Outcome:
         tag, vr, head, _value, end, _ = element
@@ -273,7 +317,7 @@ class Rewriter:
         entry = self.profile.safe(creator, tag)
         value = data[start:end]
         if decision.rule == "safe private" and entry is not None:
-            if not entry.allows(value):
+            if element[5] or not entry.allows(value):
                 return _Outcome(b"", (((tag, "private", "remove"), 1),))
             return _Outcome(place.encoding.element(tag, entry.vr, value), (((tag, decision.rule, "keep"), 1),))
         return self._decided(data, element, place, depth, decision, value)

@@ -11,6 +11,7 @@ is released; codes of PS3.16; and the words of the released vocabulary: released
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass, field
@@ -21,28 +22,36 @@ from tasks.deid.instances import Instance, character_sets
 from tasks.deid.rules import TEXT, Profile, identifying_text_tags
 from tasks.deid.values import decoded
 
-UID = re.compile(r"(?<![0-9.])[0-2](?:\.[0-9]+){3,}(?![0-9.])")
+UID = re.compile(r"(?<![0-9.])[0-2](?:\.[0-9]{1,62}){3,32}(?![0-9.])")
 _WORD = re.compile(r"[^\W_]+")
-_NAME_WITH_CARET = re.compile(r"[^\W\d_]{2,}(?:\^[^\W\d_]*)+")
-_CONTACT = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|https?://\S+|www\.\S+")
+#: Bounded on both sides, so that a long run of letters takes no longer than its length.
+_NAME_WITH_CARET = re.compile(r"(?<![^\W\d_])[^\W\d_]{2,64}(?:\^[^\W\d_]{0,64})+")
+_CONTACT = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64})+|https?://\S{1,256}|www\.\S{1,256}")
 _PHONE = re.compile(r"\+?[0-9][0-9 ()/.-]{6,20}[0-9]")
 _DATES = (
     re.compile(r"(?<!\d)(?P<y>(?:18|19|20)\d\d)[-./]?(?P<m>0[1-9]|1[0-2])[-./]?(?P<d>0[1-9]|[12]\d|3[01])(?!\d)"),
     re.compile(r"(?<!\d)(?P<d>\d?\d)[-./](?P<m>\d?\d)[-./](?P<y>(?:18|19|20)\d\d)(?!\d)"),
 )
+_DIGITS = re.compile(r"[0-9]{5,}")
 _PRINTABLE = re.compile(rb"[\x20-\x7e\x80-\xff]{4,}")
 #: ImplementationClassUID and ImplementationVersionName: they name a program, perhaps ours.
 _SOFTWARE = frozenset({0x00020012, 0x00020013})
 _PIXEL_GROUP = 0x7FE0
-_CHARACTER_SET = 0x00080005
+_CHARACTER_SET, _SOP_CLASS = 0x00080005, 0x00080016
 #: Elements that are remembered as seen, so that they are read once; those beyond are read each time.
-_MOST_REMEMBERED = 200_000
+_MOST_REMEMBERED = 100_000
+_SHORT = 256
 #: Private elements of these VRs are read as what they say they are; others are searched for text.
 _READ_BY_VR = TEXT | {"UI", "PN", "DA", "DT"}
 _LONGEST = 1 << 16
 #: What this software itself writes into a header.
 _OWN_WORDS = frozenset({"removed", "safelight", "modified"})
 _RELEASED_YEAR = re.compile(r"(18|19|20)[0-9]{2}0101")
+
+
+def short(value: bytes) -> bytes:
+    """What is remembered of bytes in order to know them again: themselves, or a digest of long ones."""
+    return value if len(value) <= _SHORT else hashlib.blake2b(value, digest_size=16).digest()
 
 
 def fold(text: str) -> str:
@@ -79,16 +88,17 @@ class Identifiers:
 
     def collect(self, instance: Instance) -> None:
         """Add what one original instance holds, at every depth. What was seen before, byte by byte, adds nothing."""
+        sop_class = instance.text(_SOP_CLASS)
         for element in instance.meta:
-            self._once(instance.meta_data, element, ["iso8859"], EXPLICIT_LITTLE, 0)
+            self._once(instance.meta_data, element, ["iso8859"], EXPLICIT_LITTLE, (sop_class, ()))
         data, sets = instance.data, instance.character_sets
         seen = self._seen_elements.setdefault((instance.encoding, tuple(sets)), set())
         for element in instance.head:
-            raw = data[element[2] : element[4]]
-            if raw not in seen:
+            mark = short(data[element[2] : element[4]])
+            if mark not in seen:
                 if len(seen) < _MOST_REMEMBERED:
-                    seen.add(raw)
-                self._once(data, element, sets, instance.encoding, 0)
+                    seen.add(mark)
+                self._once(data, element, sets, instance.encoding, (sop_class, ()))
 
     def forbidden(self) -> frozenset[str]:
         """Folded tokens that no cleaned text may hold. To be asked when everything has been collected."""
@@ -96,20 +106,26 @@ class Identifiers:
             self.words | self.names | self.dates | {part for each in self.long for part in _WORD.findall(each) if len(part) > 3}
         )
 
-    def _once(self, data: bytes, element: Element, sets: list[str], encoding: Encoding, depth: int) -> None:
+    def _once(
+        self, data: bytes, element: Element, sets: list[str], encoding: Encoding, place: tuple[str, tuple[int, ...]]
+    ) -> None:
+        """One element; `place`: SOP class, and the sequences that lead here."""
         tag, vr, _head, start, end, _ = element
+        sop_class, path = place
         if vr == "SQ":
-            for first, last in items(data, element, encoding, depth):
-                inner = walk(data, first, last, encoding, depth + 1)
+            for first, last in items(data, element, encoding, len(path)):
+                inner = walk(data, first, last, encoding, len(path) + 1)
                 own = next((character_sets(data[e[3] : e[4]]) for e in inner if e[0] == _CHARACTER_SET), sets)
                 for each in inner:
-                    self._once(data, each, own, encoding, depth + 1)
+                    self._once(data, each, own, encoding, (sop_class, (*path, tag)))
             return
         value = data[start:end]
         if not value or tag in _SOFTWARE or tag >> 16 == _PIXEL_GROUP:
             return
+        if self.profile.decide(tag, vr, sop_class, path).action == "retain":
+            return  # by the profile it stays; where the same value stands elsewhere, it counts from there
         known = "UN" if (tag >> 16) % 2 and vr not in _READ_BY_VR else vr
-        mark = (tag, known, value)
+        mark = (tag, known, short(value))
         if mark in self._seen:
             return
         if len(self._seen) < _MOST_REMEMBERED:
@@ -165,8 +181,7 @@ class Identifiers:
                 or (token == whole and digits and len(token) == 3)
             ):
                 self._word(token)
-                if digits == len(token) >= 5 and len(set(token)) > 1:
-                    self.numbers.add(token)
+                self.numbers.update(part for part in _DIGITS.findall(token) if len(set(part)) > 1)
 
     def _free_text(self, text: str) -> None:
         folded = fold(text[:_LONGEST])
@@ -175,10 +190,11 @@ class Identifiers:
         for pattern in _DATES:
             for match in pattern.finditer(folded):
                 self._spell(int(match["y"]), int(match["m"]), int(match["d"]), birth=False)
-        for name in _NAME_WITH_CARET.findall(folded):
-            self._name(name)
-        for contact in _CONTACT.findall(folded):
-            self.long.add(contact)
+        if "^" in folded:
+            for name in _NAME_WITH_CARET.findall(folded):
+                self._name(name)
+        if "@" in folded or "://" in folded or "www." in folded:
+            self.long.update(_CONTACT.findall(folded))
         for phone in _PHONE.findall(UID.sub(" ", folded)):
             if sum(map(str.isdigit, phone)) >= 7 and not phone.replace(".", "").isdigit():
                 self.long.add(phone)

@@ -24,6 +24,8 @@ PLANAR = frozenset(
     f"1.2.840.10008.5.1.4.1.1.{each}"
     for each in ("1", "1.1", "1.1.1", "1.2", "1.2.1", "3.1", "6.1", "12.1", "12.1.1", "12.2", "12.2.1")
 )
+#: Secondary capture, single-frame and the four multi-frame ones: pictures of anything.
+CAPTURES = frozenset(f"1.2.840.10008.5.1.4.1.1.7{each}" for each in ("", ".1", ".2", ".3", ".4"))
 
 
 @dataclass(frozen=True)
@@ -95,22 +97,26 @@ class Imaging:
         return self.found
 
     def _faces(self, images: Mapping[str, Image]) -> None:
-        """One frame of reference. A series whose header may show a head is judged together with all that lies in its space."""
+        """One frame of reference. Series whose headers may show a head are judged together, since slices of one head may lie in several."""
         suspected = {image.series for image in images.values() if self.headers.refuses(image.series)}
-        chosen = {i: image for i, image in images.items() if not suspected or image.series in suspected}
-        declared = any(image.declared for image in images.values())
-        if not suspected and not declared and len(images) < self.profile.face_slices:
-            return
-        evidence = judge([image.path for image in chosen.values()], header_may_show_head=bool(suspected))
-        by_series = Counter((image.series_uid, image.modality) for image in chosen.values())
-        for key, count in by_series.items():
-            self.found.looks.setdefault(key, []).append(Look("face", "volume", count, int(evidence.is_face or declared)))
-        if not evidence.is_face and not declared:
-            return
-        if self.profile.faces == "deface":
+        heads = {instance: image for instance, image in images.items() if image.series in suspected or image.declared}
+        others = {instance: image for instance, image in images.items() if instance not in heads}
+        faces = {**self._judged(heads, head=True), **self._judged(others, head=False)}
+        if faces and self.profile.faces == "deface":
             self._deface(images)
         else:
-            self.found.codes.update(dict.fromkeys(chosen, _HELD))
+            self.found.codes.update(dict.fromkeys(faces, _HELD))
+
+    def _judged(self, images: Mapping[str, Image], *, head: bool) -> Mapping[str, Image]:
+        """The images, if a face may be in view of them; none otherwise."""
+        frames = sum(self.headers.frames(series) for series in {image.series for image in images.values()})
+        if not images or (not head and frames < self.profile.face_slices):
+            return {}
+        evidence = judge([image.path for image in images.values()], header_may_show_head=head)
+        is_face = evidence.is_face or any(image.declared for image in images.values())
+        for key, count in Counter((image.series_uid, image.modality) for image in images.values()).items():
+            self.found.looks.setdefault(key, []).append(Look("face", "volume", count, int(is_face)))
+        return images if is_face else {}
 
     def _deface(self, images: Mapping[str, Image]) -> None:
         try:

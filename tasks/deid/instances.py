@@ -26,6 +26,8 @@ from tasks.errors import SafelightError
 _HEADER = 1 << 17
 #: The most that a deflated data set may inflate to, in bytes: a few kilobytes can hold petabytes.
 MOST_INFLATED = 1 << 29
+#: A deflated data set is looked through in pieces of this size.
+_SLICE = 1 << 14
 #: Behind the pixel data so much is looked at.
 _MOST_SURPLUS = 1 << 20
 #: Sequences that tell of frames, of ultrasound regions, and of the anatomy.
@@ -56,7 +58,7 @@ class Instance:
     meta: list[Element] = field(repr=False)
     head: list[Element] = field(repr=False)
     pixels: list[Element] = field(repr=False)
-    version: tuple[int, int]
+    version: tuple[int, int, int]
 
     def trimmed(self) -> Instance:
         """The same without the pixel data that were read along with the header: they stay in the file."""
@@ -67,7 +69,7 @@ class Instance:
     def changed(self) -> bool:
         """Whether the file is another one than when it was read."""
         status = self.path.stat()
-        return (status.st_size, status.st_mtime_ns) != self.version
+        return (status.st_size, status.st_mtime_ns, status.st_ino) != self.version
 
     @property
     def inflated(self) -> bool:
@@ -180,7 +182,7 @@ def read(path: Path) -> Instance:
         data = stream.read(_HEADER) or b""
         if not is_dicom(data[:132]):
             raise SafelightError("E-DEID-NOT-DICOM")
-        version = (status.st_size, status.st_mtime_ns)
+        version = (status.st_size, status.st_mtime_ns, status.st_ino)
         try:
             found = _taken_apart(path, data, status.st_size, version)
         except TruncatedError:
@@ -221,7 +223,7 @@ def of_bytes(content: bytes) -> Instance:
     """
     if not is_dicom(content[:132]):
         raise SafelightError("E-DEID-NOT-DICOM")
-    return _taken_apart(Path(), content, len(content), (len(content), 0))
+    return _taken_apart(Path(), content, len(content), (len(content), 0, 0))
 
 
 def character_sets(value: bytes) -> list[str]:
@@ -241,7 +243,7 @@ def _rest(descriptor: int, offset: int) -> bytes:
     return b"".join(parts)
 
 
-def _taken_apart(path: Path, data: bytes, size: int, version: tuple[int, int]) -> Instance:
+def _taken_apart(path: Path, data: bytes, size: int, version: tuple[int, int, int]) -> Instance:
     meta, start = file_meta(data)
     syntax = next((data[e[3] : e[4]].decode("latin-1").strip(" \0") for e in meta if e[0] == _TRANSFER_SYNTAX), "")
     if not UID(syntax).is_transfer_syntax or UID(syntax).is_private:
@@ -261,10 +263,17 @@ def _taken_apart(path: Path, data: bytes, size: int, version: tuple[int, int]) -
 
 def _inflate(content: bytes) -> bytes:
     """A deflated data set (PS3.5 A.5: raw deflate, RFC 1951). Its length is counted first, block by block, so that a bomb takes no memory."""
-    stream, size, rest = zlib.decompressobj(-zlib.MAX_WBITS), 0, content
+    stream, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
     try:
-        while block := stream.decompress(rest, _HEADER):
-            size, rest = size + len(block), stream.unconsumed_tail
+        for start in range(0, len(content), _SLICE):
+            rest = content[start : start + _SLICE]
+            while rest and not stream.eof:
+                size += len(stream.decompress(rest, _HEADER))
+                rest = stream.unconsumed_tail
+                if size > MOST_INFLATED:
+                    raise SafelightError("E-DEID-TOO-LARGE")
+        while not stream.eof and (block := stream.decompress(b"", _HEADER)):
+            size += len(block)
             if size > MOST_INFLATED:
                 raise SafelightError("E-DEID-TOO-LARGE")
         if not stream.eof:

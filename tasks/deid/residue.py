@@ -11,12 +11,13 @@ which is the standard's own text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cached_property
 
 from tasks.deid.elements import EXPLICIT_LITTLE, Element, Encoding, items, walk
-from tasks.deid.identifiers import UID, Identifiers, fold
+from tasks.deid.identifiers import UID, Identifiers, fold, short
 from tasks.deid.instances import of_bytes
 from tasks.deid.rules import BULK, NUMBER_TEXT, NUMBERS
 
@@ -25,7 +26,8 @@ _WORD = re.compile(r"[^\W_]+")
 _OUR_UID = re.compile(r"2\.25\.[0-9]{1,39}")
 _RAW = "raw"
 _BLANK = bytes(128) + b"DICM"
-_MOST_REMEMBERED = 200_000
+_OVERLAP = 256
+_MOST_REMEMBERED = 100_000
 
 
 @dataclass
@@ -48,25 +50,36 @@ class Residue:
         """
         released = of_bytes(header)
         fresh = [header[:132]] if header[:132] != _BLANK else []
-        covered, found = 132, set()
+        covered, found, marks = 132, set(), list[bytes]()
         for element, encoding in (
             *((e, EXPLICIT_LITTLE) for e in released.meta),
             *((e, released.encoding) for e in released.head),
         ):
             raw = header[element[2] : element[4]]
             covered += len(raw)
-            if raw in self._clean:
+            mark = short(raw)
+            if mark in self._clean:
                 continue
             fresh.append(raw)
+            marks.append(mark)
             for tag, vr, text in _texts(header, element, encoding, 0):
                 if self._is_residue(vr, text):
                     found.add(f"({tag >> 16:04X},{tag & 0xFFFF:04X})")
         searched = b"".join(fresh) if covered == len(header) else header
-        if not found and (self._in_bytes(searched) or (comments and self._is_residue("UT", comments.decode("latin-1")))):
+        if not found and (self._in_bytes(searched) or (comments and self._judge("UT", comments.decode("latin-1")))):
             found.add(_RAW)
         if not found and len(self._clean) < _MOST_REMEMBERED:
-            self._clean.update(fresh)
+            self._clean.update(marks)
         return found
+
+    def find_raw(self, blocks: Iterable[bytes]) -> set[str]:
+        """`raw` where bytes that should be pixels hold an identifier, across the borders of blocks too."""
+        before = b""
+        for block in blocks:
+            if self._in_bytes(before + block):
+                return {_RAW}
+            before = block[-_OVERLAP:]
+        return set()
 
     def _is_residue(self, vr: str, text: str) -> bool:
         mark = (vr, text)
@@ -81,6 +94,8 @@ class Residue:
             return any(self._is_number_of_a_person(part.strip(" \0+")) for part in text.split("\\"))
         if vr == "UI":
             return text in known.uids
+        if vr in ("DA", "DT") and known.profile.dates == "shift":
+            return False  # a moved date may be another day of the same study
         folded = fold(text)
         if any(uid in known.uids for uid in UID.findall(folded)):
             return True
@@ -94,8 +109,17 @@ class Residue:
 
     def _is_number_of_a_person(self, text: str) -> bool:
         """Whether a DS or IS is one of the study's dates, or an identifying number, with other leading zeros or decimals too."""
-        whole = re.sub(r"\.0*$", "", text)
-        return whole in self.identifiers.numbers or whole.lstrip("0") in self._bare_numbers or whole in self.identifiers.dates
+        try:
+            whole = f"{abs(int(Decimal(text.strip()))):d}" if text.strip() else ""
+        except (ArithmeticError, ValueError):
+            whole = text.strip("+- ")
+        dates = self.identifiers.dates
+        return (
+            whole in self.identifiers.numbers
+            or whole in self._bare_numbers
+            or whole in dates
+            or (len(whole) > 8 and whole[:8] in dates)
+        )
 
     @cached_property
     def _bare_numbers(self) -> frozenset[str]:

@@ -18,7 +18,7 @@ from tasks.deid import dates, documents, instances, pixel_data
 from tasks.deid.edits import Edits
 from tasks.deid.header import Audit, Rewriter
 from tasks.deid.identifiers import Identifiers
-from tasks.deid.imaging import PLANAR, Findings, Image, Imaging
+from tasks.deid.imaging import CAPTURES, PLANAR, Findings, Image, Imaging
 from tasks.deid.instances import Instance
 from tasks.deid.pixels import compressed_comments
 from tasks.deid.residue import Residue
@@ -44,7 +44,7 @@ class Surveyed:
     instances that are to be read again, because all headers together are too long to be kept."""
 
     path: Path = field(repr=False)
-    version: tuple[int, int]
+    version: tuple[int, int, int]
     lake_path: str
     image: Image | None
     read: Instance | None = field(repr=False)
@@ -114,9 +114,15 @@ class StudyWork:
         if not self._surveyed:
             return
         shift = dates.shift_of(self.pseudonyms.number("shift of dates", self.patient_key))
-        forbidden, words = self._identifiers.forbidden(), standard()
+        forbidden, words, names = self._identifiers.forbidden(), standard(), self._identifiers.names
         values = Values(
-            self.profile, self._uids, lambda text: words.clean(text, forbidden), self.patient_key, shift, self.literals
+            self.profile,
+            self._uids,
+            clean=lambda text: words.clean(text, forbidden),
+            patient_key=self.patient_key,
+            is_name=lambda word: len(word) > 1 and word.lower() in names,
+            shift_days=shift,
+            literals=self.literals,
         )
         rewriter, search = Rewriter(self.profile, values), Residue(self._identifiers)
         for number, (instance, surveyed) in enumerate(list(self._surveyed.items())):
@@ -151,7 +157,8 @@ class StudyWork:
         instance = instances.read(path)
         self._identifiers.collect(instance)
         own = [instance.text(tag) for tag in (_STUDY_UID, _SERIES_UID, _INSTANCE_UID)]
-        if not all(own) or not instance.text(_CLASS_UID) or any(map(self.profile.is_well_known, own)):
+        odd = any("\\" in uid or self.profile.is_well_known(uid) for uid in own)
+        if not all(own) or not instance.text(_CLASS_UID) or odd:
             return "E-DEID-NO-UID"  # a registered UID is nobody's own
         if self.pseudonyms.study(own[0]) != self.study_key:
             return "E-DEID-WRONG-STUDY"
@@ -159,7 +166,7 @@ class StudyWork:
         kind = self._kind(instance)
         if not kind:
             return "E-DEID-SOP-CLASS"
-        code = self._verdicts.refusal(instance) if kind == "image" else _pixels_where_none_belong(instance)
+        code = self._refusal(instance, kind)
         if code or not patient_key:
             return code or "E-DEID-NO-PATIENT-ID"
         image = self._image(path, instance) if kind == "image" else None
@@ -171,6 +178,15 @@ class StudyWork:
         self._kept += len(kept.data)
         self._surveyed[name] = Surveyed(path, instance.version, lake_path, image, kept if self._kept < _MOST_KEPT else None)
         return ""
+
+    def _refusal(self, instance: Instance, kind: str) -> str:
+        if kind != "image":
+            return "E-DEID-PIXELS-UNPROVEN" if instance.pixels else ""
+        if not instance.pixels:
+            return "E-DEID-NO-PIXELS"
+        if self.profile.faces != "keep" and instance.text(_CLASS_UID) in CAPTURES and self._verdicts.names_head(instance):
+            return "E-DEID-FACE-UNPROVEN"  # a capture may be a photograph, or a face that was rendered
+        return self._verdicts.refusal(instance)
 
     def _image(self, path: Path, instance: Instance) -> Image:
         series, planar = path.parent.name, instance.text(_CLASS_UID) in PLANAR
@@ -203,6 +219,7 @@ class StudyWork:
             instance, done = documents.cleaned(instance, self.profile, rewriter.values.clean)
             rewriter.audit.update(done)
         edits = Edits(instance, self.found.boxes.get(name), self.found.faces.get(name))
+        edits.prepare()
         header = rewriter.rewrite(instance, methods=edits.methods, stated=edits.stated)
         sha = hashlib.sha256(header)
         with file.open("wb", buffering=0) as stream:
@@ -211,19 +228,17 @@ class StudyWork:
                 sha.update(block)
                 stream.write(block)
         comments = compressed_comments(instance.whole()) if instance.encapsulated else b""
-        if not instance.encapsulated and instances.has_surplus(instance):
-            comments = b"".join(pixel_data.copied(instance))
-        self.residue |= search.find(header, comments)
+        slipped = pixel_data.copied(instance) if not instance.encapsulated and instances.has_surplus(instance) else ()
+        if instance.path != Path() and instance.changed():
+            rewriter.undo()
+            return "E-DEID-CHANGED"  # what was looked at may not be what was copied
+        self.residue |= search.find(header, comments) | search.find_raw(slipped)
         self.drafts[name] = Draft(file, surveyed.lake_path, sha.hexdigest())
         return ""
 
     def _hold(self, instance: str, code: str) -> None:
         self.ends[instance] = code
         self._surveyed.pop(instance, None)
-
-
-def _pixels_where_none_belong(instance: Instance) -> str:
-    return "E-DEID-PIXELS-UNPROVEN" if instance.pixels else ""
 
 
 __all__ = ["Draft", "StudyWork", "Surveyed"]

@@ -19,7 +19,12 @@ from tasks.deid.rules import BULK, NUMBER_TEXT, NUMBERS, TEXT, Action, Decision,
 
 DUMMY_TEXT = "REMOVED"
 _DUMMIES = {"DA": "19000101", "TM": "000000", "DT": "1900", "AS": "000Y", "DS": "0", "IS": "0"}
-_NUMBER = re.compile(r"\s*[+-]?[0-9]{0,16}(\.[0-9]{0,16})?([eE][+-]?[0-9]{1,3})?\s*")
+#: PS3.5 table 6.2-1: an IS is of 32 bits. A DS has up to 16 bytes, which writers of binary floats do not keep to; none that is measured
+#: has more than ten digits before its point, and longer ones may be a number of a person or a time.
+_NUMBERS = {
+    "IS": re.compile(r"\s*[+-]?[0-9]{0,10}\s*"),
+    "DS": re.compile(r"\s*[+-]?[0-9]{0,10}(\.[0-9]{0,24})?([eE][+-]?[0-9]{1,3})?\s*"),
+}
 _WIDTHS = {"AT": 4, "FD": 8, "FL": 4, "SL": 4, "SS": 2, "SV": 8, "UL": 4, "US": 2, "UV": 8}
 #: Most characters of a value (PS3.5 table 6.2-1).
 _LONGEST = {"SH": 16, "LO": 64, "PN": 64, "CS": 16, "AE": 16, "ST": 1024, "LT": 10240}
@@ -56,6 +61,7 @@ class Values:
     Attributes:
         uid: the lake's UID for one of the hospital's.
         clean: cleans free text of everything but released words, and of the study's own identifiers.
+        is_name: whether a word is a part of a name of the study's.
         patient_key: the lake's PatientID.
         shift_days: by how much dates move where the profile shifts them.
         literals: what a site's recipe writes into an attribute instead of a dummy, by tag.
@@ -65,6 +71,7 @@ class Values:
     uid: Callable[[str], str] = field(repr=False)
     clean: Cleaner = field(repr=False)
     patient_key: str
+    is_name: Callable[[str], bool] = field(default=lambda _word: False, repr=False)
     shift_days: int = field(default=0, repr=False)
     literals: Mapping[int, str] = field(default_factory=dict)
 
@@ -103,7 +110,7 @@ class Values:
                 return Changed("keep", rule, value)
             return Changed("remove", "bulk list", None)
         if vr in NUMBER_TEXT:
-            if not value or all(_NUMBER.fullmatch(part) for part in texts(value)):
+            if not value or all(_NUMBERS[vr].fullmatch(part) for part in texts(value)):
                 return Changed("keep", rule, value)
             return Changed("empty", "number", b"")
         if vr == "CS":
@@ -164,6 +171,8 @@ class Values:
         words = self.profile.code_string_words.get(tag)
         found = texts(value)
         fine = [self._allows_code(each, words) for each in found]
+        if words is None and sum(map(str.isdigit, value.decode("latin-1"))) > self.profile.most_code_digits:
+            fine = [each and not any(map(str.isdigit, text)) for each, text in zip(fine, found, strict=True)]
         if all(fine):
             return Changed("keep", rule, value)
         other = self.profile.code_string_otherwise.get(tag)
@@ -178,7 +187,7 @@ class Values:
             return False
         few_digits = sum(map(str.isdigit, value)) <= self.profile.most_code_digits
         if words is None:
-            return few_digits
+            return few_digits and not any(map(self.is_name, re.split("[ _]", value)))
         return value.lower() in words or (
             few_digits and all(part.lower() in words or part.isdigit() for part in re.split("[ _]", value) if part)
         )

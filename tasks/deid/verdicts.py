@@ -72,6 +72,10 @@ class Verdicts:
         except Exception:  # noqa: BLE001 - pydicom decodes values when they are asked for, and may raise anything on damaged ones
             return "E-DEID-UNREADABLE"
 
+    def names_head(self, instance: Instance) -> bool:
+        """Whether a header names the head."""
+        return self.faces.names_head(instance.header())
+
     def see(self, series: str, instance: Instance) -> None:
         """Take note of an image for the question whether its series may show a head."""
         key = tuple(instance.raw(tag) for tag in _FACE_TAGS)

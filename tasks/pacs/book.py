@@ -186,9 +186,16 @@ class Book:
         A study ends in the ledger in one transaction so, and whoever begins the next one need not look again.
         """
         with self._lock:
-            kept = self._kept.pop(study_key, None)
+            kept = self._kept.get(study_key)
         if kept is not None:
             self._write(connection, *kept)
+
+            def written(_connection: sa.Connection) -> None:
+                with self._lock:
+                    if self._kept.get(study_key) is kept:
+                        del self._kept[study_key]
+
+            sa.event.listen(connection, "commit", written, once=True)
         self._look(connection, source)
 
     def begun_since(self, source: str, after: float) -> list[float]:

@@ -9,8 +9,8 @@ from pyarrow import fs
 
 from data_contracts.accountability import CONTRACT
 from data_contracts.contract import ContractError
-from tasks.errors import ConfigurationError
 from tasks import lake as module
+from tasks.errors import ConfigurationError
 from tasks.lake import Lake
 from tasks.stage import Count
 

@@ -21,7 +21,7 @@ from tasks.errors import SafelightError
 
 _WEIGHTS = "models/ch_PP-OCRv4_det_infer.onnx"
 #: Side and overlap of a tile, in pixels of the scaled picture; the side is a multiple of 32, the network's stride.
-_TILE, _OVERLAP, _STRIDE = 800, 96, 32
+_TILE, _OVERLAP, _STRIDE = 1024, 96, 32
 #: A pixel belongs to text from this probability on (the network's own default).
 _PIXEL = 0.3
 #: The network marks the core of a line; a box grows by this times area over perimeter (its own default is 1.6), and by a margin.
@@ -38,18 +38,19 @@ class Found:
     score: float
 
 
-def find(picture: NDArray[np.uint8], threshold: float = 0.5) -> tuple[Found, ...]:
+def find(picture: NDArray[np.uint8], threshold: float = 0.5, side: int | None = None) -> tuple[Found, ...]:
     """The places in a picture that show text.
 
     Args:
         picture: 8-bit grey of shape (rows, columns), or colour of shape (rows, columns, 3), red first.
         threshold: the least mean probability of a place that counts.
+        side: the longer side of the image that the picture was cut out of, which tells the scale; the picture's own where nothing is said.
 
     Raises:
         SafelightError: E-DEID-TEXT-DETECTOR, when the network can't be loaded.
     """
     found: list[Found] = []
-    for scale in scales(max(picture.shape[:2])):
+    for scale in scales(side or max(picture.shape[:2])):
         chances = _chances(_scaled(picture, scale))
         found += _places(chances, picture.shape[0], picture.shape[1], threshold)
     return tuple(found)
@@ -57,7 +58,9 @@ def find(picture: NDArray[np.uint8], threshold: float = 0.5) -> tuple[Found, ...
 
 def scales(side: int) -> tuple[float, ...]:
     """At which scales a picture of this longer side is looked at: letters of 7 pixels need to be enlarged, those of 100 reduced."""
-    if side <= 384:
+    if side <= 320:
+        return (3.0,)
+    if side <= 680:
         return (2.0,)
     if side <= _LARGE:
         return (1.5,)

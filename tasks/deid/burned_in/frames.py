@@ -14,6 +14,7 @@ from pydicom.pixels.processing import apply_color_lut
 from pydicom.pixels.utils import iter_pixels
 
 from tasks.deid import instances, native
+from tasks.deid.burned_in import contrast
 from tasks.deid.instances import Instance
 from tasks.errors import SafelightError
 
@@ -68,11 +69,18 @@ def _without_offsets(instance: Instance) -> Dataset:
     return dataset
 
 
-def picture(frame: NDArray[Any]) -> NDArray[np.uint8]:
-    """A frame in 8 bits, between its 0.1 and 99.9 percentile. Not-a-numbers are black."""
+def pictures(frame: NDArray[Any]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """A frame in 8 bits, as it is and by local contrast, both between its 0.1 and 99.9 percentile; each colour for itself.
+
+    Not-a-numbers are black.
+    """
     values = np.nan_to_num(np.asarray(frame, np.float32), posinf=0.0, neginf=0.0)
+    if values.ndim == 3:
+        planes = [pictures(values[..., plane]) for plane in range(values.shape[2])]
+        return np.stack([plain for plain, _ in planes], axis=-1), np.stack([local for _, local in planes], axis=-1)
     thinned = values[:: max(1, values.shape[0] // 512), :: max(1, values.shape[1] // 512)]
-    low, high = np.percentile(thinned, _PERCENTILES)
+    low, high = (float(each) for each in np.percentile(thinned, _PERCENTILES))
     if high <= low:  # nearly all of it is even: the little that is not is all there is to see
         low, high = float(values.min()), float(values.max())
-    return np.asarray(((values - low) * (255 / max(high - low, 1e-6))).clip(0, 255).astype(np.uint8))
+    plain = ((values - low) * (255 / max(high - low, 1e-6))).clip(0, 255).astype(np.uint8)
+    return np.asarray(plain), contrast.local(values, low, high)

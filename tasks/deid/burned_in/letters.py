@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.deid.burned_in import frames
 from tasks.deid.burned_in.box import Box
 from tasks.deid.burned_in.detector import find
 
@@ -12,25 +15,51 @@ from tasks.deid.burned_in.detector import find
 _TALLEST, _TALLEST_PART = 48, 0.1
 #: A line of three or four letters crosses from dark to bright and back at least so often; an organ, a vessel or a marker does less.
 _CROSSINGS = 8
+#: The same for letters that only local contrast shows, and for boxes as tall as organs are.
+_CROSSINGS_OF_DIM = 12
+#: A box is longer than high by so much: three letters of 7 pixels are, with the margin that a box has.
+_LONG = 1.5
+#: The network must be so much surer of a box that is shorter than this many times its height: lines are longer as a rule, crossing edges are not.
+_COMPACT, _SURER = 2.5, 0.3
+#: A box that is taller, in pixels, and compact may be an organ.
+_TALL = 20
 
 
-def lines(picture: NDArray[np.uint8], threshold: float) -> tuple[Box, ...]:
-    """The boxes of a picture that hold a line of letters.
+def lines(frame: NDArray[Any], threshold: float, *, side: int | None = None) -> tuple[Box, ...]:
+    """The boxes of a frame that hold a line of letters.
 
     Args:
-        picture: 8 bits, (rows, columns) or (rows, columns, 3).
+        frame: values of any range, (rows, columns) or (rows, columns, 3).
         threshold: the least mean probability of text.
+        side: the longer side of the image that the frame was cut out of; nothing for a whole one.
 
     Raises:
         SafelightError: E-DEID-TEXT-DETECTOR.
     """
-    tallest = max(_TALLEST, _TALLEST_PART * min(picture.shape[:2]))
+    plain, local = frames.pictures(frame)
+    tallest = max(_TALLEST, _TALLEST_PART * min(local.shape[:2]))
     found = []
-    for each in find(picture, threshold):
-        box = each.box
-        if min(box.right - box.left, box.bottom - box.top) <= tallest and crossings(picture[box.slices()]) >= _CROSSINGS:
-            found.append(_with_ends(box).clipped(*picture.shape[:2]))
+    for each in find(local, threshold, side):
+        short, long = sorted((each.box.right - each.box.left, each.box.bottom - each.box.top))
+        sure = threshold + _SURER if long < _COMPACT * short else threshold
+        if short <= tallest and each.score >= sure and is_struck(plain, local, each.box):
+            found.append(_with_ends(each.box).clipped(*local.shape[:2]))
     return tuple(found)
+
+
+def is_struck(plain: NDArray[np.uint8], local: NDArray[np.uint8], box: Box) -> bool:
+    """Whether a box is as long, for its height, as a few letters are, and a line through it crosses as many strokes.
+
+    Local contrast raises edges of organs along with letters; so those that only it shows need more crossings than those seen in the plain picture.
+    """
+    short, long = sorted((box.right - box.left, box.bottom - box.top))
+    if long < _LONG * short:
+        return False
+    least = _CROSSINGS_OF_DIM if short > _TALLEST or (short > _TALL and long < _COMPACT * short) else _CROSSINGS
+    count = crossings(local[box.slices()])
+    if count < least:
+        return False
+    return (count >= _CROSSINGS_OF_DIM and short <= _TALLEST) or crossings(plain[box.slices()]) >= least
 
 
 def _with_ends(box: Box) -> Box:

@@ -1,7 +1,7 @@
 """Looks for text in the original images of one series, and says which frames have it and where. Nothing is read, kept or written.
 
-CT, MR and PET originals share one look at the maximum, minimum and spread of many slices; the frames of other multi-frame images share one,
-with their first frame, by the dozen; every other image is looked at alone. A place that a projection shows is then looked for frame by frame.
+CT, MR and PET originals share one look at the maximum, minimum and spread of many slices; the frames of other multi-frame images share one by
+the dozen, and one at their first frame; every other image is looked at alone. A place that a projection shows is then looked for frame by frame.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.datadict import tag_for_keyword
@@ -18,6 +19,7 @@ from pydicom.datadict import tag_for_keyword
 from tasks.deid import instances
 from tasks.deid.burned_in import catalogue, frames, letters, ultrasound
 from tasks.deid.burned_in.box import Box, merged, outside
+from tasks.deid.burned_in.confirming import Confirmation, within
 from tasks.deid.burned_in.policy import PixelPolicy
 from tasks.deid.burned_in.projecting import Projection
 from tasks.errors import SafelightError
@@ -31,10 +33,9 @@ _READ = tuple(
         "HighBit", "PixelRepresentation", "SequenceOfUltrasoundRegions", "SOPClassUID", "SharedFunctionalGroupsSequence",
     )
 )  # fmt: skip
-#: Around a place of a projection so many pixels are looked at in each frame.
-_AROUND = 64
-#: How sure the look at a single frame must be, where the projection has already shown text.
-_CONFIRMING = 0.3
+
+#: How sure the look at the spread alone must be of a place that no single frame shows.
+_STEADY = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,41 +232,51 @@ def _look_at(chunk: _Chunk, policy: PixelPolicy, looks: list[Look]) -> None:
         return
     head = chunk.files[0]
     threshold = policy.suspect_threshold if head.suspect else policy.threshold
-    places: dict[str, tuple[Box, ...]] = {}
-    for view, array in projection.views(with_first=not chunk.sliced).items():
-        picture = frames.picture(array)
-        places[view] = letters.lines(picture, threshold)
+    views = projection.views(with_first=not chunk.sliced)
+    places: list[Box] = []
+    for names, shown in _shown(views):
+        here = letters.lines(shown, threshold)
         if head.outside and policy.ultrasound == "text":  # where consoles print, less is enough
-            near = letters.lines(picture, policy.suspect_threshold)
-            places[view] += tuple(box for box in near if any(box.meets(each) for each in head.outside))
-        looks.append(Look("text", view, projection.count, len(places[view])))
-    found = merged(box for boxes in places.values() for box in boxes)
+            near = letters.lines(shown, policy.suspect_threshold)
+            here += tuple(box for box in near if any(box.meets(each) for each in head.outside))
+        places += here
+        looks.extend(Look("text", name, projection.count, len(here)) for name in names)
+    found = merged(places)
     if not found:
         return
     if projection.count == 1:
         for file, number in chunk.frames:
             file.add(number, found)
         return
-    _confirm(chunk, found, merged(places["spread"]))
+    _confirm(chunk, found, views["spread"])
 
 
-def _confirm(chunk: _Chunk, found: tuple[Box, ...], steady: tuple[Box, ...]) -> None:
+def _shown(views: Mapping[str, NDArray[Any]]) -> Iterator[tuple[tuple[str, ...], NDArray[Any]]]:
+    """What to look at, each with the views in it: maximum, minimum and spread are the three colours of one."""
+    shared = tuple(name for name in views if name not in ("frame", "first"))
+    if shared:
+        yield shared, np.stack([_grey(name, views[name]) for name in shared], axis=-1)
+    for name in ("frame", "first"):
+        if name in views:
+            yield (name,), views[name]
+
+
+def _grey(view: str, array: NDArray[Any]) -> NDArray[Any]:
+    """A projection over the colours too, where there are any."""
+    if array.ndim == 2:
+        return array
+    return np.asarray(array.min(axis=-1) if view == "minimum" else array.max(axis=-1))
+
+
+def _confirm(chunk: _Chunk, found: tuple[Box, ...], spread: NDArray[Any]) -> None:
     """Find out which frames have the places of a projection.
 
     A place that the spread shows and no single frame does is the same in all frames and as dim as their noise: it is blanked in all.
     A place that only the maximum or minimum shows, and no frame, was put together from several frames: it is nobody's text.
     """
-    seen: set[Box] = set()
+    confirmation = Confirmation(found)
     for file, number, frame in chunk.decoded():
-        picture = frames.picture(frame)
-        for place in found:
-            area = place.grown(_AROUND).clipped(*picture.shape[:2])
-            there = letters.lines(picture[area.slices()], _CONFIRMING)
-            moved = (Box(box.left + area.left, box.top + area.top, box.right + area.left, box.bottom + area.top) for box in there)
-            if meeting := [box for box in moved if box.meets(place)]:
-                seen.add(place)
-                file.add(number, [place, *meeting])
-    for place in found:
-        if place not in seen and any(place.meets(box) for box in steady):
-            for file, number in chunk.frames:
-                file.add(number, [place])
+        file.add(number, confirmation.boxes(frame))
+    steady = [place for place in found if place not in confirmation.seen and within(_grey("spread", spread), place, _STEADY)]
+    for file, number in chunk.frames if steady else ():
+        file.add(number, steady)

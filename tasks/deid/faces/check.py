@@ -49,6 +49,15 @@ class FaceCheck:
         slices = sum(self._slices[each] for each in self._suspect)
         return self.profile.faces != "keep" and series in self._suspect and slices >= self.profile.face_slices
 
+    def frames(self, series: str) -> int:
+        """How many frames were noted of a series."""
+        return self._slices[series]
+
+    def names_head(self, dataset: Dataset) -> bool:
+        """Whether a header names the head or a part of it."""
+        named = [*(str(dataset.get(name, "")) for name in ("BodyPartExamined", *_DESCRIPTIONS)), *_regions(dataset)]
+        return any(word in self.profile.head_words for word in re.findall("[a-z]+", fold(" ".join(named))))
+
     def shows_head(self, dataset: Dataset) -> bool:
         """Whether a header says, or leaves open, that the image shows a head."""
         if _words(dataset.get("RecognizableVisualFeatures"))[:1] == ["YES"]:
@@ -56,9 +65,11 @@ class FaceCheck:
         part = "".join(_words(dataset.get("BodyPartExamined"))).replace(" ", "")
         if part not in self.profile.face_free_body_parts:
             return True
-        regions = [str(item.get("CodeMeaning", "")) for item in dataset.get("AnatomicRegionSequence") or ()]
-        said = fold(" ".join([*(str(dataset.get(name, "")) for name in _DESCRIPTIONS), *regions]))
-        return any(word in self.profile.head_words for word in re.findall("[a-z]+", said))
+        return self.names_head(dataset)
+
+
+def _regions(dataset: Dataset) -> list[str]:
+    return [str(item.get("CodeMeaning", "")) for item in dataset.get("AnatomicRegionSequence") or ()]
 
 
 def _words(value: Any) -> list[str]:

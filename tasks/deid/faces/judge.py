@@ -40,6 +40,8 @@ _LEAST_SKIN_CM2 = 10.0
 _WIDEST_HEAD_MM, _LEAST_SECTION_CM2 = 240.0, 30.0
 #: Cranial cavity in CT: enclosed by bone (HU), and so much of it between these values (brain, blood, fluid; neither fat nor lung).
 _BONE_HU, _BRAIN_HU, _BRAIN_SHARE, _CAVITY_LEVELS = 250.0, (-20.0, 120.0), 0.9, 4
+#: Enclosed air in a section of a head (maxillary sinuses, nasal cavity, throat) is less than this, cm²; lungs are more.
+_AIR_INSIDE_HU, _MOST_HEAD_AIR_CM2 = -400.0, 40.0
 #: Air must be a part of a field of view, to be told from skin without Hounsfield units.
 _LEAST_AIR = 0.02
 #: Of volumes at the same positions (echoes, phases), so many are looked at, spread over all.
@@ -119,7 +121,7 @@ def look(grid: Grid, stack: Stack, *, header_may_show_head: bool) -> FaceEvidenc
         ridge
         for side in (skin, skin_of(grid, body, level, from_behind=True))  # a wrong PatientPosition turns the face to the back
         for ridge in ridges(side, WEAK_NOSE_MM)
-        if is_nose(ridge)
+        if is_nose(ridge) and not (stack.modality == "CT" and _holds_lung(grid, side, ridge))
     ]
     relief = max((ridge.relief_mm for ridge in noses), default=0.0)
     verdict, why = _verdict(grid, stack, skin, body, cavity, relief, header_may_show_head)
@@ -157,6 +159,17 @@ def _verdict(
     if _area(skin, _head_sized(body, grid.step)) >= _LEAST_SKIN_CM2:
         return "possible", "head in header"
     return "none", "smooth"
+
+
+def _holds_lung(grid: Grid, skin: Skin, ridge: Ridge) -> bool:
+    """Whether a CT section at a ridge encloses more air than sinuses and throat have: lungs, and so a chest."""
+    values = grid.values[ridge.z]
+    body = skin.body[ridge.z]
+    inside = (
+        ((values < _AIR_INSIDE_HU) & body).sum(),
+        ((values[::-1] < _AIR_INSIDE_HU) & body).sum(),
+    )  # seen from behind, y is reversed
+    return bool(max(inside) * grid.step**2 / 100 > _MOST_HEAD_AIR_CM2)
 
 
 def is_nose(ridge: Ridge) -> bool:

@@ -208,13 +208,18 @@ class _Cleaning:
             for unit in _items(place, tags.UNITS):
                 stated = str(unit.get("CodeValue", ""))
                 clean_code(unit)
-                if concept in _AGES:
+                if concept in _AGES or self._is_longer_than_a_life(place, stated):
                     self._age(place, stated)
             for value in _values(place, tags.NUMERIC):
                 if value and not _NUMBER.fullmatch(value):
                     raise SafelightError("E-DEID-STRUCTURE", "(0040,A30A)")
         for qualifier in _items(item, tags.QUALIFIER):
             clean_code(qualifier)
+
+    def _is_longer_than_a_life(self, place: Dataset, unit: str) -> bool:
+        """Whether a time is longer than the highest age: whatever it is called, it may be one."""
+        numbers = [float(value) for value in _values(place, tags.NUMERIC) if value and _NUMBER.fullmatch(value)]
+        return unit in _YEARS and any(number * _YEARS[unit] >= self.highest_age + 1 for number in numbers)
 
     def _age(self, place: Dataset, unit: str) -> None:
         """Cap an age; one in units of no known length may be any age, so it is refused."""

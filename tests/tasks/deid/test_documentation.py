@@ -20,6 +20,9 @@ from tests.privacy.scanner import Scanner
 
 ROOT = Path(__file__).parents[3]
 DEIDENTIFY, IMPORT = ((ROOT / "docs" / name).read_text("utf-8") for name in ("deidentify.md", "import.md"))
+#: The pages that the overview leads to, and the files of reasons that are about de-identification.
+PARTS = {path.name: path.read_text("utf-8") for path in sorted((ROOT / "docs" / "deidentify").glob("*.md"))}
+REASONS = ("deidentify", "burned_in", "faces", "structured", "recipes", "audit")
 
 
 def block(page: str, language: str) -> str:
@@ -55,10 +58,21 @@ def test_the_examples_print_what_the_pages_say_and_leave_no_identifier(tmp_path:
     assert scanner.search(Path("lake")) == {}
 
 
-@pytest.mark.parametrize(("page", "reasons"), [(DEIDENTIFY, "deidentify"), (IMPORT, "import")])
-def test_every_code_is_on_its_page(page: str, reasons: str) -> None:
-    named = set(re.findall(r"E-(?:DEID|IMPORT)-[A-Z]+(?:-[A-Z]+)*", page))
-    assert named == declared(reasons)
+def codes_of(page: str) -> set[str]:
+    return set(re.findall(r"E-(?:DEID|IMPORT|AUDIT|CERTIFICATE)-[A-Z]+(?:-[A-Z]+)*", page))
+
+
+def test_every_code_is_on_its_page() -> None:
+    codes = set().union(*map(declared, REASONS))
+    assert codes_of(DEIDENTIFY) == {code for code in codes if code.startswith("E-DEID-")}
+    assert set().union(codes_of(DEIDENTIFY), *map(codes_of, PARTS.values())) == codes
+    assert codes_of(IMPORT) == declared("import")
+
+
+def test_every_part_is_linked_from_the_overview_and_links_back() -> None:
+    for name, page in PARTS.items():
+        assert f"](deidentify/{name})" in DEIDENTIFY, name
+        assert "](../deidentify.md" in page, name
 
 
 def test_every_category_of_safe_harbor_names_tests_that_exist() -> None:
@@ -72,7 +86,7 @@ def test_every_category_of_safe_harbor_names_tests_that_exist() -> None:
 
 
 def test_every_file_that_the_pages_name_exists() -> None:
-    for page in (DEIDENTIFY, IMPORT):
+    for page in (DEIDENTIFY, IMPORT, *PARTS.values()):
         for name in re.findall(r"`((?:tests|configs)/[\w./]+)`|\]\((?:\.\./)?((?:configs|docs)/[\w./]+)\)", page):
             assert (ROOT / "".join(name)).exists(), name
 

@@ -207,3 +207,9 @@ def test_what_identifies_in_the_planted_file_is_known() -> None:
         "+49 89 4711 0815", "St. Barbara Klinikum", "STATIONXQ7", "SERIAL99817", "Krankenschwester", "Operatorin", "Lutheraner",
         "SENDERAET", "VORHER", "Mutterlein", "1.3.6.1.4.1.99999.77.3001", "1.3.6.1.4.1.99999.77.1001",
     })  # fmt: skip
+
+
+@pytest.mark.timeout(120)  # a second is usual; it was a minute for a quarter of it
+@pytest.mark.parametrize("filler", [b"\xff" * 60_000, b"a" * 60_000, b"1." * 30_000, b"x^" * 30_000, b"a@" * 30_000])
+def test_a_long_run_of_anything_is_read_to_its_end(filler: bytes) -> None:
+    assert "mustermann" in private("OB", filler).words

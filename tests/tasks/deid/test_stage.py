@@ -8,6 +8,7 @@ import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +18,7 @@ from pydicom import dcmread
 from data_contracts.deid_audit import CONTRACT
 from tasks.deid import instances
 from tasks.deid.header import Rewriter
+from tasks.deid.instances import Instance
 from tasks.deid.pixels import Evidence
 from tasks.deid.quarantine import read
 from tasks.deid.rules import load
@@ -268,6 +270,37 @@ def test_an_empty_spool_does_not_empty_the_lake(vault: Vault, lake: Lake) -> Non
     with pytest.raises(SafelightError, match="E-DEID-SPOOL-EMPTY"):
         run(vault, lake, key)
     assert lake.files("dicom")
+
+
+def test_a_file_that_changes_while_it_is_copied_is_not_released(
+    vault: Vault, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = spool(vault, [encoded(ct(1)), encoded(ct(2))])
+    [first, *_] = sorted((vault.spool / key).glob("*/*.dcm"))
+    rewrite = Rewriter.rewrite
+
+    def meanwhile(self: Rewriter, instance: Instance, **named: Any) -> bytes:
+        if instance.path == first:
+            first.write_bytes(first.read_bytes()[:-8] + b"MUSTERMA")
+        return rewrite(self, instance, **named)
+
+    monkeypatch.setattr(Rewriter, "rewrite", meanwhile)
+    assert run(vault, lake, key).passed == 1
+    assert list(read(vault, key).values()) == ["E-DEID-CHANGED"]
+    assert not [path for path in lake.files("dicom") if b"MUSTERMA" in lake.read(path)]
+    counted = [row["n"] for row in lake.table(CONTRACT).to_pylist() if row["keyword"] == "PatientName"]
+    assert counted == [1]  # the audit is of what was released
+
+
+def test_a_header_that_goes_on_behind_a_high_tag_is_refused(vault: Vault, lake: Lake) -> None:
+    content = encoded(ct(1))
+    at = content.index(b"\x28\x00\x02\x00US")
+    odd = content[:at] + b"\xe1\x7f\x10\x00LO\x02\x00A " + content[at:]
+    key = spool(vault, [encoded(ct(2))])
+    (vault.spool / key / "2.25.1").mkdir()
+    (vault.spool / key / "2.25.1" / "2.25.2.dcm").write_bytes(odd)
+    assert run(vault, lake, key).passed == 1
+    assert list(read(vault, key).values()) == ["E-DEID-UNREADABLE"]
 
 
 def test_an_exception_with_an_identifier_in_it_stays_in_the_vault(

@@ -6,27 +6,28 @@ import pytest
 
 from benchmarks.burned_in import recall, touched
 from benchmarks.burned_in_pictures import SHAPES, clean, line, stored, written
-from tasks.deid.burned_in.frames import picture
 from tasks.deid.burned_in.letters import lines
 
 
-@pytest.mark.parametrize("size", [9, 16])
+@pytest.mark.parametrize("size", [7, 16])
 def test_bright_lines_are_found(size: int) -> None:
-    assert recall("MR", size, 0.5, 2) == 2
+    found, count = recall("PT", size, 0.5, 1)
+    assert found == count >= 3
 
 
 def test_lines_as_dim_as_the_noise_are_not_found_and_the_measurement_says_so() -> None:
-    assert recall("MR", 7, 0.03, 2) == 0
+    found, count = recall("MR", 7, 0.03, 1)
+    assert found < count
 
 
-@pytest.mark.parametrize("kind", ["MR", "PT"])
-def test_drawn_bodies_are_not_touched(kind: str) -> None:
-    assert touched(kind, 0, 3) == 0
+@pytest.mark.parametrize(("kind", "count"), [("MR", 1), ("PT", 2)])
+def test_drawn_bodies_are_not_touched(kind: str, count: int) -> None:
+    assert touched(kind, 0, count) == 0
 
 
 def test_blanked_lines_are_found_by_no_second_look() -> None:
     text = line(SHAPES["MR"], 12, 1)
-    shown = picture(stored("MR", written("MR", clean("MR", 1), text, 0.5)))
+    shown = stored("MR", written("MR", clean("MR", 1), text, 0.5))
     boxes = lines(shown, 0.5)
     assert text.share_covered(boxes) > 0.95
     after = shown.copy()

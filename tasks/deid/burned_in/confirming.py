@@ -1,0 +1,67 @@
+"""Looks for the places of a projection in a single frame: which of its frames have the text, and which merely share a series with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.deid.burned_in import letters
+from tasks.deid.burned_in.box import Box
+
+#: Around a place so many pixels are looked at.
+_AROUND = 32
+#: How sure the look must be, where a projection has already shown text.
+_THRESHOLD = 0.3
+#: Frames that correlate so much in a place show the same there: text that the network saw in one need not be looked for in the other.
+_SAME = 0.9
+
+
+class Confirmation:
+    """Takes frames one by one.
+
+    Args:
+        places: boxes where a projection shows text.
+
+    Attributes:
+        seen: the places that some frame has shown.
+    """
+
+    def __init__(self, places: tuple[Box, ...]) -> None:
+        self.seen: set[Box] = set()
+        self._places = places
+        self._known: dict[Box, tuple[NDArray[np.float32], tuple[Box, ...]]] = {}
+
+    def boxes(self, frame: NDArray[Any]) -> list[Box]:
+        """The places that have text in this frame, with whatever of a line reaches over their ends.
+
+        Raises:
+            SafelightError: E-DEID-TEXT-DETECTOR.
+        """
+        found: list[Box] = []
+        for place in self._places:
+            shown = _normalised(frame[place.slices()])
+            known = self._known.get(place)
+            if known is not None and float(np.vdot(known[0], shown)) >= _SAME:
+                found += known[1]
+            elif meeting := within(frame, place, _THRESHOLD):
+                self.seen.add(place)
+                self._known[place] = shown, (place, *meeting)
+                found += self._known[place][1]
+        return found
+
+
+def within(frame: NDArray[Any], place: Box, threshold: float) -> tuple[Box, ...]:
+    """Lines of letters of a frame that share a pixel with a place; only the place and a margin are looked at."""
+    area = place.grown(_AROUND).clipped(*frame.shape[:2])
+    lines = letters.lines(frame[area.slices()], threshold, side=max(frame.shape[:2]))
+    moved = (Box(box.left + area.left, box.top + area.top, box.right + area.left, box.bottom + area.top) for box in lines)
+    return tuple(box for box in moved if box.meets(place))
+
+
+def _normalised(crop: NDArray[Any]) -> NDArray[np.float32]:
+    """Values of mean 0 and length 1, so that the product of two is their correlation; an even crop correlates with nothing."""
+    values = np.nan_to_num(np.asarray(crop, np.float32).reshape(-1), posinf=0.0, neginf=0.0)
+    values = values - values.mean()
+    return np.asarray(values / max(float(np.linalg.norm(values)), 1e-6), np.float32)
