@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import json
 from collections import Counter
 from collections.abc import Mapping
@@ -11,12 +9,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-import pyarrow as pa
-
-from data_contracts import deid_audit
-from data_contracts.contract import Contract
+from data_contracts import deid_audit, deid_evidence
 from tasks.deid.audit import findings
 from tasks.deid.certificate.balance import Books, balance
+from tasks.deid.edits import CLEAN_PIXELS
 from tasks.deid.rules import load
 from tasks.deid.stage import DeidentifyStage
 from tasks.errors import ConfigurationError, catalogue
@@ -27,7 +23,12 @@ from tasks.vault import Vault
 
 _RESIDUE = "E-DEID-RESIDUE"
 #: The contract of the table of pixel evidence; a lake of an earlier version has none.
-_EVIDENCE = "data_contracts.deid_evidence"
+#: What every released image went through (PS3.16 CID 7050).
+_CLEAN_PIXELS = (CLEAN_PIXELS, "Clean Pixel Data Option")
+#: What a source of evidence tells of.
+_LOOKED_FOR = {
+    "text": "text in pixels", "catalogue": "text by device", "ultrasound": "text outside of regions", "declared": "text declared", "face": "faces",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ def collect(vault: Vault, lake: Lake, ledger: Ledger, stage: DeidentifyStage, *,
         edition=profile.edition,
         revision=stage.revision,
         version=version("safelight"),
-        methods=profile.method_codes,
+        methods=(*profile.method_codes, _CLEAN_PIXELS),
         patients=len(books.patients),
         counts={"studies": dict(books.studies), "series": dict(books.series), "instances": dict(books.instances)},
         held=_held(books),
@@ -150,21 +151,16 @@ def _actions(lake: Lake) -> dict[str, dict[str, int]]:
 
 
 def _evidence(lake: Lake) -> dict[str, dict[str, int]]:
-    """Every whole number of the table of pixel evidence, summed by modality."""
-    if importlib.util.find_spec(_EVIDENCE) is None:
-        return {}
-    contract: Contract = importlib.import_module(_EVIDENCE).CONTRACT
-    names = [column.name for column in contract.columns]
-    by = next((name for name in ("Modality", "modality") if name in names), None)
-    numbers = [column.name for column in contract.columns if pa.types.is_integer(column.type)]
-    table = lake.table(contract, [*([by] if by else []), *numbers])
-    if by is None or not table.num_rows:
-        return {}
-    summed = table.group_by(by).aggregate([([], "count_all"), *((name, "sum") for name in numbers)])
+    """The looks at pixels, by modality and what was looked for: how many, at how many frames, and how many places came of them."""
+    names = ("looks", "frames", "boxes")
+    table = lake.table(deid_evidence.CONTRACT, ["Modality", "source", *names])
+    summed = table.group_by(["Modality", "source"]).aggregate([(name, "sum") for name in names])
     return {
-        str(row[by] or "not stated"): {"rows": int(row["count_all"]), **{name: int(row[f"{name}_sum"] or 0) for name in numbers}}
-        for row in sorted(summed.to_pylist(), key=lambda row: str(row[by]))
-    }
+        f"{row['Modality']}, {_LOOKED_FOR[row['source']]}": {
+            "looks": int(row["looks_sum"]), "frames looked at": int(row["frames_sum"]), "places found": int(row["boxes_sum"]),
+        }
+        for row in sorted(summed.to_pylist(), key=lambda row: (row["Modality"], row["source"]))
+    }  # fmt: skip
 
 
 def _audited(vault: Vault, profile_digest: str, revision: int) -> Audited | None:
