@@ -30,3 +30,9 @@ def frames_of(instance: Instance, header: Dataset) -> NDArray[Any] | None:
     order, kind = ">" if instance.encoding.big_endian else "<", "i" if header.PixelRepresentation else "u"
     count, rows, columns = max(1, int(header.get("NumberOfFrames") or 1)), int(header.Rows), int(header.Columns)
     return np.frombuffer(value, np.dtype(f"{order}{kind}{bits // 8}"), count * rows * columns).reshape(count, rows, columns)
+
+
+def stored(values: NDArray[Any], header: Dataset) -> NDArray[Any]:
+    """The values alone, without what stands in the bits above BitsStored (PS3.5 section 8.1.1)."""
+    unused = int(header.BitsAllocated) - int(header.BitsStored)
+    return values if unused <= 0 else np.right_shift(np.left_shift(values, unused), unused)

@@ -201,7 +201,7 @@ class Profile:
         group, element = tag >> 16, tag & 0xFFFF
         if group % 2:
             return Decision("remove", "private")
-        if element == 0 or group in (0x0000, 0x0004) or tag in (0x00080001, 0x00280003):
+        if element == 0 or (group in (0x0000, 0x0004) and tag not in self.rows) or tag in (0x00080001, 0x00280003):
             return Decision("remove", "group length")
         if (group >> 8) in (0x50, 0x60):
             return Decision("remove", "curve or overlay")

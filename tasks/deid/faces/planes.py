@@ -154,8 +154,13 @@ def rescaled(plane: Plane) -> Image:
     with quiet():
         try:
             instance = instances.read(plane.path)
-            plain = native.frames_of(instance, instance.light())
-            values = plain[plane.frame] if plain is not None else pixel_array(instance.whole(), index=plane.frame)
+            header = instance.light()
+            plain = native.frames_of(instance, header)
+            values = (
+                native.stored(plain[plane.frame], header)
+                if plain is not None
+                else pixel_array(instance.whole(), index=plane.frame)
+            )
         except (MemoryError, OSError):
             raise
         except Exception:  # noqa: BLE001 - decoders raise whatever their libraries raise; each means the same: no image
