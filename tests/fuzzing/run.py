@@ -36,7 +36,7 @@ from tasks.vault import Vault
 from tests.fuzzing.mutations import MUTATIONS, bomb
 from tests.fuzzing.seeds import PLANTED, SYNTAXES, seed
 
-STUDY_SECONDS = 10.0
+STUDY_SECONDS = 60.0
 INTAKE_SECONDS = 120.0
 #: Parts of identifiers: what a mutation cut in two is searched for by halves.
 PARTS = sorted({part.casefold() for word in PLANTED for part in (word, word[:6], word[-6:]) if not part.replace(".", "").isdigit()} | {
