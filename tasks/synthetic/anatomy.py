@@ -10,9 +10,6 @@ Lungs = tuple[tuple[Point, Point], tuple[Point, Point]]
 """Centre and half axes, (z, y, x) in mm, of the patient's right and left lung."""
 
 
-WALL_MM = 10.0
-
-
 def draw_anatomy(scene: Scene, rng: np.random.Generator) -> Lungs:
     """Fill the scene with everything but vessels and nodules; gives the centre and half axes of the right and the left lung."""
     cz, cy, cx = scene.middle
@@ -26,10 +23,9 @@ def draw_anatomy(scene: Scene, rng: np.random.Generator) -> Lungs:
     ellipse = np.sqrt(across).astype(np.float32)
     widening = (1 + 0.05 * (z - cz) / np.float32(cz)).astype(np.float32)[:, None, None]
     depth = (widening - ellipse[None]) * np.float32(body_y)
-    inside = depth
     scene.hu += scene.covered(depth) * np.float32(FAT - AIR)
     scene.hu += scene.covered(depth - np.float32(fat_mm)) * np.float32(MUSCLE - FAT)
-    _table(scene, cy + body_y * 1.14)
+    _table(scene, cy + body_y * 1.06)
 
     lungs = []
     for side in (-1.0, 1.0):
@@ -40,7 +36,6 @@ def draw_anatomy(scene: Scene, rng: np.random.Generator) -> Lungs:
     for centre, half in lungs:
         where, depth = scene.depth(centre, half)
         np.maximum(scene.lung_depth[where], depth, out=scene.lung_depth[where])
-    np.minimum(scene.lung_depth, inside - np.float32(WALL_MM), out=scene.lung_depth)  # lungs end inside of the chest wall
     _outside_lung(scene, rng, (cz, cy, cx), size)
     lung_hu = LUNG + between(rng, -20, 25) + (y - np.float32(cy))[None, :, None] * np.float32(0.35) + _texture(scene, rng)
     scene.hu += scene.covered(scene.lung_depth) * (lung_hu - scene.hu)

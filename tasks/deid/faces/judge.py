@@ -141,9 +141,9 @@ def _verdict(
 ) -> tuple[Verdict, str]:
     if min(grid.values.shape[0], grid.values.shape[2]) * grid.step < LEAST_EXTENT_MM:
         return "none", "coarse"
-    if relief >= NOSE_MM:
-        return "in_view", "nose"
     has_cranium = int(cavity.sum()) >= _CAVITY_LEVELS
+    if relief >= NOSE_MM and (header_may_show_head or has_cranium or stack.modality != "CT"):
+        return "in_view", "nose"
     if relief and (has_cranium or header_may_show_head):
         return "possible", "weak nose"
     if has_cranium and _area(skin, cavity) >= _LEAST_SKIN_CM2:
