@@ -66,7 +66,7 @@ def table(settings: Settings, ledger: Ledger) -> Table:
     book, zone, now = Book(ledger), ZoneInfo(settings.timezone), ledger.now()
     drawn = Table(expand=False)
     for heading in ("PACS", "order", "waits for", "until"):
-        drawn.add_column(heading)
+        drawn.add_column(heading, min_width=18 if heading == "waits for" else None)  # a code is one word
     for heading in ("studies in the last hour", "failures in a row", "MB/s an association"):
         drawn.add_column(heading, justify="right")
     for pacs in settings.pacs:
