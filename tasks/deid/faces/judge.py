@@ -21,7 +21,7 @@ import numpy as np
 from scipy import ndimage
 
 from tasks.deid.faces.grid import Grid, Mask, sample
-from tasks.deid.faces.planes import Stack, UnplacedError, planes_of, stacks_of
+from tasks.deid.faces.planes import Image, Stack, UnplacedError, planes_of, stacks_of
 from tasks.deid.faces.skin import Ridge, Skin, body_of, ridges, skin_of, threshold
 
 Verdict = Literal["none", "possible", "in_view"]
@@ -40,8 +40,8 @@ _LEAST_SKIN_CM2 = 10.0
 _WIDEST_HEAD_MM, _LEAST_SECTION_CM2 = 240.0, 30.0
 #: Cranial cavity in CT: enclosed by bone (HU), and so much of it between these values (brain, blood, fluid; neither fat nor lung).
 _BONE_HU, _BRAIN_HU, _BRAIN_SHARE, _CAVITY_LEVELS = 250.0, (-20.0, 120.0), 0.9, 4
-#: Enclosed air in a section of a head (maxillary sinuses, nasal cavity, throat) is less than this, cm²; lungs are more.
-_AIR_INSIDE_HU, _MOST_HEAD_AIR_CM2 = -400.0, 40.0
+#: Of a lung's density, HU, a section of a head has less than this, cm² (partial volume around sinuses, nose and throat).
+_LUNG_HU, _MOST_HEAD_AIR_CM2 = (-950.0, -500.0), 40.0
 #: Air must be a part of a field of view, to be told from skin without Hounsfield units.
 _LEAST_AIR = 0.02
 #: Of volumes at the same positions (echoes, phases), so many are looked at, spread over all.
@@ -117,11 +117,12 @@ def look(grid: Grid, stack: Stack, *, header_may_show_head: bool) -> FaceEvidenc
     body = body_of(grid, level)
     skin = skin_of(grid, body, level)
     cavity = cranial_levels(grid) if stack.modality == "CT" else np.zeros(len(body), np.bool_)
+    behind = skin_of(grid, body, level, from_behind=True)  # a wrong PatientPosition turns the face to the back
     noses = [
         ridge
-        for side in (skin, skin_of(grid, body, level, from_behind=True))  # a wrong PatientPosition turns the face to the back
+        for values, side in ((grid.values, skin), (grid.values[:, ::-1], behind))
         for ridge in ridges(side, WEAK_NOSE_MM)
-        if is_nose(ridge) and not (stack.modality == "CT" and _holds_lung(grid, side, ridge))
+        if is_nose(ridge) and not (stack.modality == "CT" and _holds_lung(values[ridge.z], side.body[ridge.z], grid.step))
     ]
     relief = max((ridge.relief_mm for ridge in noses), default=0.0)
     verdict, why = _verdict(grid, stack, skin, body, cavity, relief, header_may_show_head)
@@ -142,7 +143,7 @@ def _verdict(
     if min(grid.values.shape[0], grid.values.shape[2]) * grid.step < LEAST_EXTENT_MM:
         return "none", "coarse"
     has_cranium = int(cavity.sum()) >= _CAVITY_LEVELS
-    if relief >= NOSE_MM and (header_may_show_head or has_cranium or stack.modality != "CT"):
+    if relief >= NOSE_MM:
         return "in_view", "nose"
     if relief and (has_cranium or header_may_show_head):
         return "possible", "weak nose"
@@ -161,15 +162,11 @@ def _verdict(
     return "none", "smooth"
 
 
-def _holds_lung(grid: Grid, skin: Skin, ridge: Ridge) -> bool:
-    """Whether a CT section at a ridge encloses more air than sinuses and throat have: lungs, and so a chest."""
-    values = grid.values[ridge.z]
-    body = skin.body[ridge.z]
-    inside = (
-        ((values < _AIR_INSIDE_HU) & body).sum(),
-        ((values[::-1] < _AIR_INSIDE_HU) & body).sum(),
-    )  # seen from behind, y is reversed
-    return bool(max(inside) * grid.step**2 / 100 > _MOST_HEAD_AIR_CM2)
+def _holds_lung(values: Image, body: Mask, step: float) -> bool:
+    """Whether a section (y, x) of a CT, HU, has more of a lung's density between the sides of the body than sinuses and throat make up."""
+    between = np.maximum.accumulate(body, axis=1) & np.maximum.accumulate(body[:, ::-1], axis=1)[:, ::-1]
+    lung = between & (values > _LUNG_HU[0]) & (values < _LUNG_HU[1])
+    return float(lung.sum()) * step**2 / 100 > _MOST_HEAD_AIR_CM2
 
 
 def is_nose(ridge: Ridge) -> bool:
