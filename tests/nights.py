@@ -69,6 +69,10 @@ class Ward:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
+    def _is_certificate(self, path: Path) -> bool:
+        place = str(path.relative_to(self.lake))
+        return place.startswith(("reports/certificate.", "manifests/certificate/"))
+
     def tree(self) -> dict[str, str]:
         """Every file of the lake and its SHA-256, but for the certificate: it says when the release was made."""
         files = (

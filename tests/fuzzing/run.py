@@ -23,9 +23,11 @@ from pathlib import Path
 from random import Random
 from types import FrameType
 
+import numpy as np
 from pydicom import config, dcmread
 
 from tasks.deid import quarantine
+from tasks.deid.burned_in.letters import lines
 from tasks.deid.folder import take_in
 from tasks.deid.stage import DeidentifyStage
 from tasks.errors import catalogue
@@ -36,7 +38,7 @@ from tasks.vault import Vault
 from tests.fuzzing.mutations import MUTATIONS, bomb
 from tests.fuzzing.seeds import PLANTED, SYNTAXES, seed
 
-STUDY_SECONDS = 60.0
+STUDY_SECONDS = 10.0
 INTAKE_SECONDS = 120.0
 #: Parts of identifiers: what a mutation cut in two is searched for by halves.
 PARTS = sorted({part.casefold() for word in PLANTED for part in (word, word[:6], word[-6:]) if not part.replace(".", "").isdigit()} | {
@@ -100,6 +102,7 @@ def run(folder: Path, contents: dict[str, bytes]) -> dict[str, object]:
     ledger.close()
     stage, codes, hung, odd, slowest = DeidentifyStage(vault, lake, "safe_harbor"), Counter[str](), [], [], 0.0
     linked = released = 0
+    lines(np.arange(4096, dtype=np.uint8).reshape(64, 64), 0.5)  # the detector is loaded once a process, and belongs to no study
     for key in intake.keys:
         files = sorted((vault.spool / key).glob("*/*.dcm"))
         linked += len(files)
