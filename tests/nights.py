@@ -75,11 +75,7 @@ class Ward:
 
     def tree(self) -> dict[str, str]:
         """Every file of the lake and its SHA-256, but for the certificate: it says when the release was made."""
-        files = (
-            path
-            for path in sorted(self.lake.rglob("*"))
-            if path.is_file() and "certificate" not in str(path.relative_to(self.lake))
-        )
+        files = (path for path in sorted(self.lake.rglob("*")) if path.is_file() and not self._is_certificate(path))
         return {str(path.relative_to(self.lake)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
