@@ -90,6 +90,11 @@ class Instance:
         element = self._by_tag.get(tag)
         return b"" if element is None else self.data[element[3] : element[4]]
 
+    def stated(self, tag: int) -> tuple[str, bytes] | None:
+        """An outermost element's value representation and value as it is encoded: the same bytes under another one mean another thing."""
+        element = self._by_tag.get(tag)
+        return None if element is None else (element[1], self.data[element[3] : element[4]])
+
     def text(self, tag: int) -> str:
         """An outermost element's value as text in the default repertoire, without padding."""
         return self.raw(tag).decode("latin-1").strip(" \0")

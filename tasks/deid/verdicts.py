@@ -60,7 +60,7 @@ class Verdicts:
             instance.raw(element[0]) for element in instance.head if element[0] >> 24 == 0x60 and element[0] & 0xFFFF == 0x0102
         )
         lengths = tuple((element[0], element[4] - element[3]) for element in instance.pixels)
-        key = (instance.syntax, lengths, planes, *(instance.raw(tag) for tag in _PIXEL_TAGS))
+        key = (instance.syntax, lengths, planes, *map(instance.stated, _PIXEL_TAGS))
         return _once(self._refusals, key, lambda: self._asked(instance))
 
     def _asked(self, instance: Instance) -> str:
@@ -78,7 +78,7 @@ class Verdicts:
 
     def see(self, series: str, instance: Instance) -> None:
         """Take note of an image for the question whether its series may show a head."""
-        key = tuple(instance.raw(tag) for tag in _FACE_TAGS)
+        key = (instance.syntax, *map(instance.stated, _FACE_TAGS))
         frames = instance.text(0x00280008)
         head = _once(self._heads, key, lambda: self.faces.shows_head(instance.header()))
         self.faces.note(series, int(frames) if frames.isdigit() else 1, head=head)

@@ -18,8 +18,8 @@ largest so far also shows a size that L has; a smaller answer cannot have been c
 This holds for studies that a half can match. A study without StudyTime need not match any range of a day that was split, and one
 without StudyDate none at all (PS3.4 C.2.2.2.5). They are kept where an answer shows them. Where one is shown by an answer that may
 have been cut, others may be missing: that is a *doubt*. Where the answer was cut and shows none, the window is *blind*: that is no
-evidence of a loss, but it is counted and told. (If the limit is by chance the very number of the studies that have a time, 2.
-takes the answer for whole.)
+evidence of a loss, but it is counted and told. (If the limit is by chance the very number of the studies that have a date, or on a
+day that is split a time, 2. takes the answer for whole.)
 
 Doubts are also: a second with more studies than are believed, and a PACS that overlooks the date or the time of the query, so that
 nothing can be proven.

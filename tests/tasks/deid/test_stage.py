@@ -129,6 +129,20 @@ def test_a_damaged_file_is_quarantined_and_the_rest_released(content: bytes, cod
     assert set(read(vault, key).values()) == {code}
 
 
+@pytest.mark.parametrize("odd", [1, 2, 3])
+def test_the_same_bytes_under_another_value_representation_are_not_taken_for_a_neighbours(
+    odd: int, vault: Vault, lake: Lake
+) -> None:
+    """Verdicts are asked once for all headers that agree: whichever comes first, one that cannot be decoded is not among them."""
+    files = {number: encoded(ct(number)) for number in (1, 2, 3)}
+    assert files[odd].count(b"\x28\0\x02\0US") == 1
+    files[odd] = files[odd].replace(b"\x28\0\x02\0US", b"\x28\0\x02\0SL")
+    key = spool(vault, list(files.values()))
+    outcome = DeidentifyStage(vault, lake, "safe_harbor").run(key, "", "0" * 64)
+    assert outcome.passed == 2
+    assert list(read(vault, key).values()) == ["E-DEID-UNREADABLE"]
+
+
 @given(data=st.data())
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_a_file_is_turned_into_it_ends_released_or_quarantined(data: st.DataObject, vault: Vault, lake: Lake) -> None:

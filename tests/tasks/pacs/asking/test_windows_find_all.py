@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tasks.errors import SafelightError
@@ -99,6 +99,7 @@ def test_all_are_found_or_doubted_whatever_the_limit(
     studies(st.one_of(st.none(), DAYS), st.one_of(st.none(), SECONDS)), st.integers(0, 30), st.booleans(),
     st.sampled_from(["never", "open", "always"]), ROOTS, st.integers(0, 9),
 )  # fmt: skip
+@example({f"1.2.{n}": Study(date(2024, 1, n) if n else None, None) for n in range(6)}, 0, False, "never", Window(), 0)
 def test_studies_without_date_or_time_are_found_doubted_or_told_of(
     made: dict[str, Study], above: int, says_so: bool, timeless: str, root: Window, seed: int
 ) -> None:
@@ -109,9 +110,10 @@ def test_studies_without_date_or_time_are_found_doubted_or_told_of(
     except SafelightError:
         return
     shown_if_unlimited = {uid for uid, study in made.items() if pacs._fits(root, study)}
-    by_chance = {uid for uid, study in made.items() if study.second is not None and study.day is not None}
+    # Answers whose number is by chance the limit: all that have a date, or on a day that is split all that have a time too.
     exactly = any(
-        pacs.limit == sum(window.place(made[uid]) is True for uid in by_chance)
+        pacs.limit
+        == sum(window.place(study) is True and (not window.is_day or study.second is not None) for study in made.values())
         for window in [root, *(w for w in pacs.queries if w.is_day and w.is_whole_day)]
     )
     assert shown_if_unlimited <= found.keys() or windows.doubts or windows.blind or exactly
