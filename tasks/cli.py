@@ -10,21 +10,37 @@ import typer
 
 from tasks import console as terminal
 from tasks.console import one_sentence, say
-from tasks.deid.audit.command import audit_site
-from tasks.deid.certificate.command import certificate
-from tasks.deid.command import deidentify, import_table
-from tasks.evaluation.command import evaluate
-from tasks.inference.command import infer
-from tasks.pacs import control
-from tasks.pacs.command import pull, serve
-from tasks.report.command import report
-from tasks.synthetic.command import synthesize
-from tasks.volumes.command import volumes
+from tasks.deferred import deferring
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown", help=(
-    "From a hospital's PACS to de-identified data sets, overnight model readings and subgroup validation reports."
-))  # fmt: skip
-pacs = typer.Typer(no_args_is_help=True, help="How it stands with each PACS, and orders to wait; the embedded PACS.")
+#: Each stage's own command, where it is.
+_STAGES = {
+    "pull": "tasks.pacs.command:pull",
+    "deidentify": "tasks.deid.command:deidentify",
+    "audit": "tasks.deid.audit.command:audit_site",
+    "certificate": "tasks.deid.certificate.command:certificate",
+    "import": "tasks.deid.command:import_table",
+    "volumes": "tasks.volumes.command:volumes",
+    "infer": "tasks.inference.command:infer",
+    "evaluate": "tasks.evaluation.command:evaluate",
+    "report": "tasks.report.command:report",
+    "synthesize": "tasks.synthetic.command:synthesize",
+}
+_PACS = {
+    "serve": "tasks.pacs.command:serve",
+    "status": "tasks.pacs.control:status",
+    "pause": "tasks.pacs.control:pause",
+    "resume": "tasks.pacs.control:resume",
+    "drain": "tasks.pacs.control:drain",
+}
+
+app = typer.Typer(
+    cls=deferring(_STAGES), no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown",
+    help="From a hospital's PACS to de-identified data sets, overnight model readings and subgroup validation reports.",
+)  # fmt: skip
+pacs = typer.Typer(
+    cls=deferring(_PACS), no_args_is_help=True,
+    help="How it stands with each PACS, and orders to wait; the embedded PACS.",
+)  # fmt: skip
 
 
 def _version(asked: bool) -> None:
@@ -186,20 +202,7 @@ def query(
             terminal.console.print(draw(answer))
 
 
-pacs.command("serve")(serve)
-for order in (control.status, control.pause, control.resume, control.drain):
-    pacs.command(order.__name__)(order)
 app.add_typer(pacs, name="pacs")
-app.command("pull")(pull)
-app.command("deidentify")(deidentify)
-app.command("audit")(audit_site)
-app.command("certificate")(certificate)
-app.command("import")(import_table)
-app.command("volumes")(volumes)
-app.command("infer")(infer)
-app.command("evaluate")(evaluate)
-app.command("report")(report)
-app.command("synthesize")(synthesize)
 
 
 def main() -> None:

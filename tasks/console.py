@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 from rich.console import Console
@@ -24,8 +24,10 @@ from rich.progress import (
 )
 
 from tasks.errors import ConfigurationError, SafelightError
-from tasks.executor import Summary
-from tasks.stage import Outcome
+
+if TYPE_CHECKING:  # at run time they would bring the ledger and the lake along, before it is known what is wanted
+    from tasks.executor import Summary
+    from tasks.stage import Outcome
 
 DONE, INCOMPLETE, NOT_STARTED = 0, 1, 2
 

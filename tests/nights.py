@@ -110,30 +110,43 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         yield environment
 
 
+MakeWard = Callable[..., Ward]
+
+
 @pytest.fixture
-def ward(tmp_path: Path, hospital: Path, prefect: dict[str, str]) -> Iterator[Callable[..., Ward]]:
+def ward(tmp_path: Path, hospital: Path, prefect: dict[str, str]) -> Iterator[MakeWard]:
     """Makes sites; each gets a PACS node of its own over a shared hospital, and the same site key, so that lakes compare."""
     with ExitStack() as stack:
+        yield _maker(stack, tmp_path, hospital, prefect)
 
-        def make(name: str, *, batch_size: int = 2, over: Path = hospital) -> Ward:
-            folder = tmp_path / name
-            folder.mkdir(mode=0o700)
-            vault = Vault.open(folder / "vault")
-            write_private(vault.root / "site.key", bytes(range(32)))
-            content = yaml.safe_load((ROOT / "configs" / "demo.yaml").read_text("utf-8"))
-            receiver = free_port()
-            pacs = content["pacs"]
-            node = PacsNode(over / "dicom", pacs["ae_title"], destinations={pacs["calling_ae_title"]: ("127.0.0.1", receiver)})
-            stack.enter_context(node)
-            pacs |= {"port": node.port}
-            content["receivers"][0]["port"] = receiver
-            content["executor"]["batch_size"] = batch_size
-            for entry in content["imports"]:
-                entry["file"] = str(over / Path(entry["file"]).name)
-            content["prefect"] = {"api_url": prefect["PREFECT_API_URL"]}
-            shutil.copyfile(ROOT / "configs" / "plans" / "demo.yaml", folder / "plan.yaml")
-            config = folder / "safelight.yaml"
-            config.write_text(yaml.safe_dump(content), "utf-8")
-            return Ward(folder, config, prefect)
 
-        yield make
+@pytest.fixture(scope="module")
+def module_ward(tmp_path_factory: pytest.TempPathFactory, hospital: Path, prefect: dict[str, str]) -> Iterator[MakeWard]:
+    """The same, for sites that all tests of a module share."""
+    with ExitStack() as stack:
+        yield _maker(stack, tmp_path_factory.mktemp("wards"), hospital, prefect)
+
+
+def _maker(stack: ExitStack, parent: Path, hospital: Path, prefect: dict[str, str]) -> MakeWard:
+    def make(name: str, *, batch_size: int = 2, over: Path = hospital) -> Ward:
+        folder = parent / name
+        folder.mkdir(mode=0o700)
+        vault = Vault.open(folder / "vault")
+        write_private(vault.root / "site.key", bytes(range(32)))
+        content = yaml.safe_load((ROOT / "configs" / "demo.yaml").read_text("utf-8"))
+        receiver = free_port()
+        pacs = content["pacs"]
+        node = PacsNode(over / "dicom", pacs["ae_title"], destinations={pacs["calling_ae_title"]: ("127.0.0.1", receiver)})
+        stack.enter_context(node)
+        pacs |= {"port": node.port}
+        content["receivers"][0]["port"] = receiver
+        content["executor"]["batch_size"] = batch_size
+        for entry in content["imports"]:
+            entry["file"] = str(over / Path(entry["file"]).name)
+        content["prefect"] = {"api_url": prefect["PREFECT_API_URL"]}
+        shutil.copyfile(ROOT / "configs" / "plans" / "demo.yaml", folder / "plan.yaml")
+        config = folder / "safelight.yaml"
+        config.write_text(yaml.safe_dump(content), "utf-8")
+        return Ward(folder, config, prefect)
+
+    return make

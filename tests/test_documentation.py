@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from data_contracts.document import pages
 from tasks.cli import app
 from tasks.night_picture import LEGEND, picture
 from tasks.reason_page import page as reason_page
 from tasks.stage import NIGHT
-from tests.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "benchmarks" / "README.md"]
@@ -78,33 +75,12 @@ def test_the_table_of_commands_is_complete() -> None:
     assert said == known | {"status", "reconcile", "retry"}
 
 
-@pytest.mark.parametrize("name", [each.name or each.callback.__name__ for each in app.registered_commands])  # type: ignore[union-attr]
+COMMANDS = {name: each for name, each in typer.main.get_command(app).commands.items() if not hasattr(each, "commands")}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_shows_an_example(name: str) -> None:
-    command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
-    assert "Example" in (command.help or "")
-    assert f"safelight {name}" in (command.help or "")
-
-
-@pytest.mark.slow
-def test_the_page_on_the_command_line_runs_as_it_stands(tmp_path: Path) -> None:
-    page = COMMAND_LINE
-    for port in ("11112", "11113", "4210"):
-        page = page.replace(port, str(free_port()))
-    for name, content in re.findall(r"```yaml file=(\S+)\n(.*?)```", page, re.DOTALL):
-        (tmp_path / name).write_text(content, "utf-8")
-    script = "set -e -o pipefail\nset -m\n" + "\n".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL))
-    environment = os.environ | {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "XDG_STATE_HOME": str(tmp_path / "state"),
-    }
-    done = subprocess.run(
-        ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=500, check=False
-    )
-    said = done.stdout + done.stderr
-    assert done.returncode == 0, said
-    assert "deidentify: studies 18 done" in said
-    assert "infer:demo_nodule@" in said
-    assert "ok   PACS ARCHIVE: ARCHIVE" in said
-    assert (tmp_path / "out" / "report.pdf").stat().st_size > 10_000
-    assert (tmp_path / "site-lake" / "reports" / "report.html").is_file()
-    assert (tmp_path / "predictions.csv").read_text("utf-8").count("\n") == 19
+    said = CliRunner().invoke(app, [name, "--help"]).output
+    assert "Example" in said
+    assert f"safelight {name}" in said
+    assert COMMANDS[name].help.split("\n\n")[0].split()[0] in said

@@ -5,39 +5,51 @@ import random
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from tests.nights import Ward
+from tests.nights import MakeWard, Ward
 
 KILLS, SEED = 5, 20261124
 
 
+@dataclass(frozen=True)
+class Calm:
+    """A site after one night in which nothing happened, and the seconds that it took."""
+
+    site: Ward
+    seconds: float
+
+
+@pytest.fixture(scope="module")
+def calm(module_ward: MakeWard) -> Calm:
+    site = module_ward("calm")
+    began = time.monotonic()
+    assert site.night() == 0, site.log.read_text()
+    return Calm(site, time.monotonic() - began)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_night_that_is_killed_again_and_again_ends_as_if_it_had_not_been(ward: Callable[..., Ward]) -> None:
-    calm, rough = ward("calm"), ward("rough")
-    began = time.monotonic()
-    assert calm.night() == 0, calm.log.read_text()
-    usual = time.monotonic() - began
-
+def test_a_night_that_is_killed_again_and_again_ends_as_if_it_had_not_been(ward: MakeWard, calm: Calm) -> None:
+    rough = ward("rough")
     moments = random.Random(SEED)
     killed = began = 0
     while killed < KILLS:
         process = rough.begin()
         began += 1
         _await_run(rough, began)
-        time.sleep(moments.uniform(0, 0.4 * usual))
+        time.sleep(moments.uniform(0, 0.4 * calm.seconds))
         if process.poll() is None:
             rough.kill(process)
             killed += _was_open(rough)
         assert began < 4 * KILLS, "the night is too short to be killed: make the hospital larger"
     assert rough.night() == 0, rough.log.read_text()
 
-    assert rough.tree() == calm.tree()
+    assert rough.tree() == calm.site.tree()
     assert [path for path in rough.folder.rglob("*") if _is_temporary(path)] == []
     ledger = rough.ledger()
     rows = ledger.results()
@@ -57,12 +69,11 @@ def test_a_night_that_is_killed_again_and_again_ends_as_if_it_had_not_been(ward:
 
 
 @pytest.mark.slow
-def test_two_nights_at_once_share_the_work_and_do_not_harm_each_other(ward: Callable[..., Ward]) -> None:
-    calm, shared = ward("calm"), ward("shared")
-    assert calm.night() == 0
+def test_two_nights_at_once_share_the_work_and_do_not_harm_each_other(ward: MakeWard, calm: Calm) -> None:
+    shared = ward("shared")
     nights = [shared.begin(), shared.begin()]
     assert [night.wait(300) for night in nights] == [0, 0], shared.log.read_text()
-    assert shared.tree() == calm.tree()
+    assert shared.tree() == calm.site.tree()
     ledger = shared.ledger()
     done = Counter((event["study_key"], event["stage"]) for key in ledger.studies() for event in ledger.events(key))
     assert set(done.values()) == {1}
@@ -70,9 +81,8 @@ def test_two_nights_at_once_share_the_work_and_do_not_harm_each_other(ward: Call
 
 
 @pytest.mark.slow
-def test_a_second_night_does_nothing_new(ward: Callable[..., Ward]) -> None:
-    site = ward("again")
-    assert site.night() == 0
+def test_a_second_night_does_nothing_new(calm: Calm) -> None:
+    site = calm.site
     before, ledger = site.tree(), site.ledger()
     rows = ledger.results()
     stamps = {path: path.stat().st_mtime_ns for path in site.lake.rglob("*") if path.is_file()}
