@@ -1,11 +1,9 @@
-"""Prefect's view of the stage `deidentify`: one task a batch of studies."""
+"""Prefect's view of the stage `deidentify`: one task a batch of studies. What the certificate needs is imported when it is written."""
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks.deid.certificate.publishing import publish
 from tasks.deid.importing import import_table
-from tasks.deid.stage import DeidentifyStage
 from tasks.guard import boundary
 from tasks.site import open_site
 
@@ -32,6 +30,9 @@ def import_tables(config: str) -> int:
 @task(name="certificate", task_run_name="certificate", cache_policy=NO_CACHE, persist_result=False)
 def certify(config: str) -> bool:
     """Publish the certificate of what is in the lake; returns whether it says anything new."""
+    from tasks.deid.certificate.publishing import publish
+    from tasks.deid.stage import DeidentifyStage
+
     site = open_site(config)
     with boundary("certificate", site.errors), site.ledger.turn("certificate"):
         stage = site.stage("deidentify")

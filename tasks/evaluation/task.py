@@ -1,11 +1,10 @@
-"""Prefect's view of the evaluation."""
+"""Prefect's view of the evaluation; what it computes with is imported when there is something to compute."""
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks import accountability
 from tasks.evaluation.plan import load_plan
-from tasks.evaluation.stage import evaluate_lake
 from tasks.guard import boundary
 from tasks.site import open_site
 
@@ -21,6 +20,8 @@ def account(config: str) -> int:
 @task(name="evaluate", task_run_name="evaluate", cache_policy=NO_CACHE, persist_result=False)
 def measure(config: str) -> bool:
     """Measure the model in every subgroup; returns whether anything had changed."""
+    from tasks.evaluation.stage import evaluate_lake
+
     site = open_site(config)
     with boundary("evaluate", site.errors), site.ledger.turn("evaluate"):
         if site.settings.evaluation is None:

@@ -22,8 +22,8 @@ INSIDE = {
     "infer": ("tasks.inference.stage", "InferStage.run"),
     "import": ("tasks.deid.task", "import_table"),
     "account": ("tasks.accountability", "publish"),
-    "evaluate": ("tasks.evaluation.task", "evaluate_lake"),
-    "publish": ("tasks.report.task", "publish_report"),
+    "evaluate": ("tasks.evaluation.stage", "evaluate_lake"),
+    "publish": ("tasks.report.stage", "publish_report"),
 }
 
 
