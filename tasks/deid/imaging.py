@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from tasks.deid import instances
 from tasks.deid.burned_in.box import Box
 from tasks.deid.burned_in.looking import Look, look
 from tasks.deid.faces.check import FaceCheck
 from tasks.deid.faces.deface import deface
 from tasks.deid.faces.judge import judge
+from tasks.deid.instances import Source
 from tasks.deid.rules import Profile
 from tasks.errors import SafelightError
 
@@ -40,7 +41,7 @@ class Image:
         planar: projections and sections that no face is rendered from: radiographs, angiography, ultrasound.
     """
 
-    path: Path = field(repr=False)
+    source: Source = field(repr=False)
     series: str
     series_uid: str
     frame_of_reference: str = field(repr=False)
@@ -112,7 +113,7 @@ class Imaging:
         frames = sum(self.headers.frames(series) for series in {image.series for image in images.values()})
         if not images or (not head and frames < self.profile.face_slices):
             return {}
-        evidence = judge([image.path for image in images.values()], header_may_show_head=head)
+        evidence = judge([image.source for image in images.values()], header_may_show_head=head)
         is_face = evidence.is_face or any(image.declared for image in images.values())
         for key, count in Counter((image.series_uid, image.modality) for image in images.values()).items():
             self.found.looks.setdefault(key, []).append(Look("face", "volume", count, int(is_face)))
@@ -120,7 +121,7 @@ class Imaging:
 
     def _deface(self, images: Mapping[str, Image]) -> None:
         try:
-            defaced = deface([image.path for image in images.values()])
+            defaced = deface([instances.path_of(image.source) for image in images.values()])
         except SafelightError as refused:
             self.found.codes.update(dict.fromkeys(images, refused.code))
             return
@@ -132,7 +133,7 @@ class Imaging:
 
     def _text(self, images: Mapping[str, Image]) -> None:
         """One series."""
-        seen = look([image.path for image in images.values()], policy=self.profile.pixels)
+        seen = look([image.source for image in images.values()], policy=self.profile.pixels)
         first = next(iter(images.values()))
         self.found.looks.setdefault((first.series_uid, first.modality), []).extend(seen.looks)
         for instance, code, frames in zip(images, seen.codes, seen.frames, strict=True):

@@ -20,6 +20,7 @@ from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
 from tasks.deid.elements import DEFLATED, UNDEFINED, Element, Encoding, TruncatedError, data_set, file_meta, walk
+from tasks.deid.fields import Fields
 from tasks.errors import SafelightError
 
 #: Read at first; nearly all headers end before it, or the file is read whole.
@@ -90,6 +91,10 @@ class Instance:
         element = self._by_tag.get(tag)
         return b"" if element is None else self.data[element[3] : element[4]]
 
+    @cached_property
+    def _deep(self) -> bool:
+        return any(element[0] in _DEEP for element in self.head)
+
     def stated(self, tag: int) -> tuple[str, bytes] | None:
         """An outermost element's value representation and value as it is encoded: the same bytes under another one mean another thing."""
         element = self._by_tag.get(tag)
@@ -111,7 +116,7 @@ class Instance:
         Raises:
             SafelightError: E-DEID-UNREADABLE.
         """
-        if any(element[0] in _DEEP for element in self.head):
+        if self._deep:
             return self.header()
         implicit, little, data = self.encoding.implicit, not self.encoding.big_endian, self.data
         raw = {
@@ -123,6 +128,10 @@ class Instance:
         made.file_meta = FileMetaDataset()
         made.file_meta.TransferSyntaxUID = UID(self.syntax)
         return made
+
+    def fields(self) -> Fields:
+        """The outermost elements as `Fields` decodes them; where there is a sequence of frames or of regions, as pydicom does."""
+        return Fields(self, self.header() if self._deep else None)
 
     def native(self) -> bytes | None:
         """The value of native pixel data, read from the file; None where it is compressed or there is not one element of it.
@@ -174,7 +183,11 @@ def is_dicom(head: bytes) -> bool:
     return head[128:132] == b"DICM"
 
 
-def read(path: Path) -> Instance:
+#: Where an instance is read from; one whose header was kept is at hand.
+Source = Path | Instance
+
+
+def read(source: Source) -> Instance:
     """One instance.
 
     Raises:
@@ -182,6 +195,9 @@ def read(path: Path) -> Instance:
             E-DEID-TOO-LARGE (a deflated data set that inflates to more than `MOST_INFLATED` bytes).
         OSError: the machine's fault.
     """
+    if isinstance(source, Instance):
+        return source
+    path = source
     with path.open("rb", buffering=0) as stream:
         status = os.fstat(stream.fileno())
         data = stream.read(_HEADER) or b""
@@ -200,6 +216,11 @@ def read(path: Path) -> Instance:
     if len(data) != status.st_size:
         raise TruncatedError
     return _taken_apart(path, data, status.st_size, version)
+
+
+def path_of(source: Source) -> Path:
+    """The file that an instance is in."""
+    return source.path if isinstance(source, Instance) else source
 
 
 def has_surplus(instance: Instance) -> bool:

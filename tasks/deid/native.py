@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 
 from tasks.deid.elements import PIXELS
+from tasks.deid.fields import Fields
 from tasks.deid.instances import Instance
 
 
-def frames_of(instance: Instance, header: Dataset) -> NDArray[Any] | None:
+def frames_of(instance: Instance, header: Dataset | Fields) -> NDArray[Any] | None:
     """(frames, rows, columns) of native grey pixels of 8 or 16 bits, their unused bits included; None for all others.
 
     Args:
@@ -32,7 +33,7 @@ def frames_of(instance: Instance, header: Dataset) -> NDArray[Any] | None:
     return np.frombuffer(value, np.dtype(f"{order}{kind}{bits // 8}"), count * rows * columns).reshape(count, rows, columns)
 
 
-def stored(values: NDArray[Any], header: Dataset) -> NDArray[Any]:
+def stored(values: NDArray[Any], header: Dataset | Fields) -> NDArray[Any]:
     """The values alone, without what stands in the bits above BitsStored (PS3.5 section 8.1.1)."""
     unused = int(header.BitsAllocated) - int(header.BitsStored)
     return values if unused <= 0 else np.right_shift(np.left_shift(values, unused), unused)

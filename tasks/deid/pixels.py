@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pydicom import Dataset
@@ -48,7 +48,6 @@ class Evidence:
     """Judges the images of one study."""
 
     profile: Profile
-    _catalogue: dict[tuple[str, ...], bool] = field(default_factory=dict, repr=False)
 
     def refusal(self, dataset: Dataset) -> str:
         """The code under which an original instance must be quarantined before it is looked at, or an empty string.
@@ -64,15 +63,7 @@ class Evidence:
             return refused
         if not _can_be_looked_at(dataset):
             return "E-DEID-PIXELS-UNPROVEN"
-        return "E-DEID-BURNED-IN" if self._is_screen(dataset) else ""
-
-    def _is_screen(self, dataset: Dataset) -> bool:
-        """Whether the catalogue knows images of its kind as screens full of text."""
-        key = catalogue.key(dataset)
-        known = self._catalogue.get(key)
-        if known is None:
-            known = self._catalogue[key] = catalogue.ask(dataset).screen
-        return known
+        return "E-DEID-BURNED-IN" if catalogue.ask(dataset).screen else ""  # its kind is known as screens full of text
 
 
 def _can_be_looked_at(dataset: Dataset) -> bool:

@@ -19,7 +19,7 @@ from tasks.deid.edits import Edits
 from tasks.deid.header import Audit, Rewriter
 from tasks.deid.identifiers import Identifiers
 from tasks.deid.imaging import CAPTURES, PLANAR, Findings, Image, Imaging
-from tasks.deid.instances import Instance
+from tasks.deid.instances import Instance, Source
 from tasks.deid.pixels import compressed_comments
 from tasks.deid.residue import Residue
 from tasks.deid.rules import Profile
@@ -33,21 +33,20 @@ from tasks.pseudonyms import Pseudonyms
 
 _FRAME_OF_REFERENCE, _MODALITY, _FEATURES = 0x00200052, 0x00080060, 0x00280302
 _STUDY_UID, _SERIES_UID, _INSTANCE_UID, _CLASS_UID = 0x0020000D, 0x0020000E, 0x00080018, 0x00080016
-#: Headers of a study are kept from the survey to the draft up to so many bytes; others are read twice.
+#: Headers of a study are kept from the survey to the draft up to so many bytes; others are read again for each look and for the draft.
 _MOST_KEPT = 1 << 26
 _PATIENT_ID, _ISSUER = 0x00100020, 0x00100021
 
 
 @dataclass(frozen=True)
 class Surveyed:
-    """An original that may be released as far as its own header tells. `image` is None for reports and presentation states, `read` for
-    instances that are to be read again, because all headers together are too long to be kept."""
+    """An original that may be released as far as its own header tells. `image` is None for reports and presentation states; the source is
+    the header itself, or the file, where all headers together are too long to be kept."""
 
-    path: Path = field(repr=False)
+    source: Source = field(repr=False)
     version: tuple[int, int, int]
     lake_path: str
     image: Image | None
-    read: Instance | None = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -169,14 +168,15 @@ class StudyWork:
         code = self._refusal(instance, kind)
         if code or not patient_key:
             return code or "E-DEID-NO-PATIENT-ID"
-        image = self._image(path, instance) if kind == "image" else None
         lake_path = f"dicom/{patient_key}/{self.study_key}/{self._uids(own[1])}/{self._uids(own[2])}.dcm"
         if lake_path in self._taken:
             return "E-DEID-CONFLICT"
         self._taken.add(lake_path)
         kept = instance.trimmed()
         self._kept += len(kept.data)
-        self._surveyed[name] = Surveyed(path, instance.version, lake_path, image, kept if self._kept < _MOST_KEPT else None)
+        source = kept if self._kept < _MOST_KEPT else path
+        image = self._image(source, path.parent.name, instance) if kind == "image" else None
+        self._surveyed[name] = Surveyed(source, instance.version, lake_path, image)
         return ""
 
     def _refusal(self, instance: Instance, kind: str) -> str:
@@ -188,14 +188,14 @@ class StudyWork:
             return "E-DEID-FACE-UNPROVEN"  # a capture may be a photograph, or a face that was rendered
         return self._verdicts.refusal(instance)
 
-    def _image(self, path: Path, instance: Instance) -> Image:
-        series, planar = path.parent.name, instance.text(_CLASS_UID) in PLANAR
+    def _image(self, source: Source, series: str, instance: Instance) -> Image:
+        planar = instance.text(_CLASS_UID) in PLANAR
         if not planar:
             self._verdicts.see(series, instance)
         reference = instance.text(_FRAME_OF_REFERENCE) or series
         declared = instance.text(_FEATURES).upper() == "YES"
         uid = self._uids(instance.text(_SERIES_UID))
-        return Image(path, series, uid, reference, instance.text(_MODALITY), declared, planar)
+        return Image(source, series, uid, reference, instance.text(_MODALITY), declared, planar)
 
     def _kind(self, instance: Instance) -> str:
         """What kind of object the profile says that an instance is; empty where it does not allow its SOP class."""
@@ -212,7 +212,7 @@ class StudyWork:
         return key
 
     def _draft(self, name: str, surveyed: Surveyed, file: Path, rewriter: Rewriter, search: Residue) -> str:
-        instance = surveyed.read or instances.read(surveyed.path)
+        instance = instances.read(surveyed.source)
         if instance.version != surveyed.version or instance.changed():
             return "E-DEID-CHANGED"
         if self._kind(instance) != "image":

@@ -32,13 +32,28 @@ class Known:
     boxes: tuple[Box, ...]
 
 
+_MOST_REMEMBERED = 4096
+_verdicts: dict[tuple[str, ...], Known] = {}
+
+
 def key(dataset: Dataset) -> tuple[str, ...]:
     """What the verdict depends on."""
     return tuple(str(dataset.get(name, "")) for name in FIELDS)
 
 
 def ask(dataset: Dataset) -> Known:
-    """The catalogue's verdict on an original header; catch-alls without a region prove nothing and are left out."""
+    """The catalogue's verdict on an original header, asked once a process for all that agree in what it reads."""
+    wanted = key(dataset)
+    known = _verdicts.get(wanted)
+    if known is None:
+        if len(_verdicts) >= _MOST_REMEMBERED:
+            _verdicts.clear()
+        known = _verdicts[wanted] = _asked(dataset)
+    return known
+
+
+def _asked(dataset: Dataset) -> Known:
+    """Catch-alls without a region prove nothing and are left out."""
     plain = FileDataset("", Dataset())  # the package asks for a dataset with a file
     for name in FIELDS:
         if name in dataset:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from pydicom.pixels.utils import iter_pixels
 
 from tasks.deid import instances, native
 from tasks.deid.burned_in import contrast
-from tasks.deid.instances import Instance
+from tasks.deid.instances import Instance, Source
 from tasks.errors import SafelightError
 
 #: Photometric interpretations that can be decoded, looked at and blanked (PS3.3 C.7.6.3.1.2).
@@ -30,7 +29,7 @@ _OFFSETS = (0x7FE00001, 0x7FE00002)
 _PERCENTILES = (0.1, 99.9)
 
 
-def decoded(path: Path, header: Dataset, frames: Iterable[int] | None = None) -> Iterator[NDArray[Any]]:
+def decoded(source: Source, header: Dataset, frames: Iterable[int] | None = None) -> Iterator[NDArray[Any]]:
     """The frames of a file in order, one at a time: (rows, columns) of stored values, or (rows, columns, 3) in red, green, blue.
 
     Args:
@@ -43,7 +42,7 @@ def decoded(path: Path, header: Dataset, frames: Iterable[int] | None = None) ->
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            instance = instances.read(path)
+            instance = instances.read(source)
             plain = native.frames_of(instance, header)
             if plain is not None:
                 yield from plain if frames is None else (plain[number] for number in frames)

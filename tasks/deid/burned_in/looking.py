@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -70,7 +69,7 @@ class SeriesFindings:
 
 @dataclass
 class _File:
-    path: Path
+    source: instances.Source
     header: Dataset
     count: int
     suspect: bool
@@ -86,7 +85,7 @@ class _File:
             self.found[frame] = joined
 
 
-def look(paths: Sequence[Path], *, policy: PixelPolicy) -> SeriesFindings:
+def look(sources: Sequence[instances.Source], *, policy: PixelPolicy) -> SeriesFindings:
     """Look at the original files of one series.
 
     Raises:
@@ -94,9 +93,8 @@ def look(paths: Sequence[Path], *, policy: PixelPolicy) -> SeriesFindings:
         OSError: a file can't be read.
     """
     looks: list[Look] = []
-    known: dict[tuple[str, ...], catalogue.Known] = {}
     alike: dict[object, _File] = {}
-    files = [_open(path, policy, looks, known, alike) for path in paths]
+    files = [_open(source, policy, looks, alike) for source in sources]
     for chunk in _chunks([file for file in files if not file.code], policy):
         _look_at(chunk, policy, looks)
     for file in files:
@@ -112,38 +110,34 @@ def look(paths: Sequence[Path], *, policy: PixelPolicy) -> SeriesFindings:
 
 
 def _open(
-    path: Path,
+    source: instances.Source,
     policy: PixelPolicy,
     looks: list[Look],
-    verdicts: dict[tuple[str, ...], catalogue.Known],
     alike: dict[object, _File],
 ) -> _File:
     """A file's header, with what header and catalogue say of text. Slices that agree in all that is read here share one header."""
     try:
-        instance = instances.read(path)
+        instance = instances.read(source)
         key = (instance.syntax, *(instance.raw(tag) for tag in _READ))
         if (like := alike.get(key)) is not None:
-            return replace(like, path=path, found={})
-        file = _opened(path, instance.light(), policy, looks, verdicts)
+            return replace(like, source=source, found={})
+        file = _opened(source, instance.light(), policy, looks)
     except SafelightError:
-        return _File(path, Dataset(), 0, False, False, code="E-DEID-PIXELS-UNREADABLE")
+        return _File(source, Dataset(), 0, False, False, code="E-DEID-PIXELS-UNREADABLE")
     if not file.code and not file.found and file.header.PhotometricInterpretation in ("MONOCHROME1", "MONOCHROME2"):
         alike[key] = file
     return file
 
 
-def _opened(
-    path: Path, header: Dataset, policy: PixelPolicy, looks: list[Look], verdicts: dict[tuple[str, ...], catalogue.Known]
-) -> _File:
+def _opened(source: instances.Source, header: Dataset, policy: PixelPolicy, looks: list[Look]) -> _File:
     try:
         count, rows, columns = max(1, int(header.get("NumberOfFrames") or 1)), int(header.Rows), int(header.Columns)
         readable = str(header.PhotometricInterpretation) in frames.PHOTOMETRIC
     except (AttributeError, TypeError, ValueError):
-        return _File(path, header, 0, False, False, code="E-DEID-PIXELS-UNREADABLE")
-    key = catalogue.key(header)
-    known = verdicts.get(key) or verdicts.setdefault(key, catalogue.ask(header))
+        return _File(source, header, 0, False, False, code="E-DEID-PIXELS-UNREADABLE")
+    known = catalogue.ask(header)
     declared = str(header.get("BurnedInAnnotation") or "").strip().upper() == "YES"
-    file = _File(path, header, count, known.suspect or declared, declared)
+    file = _File(source, header, count, known.suspect or declared, declared)
     if not readable:
         file.code = "E-DEID-PIXELS-UNREADABLE"
     elif known.screen or (declared and policy.declared == "quarantine"):
@@ -160,9 +154,9 @@ def _opened(
     fixed: list[tuple[Source, tuple[Box, ...]]] = [("catalogue", known.boxes)]
     if policy.ultrasound == "outside":
         fixed.append(("ultrasound", file.outside))
-    for source, boxes in fixed:
+    for kind, boxes in fixed:
         if boxes:
-            looks.append(Look(source, "header", count, len(boxes)))
+            looks.append(Look(kind, "header", count, len(boxes)))
             for frame in range(count):
                 file.add(frame, boxes)
     return file
@@ -194,7 +188,7 @@ class _Chunk:
                 continue
             try:
                 got = 0
-                for number, frame in zip(wanted, frames.decoded(file.path, file.header, wanted), strict=False):
+                for number, frame in zip(wanted, frames.decoded(file.source, file.header, wanted), strict=False):
                     got += 1
                     yield file, number, frame
                 if got < len(wanted):

@@ -124,8 +124,8 @@ def deface(paths: Sequence[Path]) -> Defaced:
         references = {plane.reference for plane in planes}
         if not planes or "" in references:  # without a frame of reference positions of two series mean nothing to each other
             raise UnplacedError
-        for path in sorted({plane.path for plane in planes}):
-            _check_syntax(path)
+        for index in sorted({plane.index for plane in planes}):
+            _check_syntax(paths[index])
         cuts, air = {}, {}
         for reference in sorted(references):
             own = [stack for stack in stacks if stack.planes[0].reference == reference]

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -23,6 +22,7 @@ from scipy import ndimage
 from tasks.deid.faces.grid import Grid, Mask, sample
 from tasks.deid.faces.planes import Image, Stack, UnplacedError, planes_of, stacks_of
 from tasks.deid.faces.skin import Ridge, Skin, body_of, ridges, skin_of, threshold
+from tasks.deid.instances import Source
 
 Verdict = Literal["none", "possible", "in_view"]
 
@@ -72,11 +72,11 @@ class FaceEvidence:
         return self.verdict != "none"
 
 
-def judge(paths: Sequence[Path], *, header_may_show_head: bool = True) -> FaceEvidence:
+def judge(sources: Sequence[Source], *, header_may_show_head: bool = True) -> FaceEvidence:
     """Look for a face in images. Give all files that lie in one frame of reference, since slices of one head may be spread over series.
 
     Args:
-        paths: files of one series, or of several; CT, MR or PET, single-frame or enhanced, any transfer syntax that can be decoded.
+        sources: files of one series, or of several; CT, MR or PET, single-frame or enhanced, any transfer syntax that can be decoded.
         header_may_show_head: False where the header names a body part without a face and no word for the head (`FaceCheck.suspects`).
             Then a section of a head's size alone (a knee, a child's chest) is not held for a head; a nose still is.
 
@@ -84,7 +84,7 @@ def judge(paths: Sequence[Path], *, header_may_show_head: bool = True) -> FaceEv
         OSError: a file that cannot be opened.
     """
     try:
-        planes = planes_of(paths)
+        planes = planes_of(sources)
         stacks = stacks_of(planes)
         if not planes:
             return FaceEvidence("none", "coarse")
@@ -95,7 +95,7 @@ def judge(paths: Sequence[Path], *, header_may_show_head: bool = True) -> FaceEv
         chosen = sorted({round(n) for n in np.linspace(0, len(fit) - 1, _MOST_STACKS)})
         found = [_judged(fit[number], header_may_show_head) for number in chosen]
     except UnplacedError:
-        return FaceEvidence("possible", "unplaced", len(paths))
+        return FaceEvidence("possible", "unplaced", len(sources))
     return max(found, key=lambda each: (_ORDER[each.verdict], each.relief_mm))
 
 

@@ -10,7 +10,6 @@ import warnings
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from pydicom import config
 from pydicom.pixels.utils import pixel_array
 
 from tasks.deid import instances, native
+from tasks.deid.instances import Source
 from tasks.errors import SafelightError
 from tasks.volumes.headers import count, number, numbers, word
 
@@ -46,7 +46,7 @@ class UnplacedError(Exception):
 class Plane:
     """One image plane in DICOM's patient frame (LPS, mm).
 
-    index: which of the paths; frame: which of its frames, from 0.
+    index: which of the sources; frame: which of its frames, from 0.
     position: (3,), centre of the first pixel. row, column: (3,), unit cosines along a row, and down a column.
     spacing: distance of rows, and of columns, in mm. shape: number of rows, and of columns.
     slope, intercept: rescale; CT gives HU.
@@ -54,7 +54,7 @@ class Plane:
 
     index: int
     frame: int
-    path: Path
+    source: Source
     position: Floats
     row: Floats
     column: Floats
@@ -95,24 +95,24 @@ class Stack:
         return self.planes[0].modality
 
 
-def planes_of(paths: Sequence[Path]) -> list[Plane]:
+def planes_of(sources: Sequence[Source]) -> list[Plane]:
     """All planes of all files; localizers of CT (projections, PS3.3 C.8.2.1.1.1) have no place in a volume and are left out.
 
     Raises:
         UnplacedError: a file that cannot be parsed, or without position, orientation and spacing as numbers.
     """
     found: list[Plane] = []
-    for index, path in enumerate(paths):
+    for index, source in enumerate(sources):
         try:
             with quiet():
-                header = instances.read(path).light()  # what cannot be opened is the machine's fault, and passes
+                header = instances.read(source).fields()  # what cannot be opened is the machine's fault, and passes
         except SafelightError:
             raise UnplacedError from None
         with quiet():
             kind = (word(header, "ImageType") or "").upper().split("\\")
             if word(header, "Modality") == "CT" and "LOCALIZER" in kind:
                 continue
-            found += [_plane(header, path, index, frame) for frame in range(max(1, count(header, "NumberOfFrames") or 1))]
+            found += [_plane(header, source, index, frame) for frame in range(max(1, count(header, "NumberOfFrames") or 1))]
     return found
 
 
@@ -153,8 +153,8 @@ def rescaled(plane: Plane) -> Image:
     """
     with quiet():
         try:
-            instance = instances.read(plane.path)
-            header = instance.light()
+            instance = instances.read(plane.source)
+            header = instance.fields()
             plain = native.frames_of(instance, header)
             values = (
                 native.stored(plain[plane.frame], header)
@@ -184,7 +184,7 @@ class quiet(warnings.catch_warnings):  # noqa: N801 - a context manager, used li
         super().__exit__(*raised)
 
 
-def _plane(header: Any, path: Path, index: int, frame: int) -> Plane:
+def _plane(header: Any, source: Source, index: int, frame: int) -> Plane:
     position, orientation, spacing = (
         _stated(header, frame, name) for name in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
     )
@@ -203,7 +203,7 @@ def _plane(header: Any, path: Path, index: int, frame: int) -> Plane:
         _stated(header, frame, name) or [default] for name, default in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0))
     )
     return Plane(
-        index, frame, path, np.array(position), row / lengths[0], column / lengths[1], (spacing[0], spacing[1]), (rows, columns),
+        index, frame, source, np.array(position), row / lengths[0], column / lengths[1], (spacing[0], spacing[1]), (rows, columns),
         slope[0], intercept[0], word(header, "Modality") or "", word(header, "FrameOfReferenceUID") or "",
         number(header, "InstanceNumber") or 0.0,
     )  # fmt: skip

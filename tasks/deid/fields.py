@@ -1,0 +1,76 @@
+"""Single outermost values of an instance, decoded one by one from its bytes: where each of a thousand slices is asked for a few numbers, pydicom's
+data set costs ten times as much.
+
+What is not plain text or one whole number, pydicom decodes, and all of a header in which frames have values of their own.
+"""
+
+from __future__ import annotations
+
+import struct
+from contextlib import suppress
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from pydicom.datadict import tag_for_keyword
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+    from tasks.deid.instances import Instance
+
+#: VRs of the default repertoire (PS3.5 section 6.1.2.3), those of them that are numbers, and binary whole numbers.
+_TEXTS = frozenset({"AS", "CS", "DA", "DS", "IS", "TM", "UI"})
+_NUMBERS = frozenset({"DS", "IS"})
+_WHOLE = {"SL": "l", "SS": "h", "UL": "L", "US": "H"}
+
+
+class Fields:
+    """Reads like a pydicom data set: `get`, and attributes by keyword. Text and numbers are plain `str`, `float` and `int`.
+
+    Args:
+        instance: of which the outermost elements are read.
+        decoded: the data set that answers instead, where that is known to be needed.
+    """
+
+    def __init__(self, instance: Instance, decoded: Dataset | None = None) -> None:
+        self._instance, self._decoded = instance, decoded
+
+    def get(self, keyword: str, default: Any = None) -> Any:
+        """A value; several are a list; `default` where the element is not there, None where it is empty.
+
+        Raises:
+            SafelightError: E-DEID-UNREADABLE.
+        """
+        if self._decoded is None:
+            found = self._instance.stated(_tag(keyword))
+            if found is None:
+                return default
+            vr, raw = found
+            if vr in _TEXTS:
+                return _text(raw.decode("latin-1"), number=vr in _NUMBERS)
+            if vr in _WHOLE and len(raw) == struct.calcsize("=" + _WHOLE[vr]):
+                [value] = struct.unpack((">" if self._instance.encoding.big_endian else "<") + _WHOLE[vr], raw)
+                return value
+            self._decoded = self._instance.light()
+        return self._decoded.get(keyword, default)
+
+    def __getattr__(self, keyword: str) -> Any:
+        if keyword.startswith("_") or (value := self.get(keyword)) is None:
+            raise AttributeError(keyword)
+        return value
+
+
+@cache
+def _tag(keyword: str) -> int:
+    tag = tag_for_keyword(keyword)
+    if tag is None:
+        raise LookupError(keyword)
+    return tag
+
+
+def _text(text: str, *, number: bool) -> Any:
+    values: list[Any] = [part.rstrip(" \0").lstrip(" ") for part in text.split("\\")]
+    if number:
+        with suppress(ValueError):  # it stays text, which is no number to whoever asks for one
+            values = [float(value) for value in values]
+    return values if len(values) > 1 else (values[0] if values[0] != "" else None)
