@@ -91,7 +91,7 @@ def hospital(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def clinic(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """As small a hospital as a night can be made of, where only its course matters."""
     folder = tmp_path_factory.mktemp("clinic")
-    make_cohort(folder, seed=SEED, patients=2)
+    make_cohort(folder, seed=SEED, patients=4)
     return folder
 
 

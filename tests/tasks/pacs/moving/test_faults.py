@@ -66,7 +66,7 @@ def test_what_an_interrupted_pull_brought_is_not_asked_for_again(site: Site, hos
         first = site.pull(node.port)
     assert first.studies["failed"] == 1
     assert site.published() == []
-    kept = {path.stem for path in site.vault.spool.rglob("*.dcm")}
+    kept = {path.stem for path in arrived(site)}
     assert len(kept) == 12
     with serving(hospital, site, Counting) as node:
         site.find(node.port)
@@ -274,6 +274,11 @@ def pull_process(site: Site, port: int, **manners: Any) -> subprocess.Popen[byte
     )
 
 
+def arrived(site: Site) -> list[Path]:
+    """Instances in the spool, also while folders come and go: `os.walk` passes over one that has just been renamed."""
+    return [Path(folder, name) for folder, _, names in os.walk(site.vault.spool) for name in names if name.endswith(".dcm")]
+
+
 def wait_for(what: Any, seconds: float = 60) -> None:
     """Wait until something is so."""
     deadline = time.monotonic() + seconds
@@ -297,10 +302,10 @@ def test_a_receiver_that_is_killed_in_the_middle_goes_on_where_it_was(site: Site
         fill(hospital, study=study, series=2, per_series=15)
     with serving(hospital, site, Slow) as node:
         killed = pull_process(site, node.port)
-        wait_for(lambda: len(list(site.vault.spool.rglob("*.dcm"))) > 40)
+        wait_for(lambda: len(arrived(site)) > 40)
         killed.send_signal(signal.SIGKILL)
         killed.communicate()
-        before = {path.stem for path in site.vault.spool.rglob("*.dcm")}
+        before = {path.stem for path in arrived(site)}
         node.sent.clear()
         again = pull_process(site, node.port)
         said, _ = again.communicate(timeout=120)
@@ -332,7 +337,7 @@ def test_a_pacs_that_is_killed_and_comes_back_is_waited_for(site: Site, hospital
         settings = {"associations": 1, "backoff_s": 0.1, "breaker_s": 0.2, "give_up_s": 60, "retries": 2}
         thread = threading.Thread(target=lambda: ended.append(site.pull(port, manners=settings)))
         thread.start()
-        wait_for(lambda: len(list(site.vault.spool.rglob("*.dcm"))) > 25)
+        wait_for(lambda: len(arrived(site)) > 25)
         pacs.kill()
         pacs.wait()
         time.sleep(1)
