@@ -40,7 +40,7 @@ def test_the_brain_and_all_outside_of_the_cut_keep_every_bit(tmp_path: Path, sca
     cut = next(iter(made._cuts.values()))[0]
     changed = inside = 0
     for plane in planes_of(paths):
-        old = stored(plane.path)
+        old = stored(plane.source)
         new = np.frombuffer(made[plane.index], "<u2").reshape(old.shape)
         j, i = np.indices(old.shape)
         at = plane.position + i[..., None] * plane.spacing[1] * plane.row + j[..., None] * plane.spacing[0] * plane.column
