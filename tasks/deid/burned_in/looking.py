@@ -118,7 +118,7 @@ def _open(
     """A file's header, with what header and catalogue say of text. Slices that agree in all that is read here share one header."""
     try:
         instance = instances.read(source)
-        key = (instance.syntax, *(instance.raw(tag) for tag in _READ))
+        key = (instance.syntax, *map(instance.stated, _READ))
         if (like := alike.get(key)) is not None:
             return replace(like, source=source, found={})
         file = _opened(source, instance.light(), policy, looks)

@@ -99,7 +99,7 @@ def test_all_are_found_or_doubted_whatever_the_limit(
     studies(st.one_of(st.none(), DAYS), st.one_of(st.none(), SECONDS)), st.integers(0, 30), st.booleans(),
     st.sampled_from(["never", "open", "always"]), ROOTS, st.integers(0, 9),
 )  # fmt: skip
-@example({f"1.2.{n}": Study(date(2024, 1, n) if n else None, None) for n in range(6)}, 0, False, "never", Window(), 0)
+@example({f"1.2.{n}": Study(date(2024, 1, n) if n else None, None) for n in range(6)}, 0, False, "never", Window(), 1)
 def test_studies_without_date_or_time_are_found_doubted_or_told_of(
     made: dict[str, Study], above: int, says_so: bool, timeless: str, root: Window, seed: int
 ) -> None:
