@@ -182,7 +182,7 @@ class Requestor:
         try:
             association = self._entity.associate(
                 self._pacs.host, self._pacs.port, ae_title=self._pacs.ae_title, max_pdu=MAXIMUM_PDU,
-                ext_neg=self._roles, evt_handlers=[(evt.EVT_C_STORE, self._on_store)], **options,
+                ext_neg=[*self._roles], evt_handlers=[(evt.EVT_C_STORE, self._on_store)], **options,
             )  # fmt: skip
         except OSError:  # the host's name is not known
             raise ConfigurationError("E-PULL-UNREACHABLE", f"{self._place()}: no such host") from None

@@ -26,11 +26,10 @@ from pydicom.uid import (
     RLELossless,
 )
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, _config, register_uid
-from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.service_class import StorageServiceClass
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
-from pynetdicom.transport import AssociationSocket, ThreadedAssociationServer
+from pynetdicom.transport import T_CONNECT, AssociationSocket, ThreadedAssociationServer
 
 _config.LOG_HANDLER_LEVEL = "none"
 _config.LOG_REQUEST_IDENTIFIERS = False
@@ -98,23 +97,31 @@ def shared_contexts(contexts: list[PresentationContext]) -> list[PresentationCon
 
 
 class Caller(AE):
-    """An application entity whose associations send at once, do not wait for ever, and leave no socket open when refused."""
+    """An application entity whose associations send at once, do not wait for ever, and leave no socket open when refused.
 
-    def associate(self, *arguments: Any, **options: Any) -> Association:
-        """As pynetdicom's; raises OSError where the host has no address."""
-        association = super().associate(*arguments, **options)
-        transport = association.dul.socket
-        if transport is not None and transport.socket is not None:
-            # Without TCP_NODELAY each C-STORE waits 40 ms for the peer's delayed ACK.
-            transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            transport.socket.settimeout(self.network_timeout)
-        return association
+    `associate` raises OSError where the host has no address.
+    """
 
     def _create_socket(self, *arguments: Any) -> AssociationSocket:
         transport = super()._create_socket(*arguments)
+        transport.connect = partial(_connected, transport, transport.connect, self.network_timeout)  # type: ignore[method-assign]
         transport._shutdown_socket = partial(_closed, transport, transport._shutdown_socket)  # type: ignore[method-assign]
         transport.recv = partial(_acknowledged, transport, transport.recv)  # type: ignore[method-assign]
         return transport
+
+
+def _connected(
+    transport: AssociationSocket, connect: Callable[[T_CONNECT], None], timeout_s: float | None, to: T_CONNECT
+) -> None:
+    """Connect, and set the socket up: pynetdicom takes its timeout from it.
+
+    This runs in the thread that also closes the socket: any other may find it closed, where a PACS refuses and hangs up at once.
+    """
+    connect(to)
+    if transport.socket is not None:
+        # Without TCP_NODELAY each C-STORE waits 40 ms for the peer's delayed ACK.
+        transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        transport.socket.settimeout(timeout_s)
 
 
 def _closed(transport: AssociationSocket, shut_down: Callable[[], None]) -> None:

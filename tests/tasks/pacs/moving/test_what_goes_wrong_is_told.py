@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pynetdicom.association import Association
+from pynetdicom.transport import AssociationSocket
 
 from tasks.errors import ConfigurationError
 from tasks.pacs.asking.find import find
@@ -226,6 +228,24 @@ def test_a_wrong_ae_title_is_one_clear_sentence(site: Site, hospital: Path) -> N
         echo(site.pacs(node.port, ae_title="SOMEBODY"))
     assert caught.value.code == "E-PULL-AE-REJECTED"
     assert "does not answer to the called AE title" in str(caught.value)
+
+
+def test_a_pacs_that_refuses_and_hangs_up_at_once_is_not_unreachable(
+    site: Site, hospital: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = Association.request
+
+    def in_the_middle_of_closing(association: Association) -> None:
+        connection = association.dul.socket.socket
+        request(association)
+        while connection.fileno() != -1:
+            time.sleep(0.001)
+
+    monkeypatch.setattr(Association, "request", in_the_middle_of_closing)
+    monkeypatch.setattr(AssociationSocket, "close", lambda transport: transport._shutdown_socket())
+    with serving(hospital, site) as node, pytest.raises(ConfigurationError) as caught:
+        echo(site.pacs(node.port, ae_title="SOMEBODY"))
+    assert caught.value.code == "E-PULL-AE-REJECTED"
 
 
 def test_nobody_at_the_port_is_unreachable(site: Site) -> None:
