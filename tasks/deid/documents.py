@@ -13,12 +13,12 @@ from io import BytesIO
 from pydicom.filewriter import dcmwrite
 from pydicom.uid import ExplicitVRLittleEndian
 
-from tasks.deid import instances
 from tasks.deid.header import Audit
-from tasks.deid.instances import Instance
 from tasks.deid.rules import Profile
 from tasks.deid.structured.content import clean_content
 from tasks.deid.structured.graphics import clean_graphics
+from tasks.dicom import instances
+from tasks.dicom.instances import Instance
 from tasks.errors import SafelightError
 
 

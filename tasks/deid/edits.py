@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from tasks.deid import pixel_data
 from tasks.deid.burned_in.blanking import blank
 from tasks.deid.burned_in.box import Box
-from tasks.deid.instances import Instance
+from tasks.dicom.instances import Instance
 
 #: PS3.16 CID 7050: Clean Pixel Data Option, Clean Recognizable Visual Features Option.
 CLEAN_PIXELS, CLEAN_FEATURES = "113101", "113102"

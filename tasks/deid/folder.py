@@ -19,9 +19,9 @@ from pydicom import config as pydicom_config
 from pydicom import dcmread
 from pydicom.filereader import read_file_meta_info
 
-from tasks.deid import instances
-from tasks.deid.elements import DEFLATED
-from tasks.deid.instances import is_dicom
+from tasks.dicom import instances
+from tasks.dicom.elements import DEFLATED
+from tasks.dicom.instances import is_dicom
 from tasks.errors import ConfigurationError
 from tasks.ledger import Ledger, Study
 from tasks.processes import ProcessId

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pydicom.uid import ExplicitVRLittleEndian
 
 from tasks.deid import codes
-from tasks.deid.elements import EXPLICIT_LITTLE, LONG, PIXELS, Element, Encoding, items, walk
-from tasks.deid.instances import Instance, character_sets
 from tasks.deid.rules import Decision, Profile
 from tasks.deid.values import Changed, Values, texts
+from tasks.dicom.elements import EXPLICIT_LITTLE, LONG, PIXELS, Element, Encoding, items, walk
+from tasks.dicom.instances import Instance, character_sets
 from tasks.errors import SafelightError
 
 #: Names this software in file meta information (PS3.7 D.3.3.2): a UUID of our own in PS3.5 B.2's form.

@@ -17,10 +17,10 @@ import unicodedata
 from dataclasses import dataclass, field
 
 from tasks.deid import codes
-from tasks.deid.elements import EXPLICIT_LITTLE, Element, Encoding, items, walk
-from tasks.deid.instances import Instance, character_sets
 from tasks.deid.rules import TEXT, Profile, identifying_text_tags
 from tasks.deid.values import decoded
+from tasks.dicom.elements import EXPLICIT_LITTLE, Element, Encoding, items, walk
+from tasks.dicom.instances import Instance, character_sets
 
 UID = re.compile(r"(?<![0-9.])[0-2](?:\.[0-9]{1,62}){3,32}(?![0-9.])")
 _WORD = re.compile(r"[^\W_]+")

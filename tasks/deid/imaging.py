@@ -9,14 +9,14 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from tasks.deid import instances
 from tasks.deid.burned_in.box import Box
 from tasks.deid.burned_in.looking import Look, look
 from tasks.deid.faces.check import FaceCheck
 from tasks.deid.faces.deface import deface
 from tasks.deid.faces.judge import judge
-from tasks.deid.instances import Source
 from tasks.deid.rules import Profile
+from tasks.dicom import instances
+from tasks.dicom.instances import Source
 from tasks.errors import SafelightError
 
 _HELD = "E-DEID-FACE-UNPROVEN"

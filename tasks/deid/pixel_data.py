@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from tasks.deid.elements import LONG, UNDEFINED, Element
-from tasks.deid.instances import Instance
+from tasks.dicom.elements import LONG, UNDEFINED, Element
+from tasks.dicom.instances import Instance
 from tasks.errors import SafelightError
 
 _BLOCK = 1 << 20

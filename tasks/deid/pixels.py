@@ -15,11 +15,11 @@ from typing import Any
 from pydicom import Dataset
 from pydicom.uid import RLELossless
 
-from tasks.deid import codestream
 from tasks.deid.burned_in import catalogue
 from tasks.deid.burned_in.frames import ONE_SAMPLE, PHOTOMETRIC
-from tasks.deid.elements import PIXELS
 from tasks.deid.rules import Profile
+from tasks.dicom import codestream
+from tasks.dicom.elements import PIXELS
 
 _UNDEFINED = 0xFFFFFFFF
 #: Comments that encoders write into compressed frames: their own names and version numbers, and nothing else.

@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 
-from tasks.deid.elements import EXPLICIT_LITTLE, Element, Encoding, items, walk
 from tasks.deid.identifiers import UID, Identifiers, fold, short
-from tasks.deid.instances import of_bytes
 from tasks.deid.rules import BULK, NUMBER_TEXT, NUMBERS
+from tasks.dicom.elements import EXPLICIT_LITTLE, Element, Encoding, items, walk
+from tasks.dicom.instances import of_bytes
 
 _OURS = frozenset({0x00120062, 0x00120063, 0x00120064, 0x00280303, 0x00080104})
 _WORD = re.compile(r"[^\W_]+")

@@ -31,7 +31,7 @@ from tasks.deid.burned_in.policy import PixelPolicy
 from tasks.deid.safe_private import Key, SafePrivate, normal, safe_private
 from tasks.deid.table_e1_1 import Action, Row, methods, resolve, table
 from tasks.deid.text_rules import TextRule, text_rule, vocabulary, vocabulary_content, words_of
-from tasks.deid.vrs import BULK, NUMBER_TEXT, NUMBERS, TEMPORAL, TEXT, fits
+from tasks.dicom.vrs import BULK, NUMBER_TEXT, NUMBERS, TEMPORAL, TEXT, fits
 from tasks.errors import ConfigurationError
 
 #: What the profile's own `attributes` may ask for: nothing that keeps an attribute against the table.

@@ -16,7 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from tasks.deid.vrs import NUMBER_TEXT
+from tasks.dicom.vrs import NUMBER_TEXT
 
 _WIDTHS = {"FD": 8, "FL": 4, "SL": 4, "SS": 2, "UL": 4, "US": 2}
 _NUMBER = re.compile(r"[+-]?([0-9]{1,16}(\.[0-9]{0,15})?|\.[0-9]{1,15})([eE][+-]?[0-9]{1,3})?")

@@ -14,12 +14,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from tasks.deid import dates, documents, instances, pixel_data
+from tasks.deid import dates, documents, pixel_data
 from tasks.deid.edits import Edits
 from tasks.deid.header import Audit, Rewriter
 from tasks.deid.identifiers import Identifiers
 from tasks.deid.imaging import CAPTURES, PLANAR, Findings, Image, Imaging
-from tasks.deid.instances import Instance, Source
 from tasks.deid.pixels import compressed_comments
 from tasks.deid.residue import Residue
 from tasks.deid.rules import Profile
@@ -27,6 +26,8 @@ from tasks.deid.uids import Uids
 from tasks.deid.values import Values
 from tasks.deid.verdicts import Verdicts
 from tasks.deid.words import standard
+from tasks.dicom import instances
+from tasks.dicom.instances import Instance, Source
 from tasks.errors import SafelightError
 from tasks.guard import ErrorLog
 from tasks.pseudonyms import Pseudonyms

@@ -28,7 +28,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal
 
-from tasks.deid.vrs import BULK, TEMPORAL
+from tasks.dicom.vrs import BULK, TEMPORAL
 
 #: remove; empty; dummy value; new UID; the lake's PatientID; a date's year alone; a date moved by the patient's days; retain: verbatim, by an
 #: option; keep: as far as the value's VR allows; clean: text token by token; recurse: a sequence stays, the rules apply inside.

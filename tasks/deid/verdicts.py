@@ -13,10 +13,10 @@ from pydicom.datadict import tag_for_keyword
 
 from tasks.deid.faces.check import FIELDS as FACE_FIELDS
 from tasks.deid.faces.check import FaceCheck
-from tasks.deid.instances import Instance
 from tasks.deid.pixels import FIELDS as PIXEL_FIELDS
 from tasks.deid.pixels import Evidence
 from tasks.deid.rules import Profile
+from tasks.dicom.instances import Instance
 from tasks.errors import SafelightError
 
 _MOST_REMEMBERED = 4096

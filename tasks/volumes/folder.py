@@ -11,9 +11,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from data_contracts.contract import UID_PATTERN
+from tasks.dicom.headers import word
 from tasks.lake import Lake
 from tasks.stage import digest
-from tasks.volumes.headers import word
 from tasks.volumes.intake import read_header
 
 _TAGS = ["StudyInstanceUID", "PatientIdentityRemoved"]

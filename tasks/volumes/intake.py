@@ -18,7 +18,7 @@ from typing import Any
 from pydicom import config, dcmread
 
 from data_contracts.contract import PATIENT_PATTERN, UID_PATTERN
-from tasks.volumes.headers import word
+from tasks.dicom.headers import word
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.uid import UID
 
+from tasks.dicom.headers import count, integer, is_stated, number, word
 from tasks.errors import SafelightError
-from tasks.volumes.headers import count, integer, is_stated, number, word
 
 _CT = "1.2.840.10008.5.1.4.1.1.2"
 #: One frame an instance, one plane in space: CT, MR and PET Image Storage (PS3.4 B.5) are what this stage converts.

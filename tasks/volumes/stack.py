@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.dicom.headers import count, numbers, word
 from tasks.errors import SafelightError
-from tasks.volumes.headers import count, numbers, word
 
 #: No volume is published whose affine is further than this from any slice's own geometry.
 MAX_POSITION_ERROR_MM = 0.1

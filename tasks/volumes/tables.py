@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.volumes.headers import count, integer, number, numbers, positive, word
+from tasks.dicom.headers import count, integer, number, numbers, positive, word
 from tasks.volumes.series import Series
 from tasks.volumes.stack import is_regular
 

@@ -12,9 +12,9 @@ from pydicom import Dataset
 from pydicom.pixels.processing import apply_color_lut
 from pydicom.pixels.utils import iter_pixels
 
-from tasks.deid import instances, native
 from tasks.deid.burned_in import contrast
-from tasks.deid.instances import Instance, Source
+from tasks.dicom import instances, native
+from tasks.dicom.instances import Instance, Source
 from tasks.errors import SafelightError
 
 #: Photometric interpretations that can be decoded, looked at and blanked (PS3.3 C.7.6.3.1.2).

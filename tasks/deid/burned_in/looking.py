@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.datadict import tag_for_keyword
 
-from tasks.deid import instances
 from tasks.deid.burned_in import catalogue, frames, letters, ultrasound
 from tasks.deid.burned_in.box import Box, merged, outside
 from tasks.deid.burned_in.confirming import Confirmation, within
 from tasks.deid.burned_in.policy import PixelPolicy
 from tasks.deid.burned_in.projecting import Projection
+from tasks.dicom import instances
 from tasks.errors import SafelightError
 
 Source = Literal["text", "catalogue", "ultrasound", "declared", "face"]

@@ -22,7 +22,7 @@ from scipy import ndimage
 from tasks.deid.faces.grid import Grid, Mask, sample
 from tasks.deid.faces.planes import Image, Stack, UnplacedError, planes_of, stacks_of
 from tasks.deid.faces.skin import Ridge, Skin, body_of, ridges, skin_of, threshold
-from tasks.deid.instances import Source
+from tasks.dicom.instances import Source
 
 Verdict = Literal["none", "possible", "in_view"]
 

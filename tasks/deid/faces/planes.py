@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from pydicom import config
 from pydicom.pixels.utils import pixel_array
 
-from tasks.deid import instances, native
-from tasks.deid.instances import Source
+from tasks.dicom import instances, native
+from tasks.dicom.headers import count, number, numbers, word
+from tasks.dicom.instances import Source
 from tasks.errors import SafelightError
-from tasks.volumes.headers import count, number, numbers, word
 
 Floats = NDArray[np.float64]
 Image = NDArray[np.float32]

@@ -12,8 +12,8 @@ from pydicom import Dataset
 from pydicom.sequence import Sequence
 
 from tasks.deid.identifiers import Identifiers, fold
-from tasks.deid.instances import of_bytes
 from tasks.deid.rules import load
+from tasks.dicom.instances import of_bytes
 from tests.tasks.deid.making import PLANTED, ct, element, encoded, planted
 
 

@@ -11,12 +11,12 @@ from pydicom import Dataset
 
 from tasks.deid.header import Rewriter
 from tasks.deid.identifiers import Identifiers
-from tasks.deid.instances import Instance, of_bytes
 from tasks.deid.residue import Residue
 from tasks.deid.rules import Decision, Profile, load
 from tasks.deid.stage import DeidentifyStage
 from tasks.deid.uids import Uids
 from tasks.deid.values import Changed, Values
+from tasks.dicom.instances import Instance, of_bytes
 from tasks.lake import Lake
 from tasks.vault import Vault
 from tests.tasks.deid.making import PLANTED, ct, encoded, planted, spool

@@ -18,12 +18,12 @@ from pydicom import dcmread
 from data_contracts.deid_audit import CONTRACT
 from tasks.deid import instances
 from tasks.deid.header import Rewriter
-from tasks.deid.instances import Instance
 from tasks.deid.pixels import Evidence
 from tasks.deid.quarantine import read
 from tasks.deid.rules import load
 from tasks.deid.stage import DeidentifyStage
 from tasks.deid.study import StudyWork
+from tasks.dicom.instances import Instance
 from tasks.errors import SafelightError, catalogue
 from tasks.executor import WorkerPool
 from tasks.guard import ErrorLog

@@ -13,9 +13,9 @@ from pydicom import config
 from pydicom.datadict import tag_for_keyword
 
 from tasks.deid import instances
-from tasks.deid.instances import Instance
+from tasks.dicom.headers import count, number, numbers, word
+from tasks.dicom.instances import Instance
 from tasks.errors import SafelightError
-from tasks.volumes.headers import count, number, numbers, word
 from tests.tasks.deid.making import TEST_FILES, ct, encoded
 
 NUMBERS = [

@@ -13,8 +13,8 @@ from pydicom import dcmread
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import RLELossless
 
-from tasks.deid import instances
-from tasks.deid.codestream import CodestreamError, check_rle, frames, segments
+from tasks.dicom import instances
+from tasks.dicom.codestream import CodestreamError, check_rle, frames, segments
 from tasks.errors import SafelightError
 from tests.tasks.deid.making import TEST_FILES
 

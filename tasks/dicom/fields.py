@@ -16,7 +16,7 @@ from pydicom.datadict import tag_for_keyword
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-    from tasks.deid.instances import Instance
+    from tasks.dicom.instances import Instance
 
 #: VRs of the default repertoire (PS3.5 section 6.1.2.3), those of them that are numbers, and binary whole numbers.
 _TEXTS = frozenset({"AS", "CS", "DA", "DS", "IS", "TM", "UI"})

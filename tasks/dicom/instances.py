@@ -19,8 +19,8 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
-from tasks.deid.elements import DEFLATED, UNDEFINED, Element, Encoding, TruncatedError, data_set, file_meta, walk
-from tasks.deid.fields import Fields
+from tasks.dicom.elements import DEFLATED, UNDEFINED, Element, Encoding, TruncatedError, data_set, file_meta, walk
+from tasks.dicom.fields import Fields
 from tasks.errors import SafelightError
 
 #: Read at first; nearly all headers end before it, or the file is read whole.

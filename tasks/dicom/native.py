@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
 
-from tasks.deid.elements import PIXELS
-from tasks.deid.fields import Fields
-from tasks.deid.instances import Instance
+from tasks.dicom.elements import PIXELS
+from tasks.dicom.fields import Fields
+from tasks.dicom.instances import Instance
 
 
 def frames_of(instance: Instance, header: Dataset | Fields) -> NDArray[Any] | None:
