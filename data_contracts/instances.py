@@ -22,9 +22,18 @@ CONTRACT = Contract(
         Column("ImageOrientationPatient", pa.list_(pa.float64()), "Cosines of the row and of the column, LPS.", nullable=True),
         Column("PixelSpacing", pa.list_(pa.float64()), "Distance of rows, and of columns.", unit="mm", nullable=True),
         Column("path", pa.string(), "Lake path of the file; null where it was read from a plain folder.", nullable=True),
-        Column("status", pa.string(), "Whether it is part of a volume.", allowed=("converted", "refused")),
-        Column("reason_code", pa.string(), "Why it is not; empty where it is."),
-        Column("slice_index", pa.int32(), "Its place on the volume's third axis.", nullable=True, minimum=0),
+        Column(
+            "status", pa.string(), "Whether its frames are part of a volume: all, some, none, or copies of frames that are.",
+            allowed=("converted", "partly", "quarantined", "duplicate"),
+        ),
+        Column("reason_code", pa.string(), "Why a frame is not; empty where all are."),
+        Column("n_frames_converted", pa.int32(), "Frames that are part of a volume.", minimum=0),
+        Column(
+            "volume_index", pa.int32(), "The part of its series that its first frame went to; null where it was held back as a whole.",
+            nullable=True, minimum=0,
+        ),
+        Column("slice_index", pa.int32(), "The first frame's place on the volume's third axis.", nullable=True, minimum=0),
+        Column("fourth_index", pa.int32(), "The first frame's place on the volume's fourth axis.", nullable=True, minimum=0),
     ),
     key=("SOPInstanceUID",),
-)
+)  # fmt: skip

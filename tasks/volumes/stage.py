@@ -39,7 +39,7 @@ class VolumesStage:
     def run(self, study_key: str, inputs: str, fingerprint: str) -> Outcome:  # noqa: ARG002 - the fingerprint covers the inputs
         """Convert every series of a study or refuse it.
 
-        Every instance has one end in the tally: `converted`, `refused` (it has rows in the tables, with the reason), `rejected` (it
+        Every instance has one end in the tally: `converted`, `quarantined` (it has rows in the tables, with the reason), `rejected` (it
         may not be used and has no row), or `duplicate` (another copy of a file). `passed` counts volumes.
         """
         ends: list[tuple[str, str, str]] = []
@@ -56,7 +56,7 @@ class VolumesStage:
                 found.append(made)
                 volume_rows.append(tables.volume_row(made, path, digest))
                 instance_rows += tables.instance_rows(made)
-                ends += [("converted" if made.converted else "refused", made.reason_code, "instance")] * len(members)
+                ends += [("converted" if made.converted else "quarantined", made.reason_code, "instance")] * len(members)
             if found:
                 publication.write_table(volumes.CONTRACT, volume_rows)
                 publication.write_table(instances.CONTRACT, instance_rows)

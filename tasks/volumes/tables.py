@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from data_contracts.volumes import CONTRACT
 from tasks.dicom.headers import count, integer, number, numbers, positive, word
 from tasks.volumes.series import Series
 from tasks.volumes.stack import is_regular
@@ -41,9 +42,12 @@ def instance_rows(series: Series) -> list[Row]:
             "ImageOrientationPatient": numbers(instance.header, "ImageOrientationPatient"),
             "PixelSpacing": numbers(instance.header, "PixelSpacing"),
             "path": instance.lake_path,
-            "status": "converted" if series.converted else "refused",
+            "status": "converted" if series.converted else "quarantined",
             "reason_code": series.reason_code,
+            "n_frames_converted": int(series.converted),
+            "volume_index": 0,
             "slice_index": place if series.converted else None,
+            "fourth_index": 0 if series.converted else None,
         }
         for place, instance in enumerate(series.instances)
     ]
@@ -72,10 +76,12 @@ def series_row(series: Series) -> Row:
 def volume_row(series: Series, path: str | None, sha256: str | None) -> Row:
     """The row of a series' volume, or of its refusal."""
     header = series.instances[0].header
-    row: Row = _keys(header) | _acquisition(header)
+    row: Row = dict.fromkeys(column.name for column in CONTRACT.columns) | _keys(header) | _acquisition(header)
+    row |= {"kind": "3d", "split_by": [], "n_frames": len(series.instances), "n_duplicates": 0}
+    row |= {"source_frames": [1] * len(series.instances)}
     row |= {
         "volume_index": 0,
-        "status": "converted" if series.converted else "refused",
+        "status": "converted" if series.converted else "quarantined",
         "reason_code": series.reason_code,
         "path": path,
         "sha256": sha256,

@@ -27,7 +27,7 @@ def row(stage: str, outcome: str, n: int, reason: str = "", unit: str = "instanc
 
 BALANCED = [
     row("find", "found", 10), row("pull", "pulled", 9), row("pull", "failed", 1, "E-PULL-INCOMPLETE"), row("deidentify", "released", 7),
-    row("deidentify", "quarantined", 2, "E-DEID-SOP-CLASS"), row("volumes", "converted", 6), row("volumes", "refused", 1, "E-VOLUME-TILT"),
+    row("deidentify", "quarantined", 2, "E-DEID-SOP-CLASS"), row("volumes", "converted", 6), row("volumes", "quarantined", 1, "E-VOLUME-TILT"),
     row("infer:m@1", "read", 1, unit="study"),
 ]  # fmt: skip
 
@@ -46,7 +46,7 @@ def test_an_instance_that_is_lost_between_two_stages_is_named(lost: int) -> None
 
 def test_an_instance_that_is_made_up_is_named() -> None:
     with pytest.raises(SafelightError, match="volumes accounts for 8"):
-        accountability.check([*BALANCED, row("volumes", "refused", 1, "E-VOLUME-BITS")])
+        accountability.check([*BALANCED, row("volumes", "quarantined", 1, "E-VOLUME-BITS")])
 
 
 def test_a_study_that_has_grown_since_it_was_found_is_no_loss() -> None:

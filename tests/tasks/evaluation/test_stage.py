@@ -49,7 +49,7 @@ def lake(tmp_path):
             "model_name": "m", "model_version": "1.0", "weights_sha256": "ab" * 32, "preprocessing_sha256": "cd" * 32,
             "manifest_sha256": "ef" * 32,
             "SliceThickness": float(made["SliceThickness"][i]), "Manufacturer": "V" if i % 2 else "W", "ConvolutionKernel": "K",
-            "volume_index": 0, "n_instances": 1, "source_instances": [],
+            "volume_index": 0, "n_instances": 1, "n_frames": 1, "n_duplicates": 0, "split_by": [], "source_instances": [], "source_frames": [],
         }
         for i in range(N)
     ]  # fmt: skip

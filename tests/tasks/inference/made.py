@@ -65,7 +65,7 @@ def volume(series: int, **change: Any) -> dict[str, Any]:
 
 
 def publish(lake: Lake, study: int, *volumes: dict[str, Any]) -> str:
-    """Publish a study's volumes; `refused` instead of `voxels` makes a row without one. Gives the study's key."""
+    """Publish a study's volumes; `quarantined` instead of `voxels` makes a row without one. Gives the study's key."""
     key = f"2.25.{study}"
     rows, passed = [], 0
     with lake.publication("volumes", key, "f" * 64) as publication:
@@ -75,10 +75,11 @@ def publish(lake: Lake, study: int, *volumes: dict[str, Any]) -> str:
             row: dict[str, Any] = {column.name: None for column in CONTRACT.columns} | {
                 "StudyInstanceUID": key, "PatientID": PATIENT, "SeriesInstanceUID": series, "volume_index": 0, "status": "converted",
                 "reason_code": "", "Modality": "CT", "BodyPartExamined": "CHEST", "Manufacturer": "SYNTHETIC Alpha",
-                "ConvolutionKernel": "B30f", "n_instances": 9, "units": "HU", "source_instances": [],
+                "ConvolutionKernel": "B30f", "n_instances": 9, "n_frames": 9, "n_duplicates": 0, "split_by": [],
+                "kind": "3d", "is_sheared": False, "units": "HU", "source_instances": [], "source_frames": [],
             }  # fmt: skip
-            if given.pop("refused", False):
-                rows.append(row | {"status": "refused", "reason_code": "E-VOLUME-SINGLE-SLICE"} | given)
+            if given.pop("quarantined", False):
+                rows.append(row | {"status": "quarantined", "reason_code": "E-VOLUME-SINGLE-SLICE"} | given)
                 continue
             path = f"volumes/{PATIENT}/{key}/{series}_0.nii.gz"
             nifti(publication.path(path), voxels, affine)

@@ -32,7 +32,7 @@ def test_every_study_with_a_volume_is_read_or_has_a_reason_and_the_second_run_do
     for study in range(3):
         publish(lake, study, volume(study))
     publish(lake, 3, volume(9, Modality="MR"))
-    publish(lake, 4, volume(9, refused=True))
+    publish(lake, 4, volume(9, quarantined=True))
     model = bundle(tmp_path / "tiny")
     ended = run("--lake", lake.url, "--model", model)
     assert ended.output == "infer:tiny@1.0.0: studies 4 done · not_read 1 study (E-INFER-MODALITY), read 3 study\n"

@@ -84,7 +84,7 @@ def test_a_refused_study_has_a_row_with_the_reason_and_no_score(
 
 def test_one_of_several_volumes_is_read_and_each_other_has_its_reason(lake: Lake, model: str) -> None:
     key = publish(
-        lake, 1, volume(1, affine=lps((2.5, 2.5, 5.0))), volume(2), volume(3, Modality="MR"), volume(4, refused=True),
+        lake, 1, volume(1, affine=lps((2.5, 2.5, 5.0))), volume(2), volume(3, Modality="MR"), volume(4, quarantined=True),
         volume(5, affine=lps((2.5, 2.5, 4.0))),
     )  # fmt: skip
     rows, outcome = read(lake, model, key)
@@ -103,14 +103,14 @@ def test_when_the_chosen_volume_is_implausible_no_other_is_tried(lake: Lake, mod
 
 
 def test_a_study_without_a_volume_has_a_row_too(lake: Lake, model: str) -> None:
-    (row,), outcome = read(lake, model, publish(lake, 1, volume(4, refused=True)))
+    (row,), outcome = read(lake, model, publish(lake, 1, volume(4, quarantined=True)))
     assert (row["SeriesInstanceUID"], row["reason_code"]) == (None, "E-INFER-NO-VOLUME")
     assert outcome.tally == (Count("not_read", "E-INFER-NO-VOLUME", "study", 1),)
 
 
 def test_a_study_is_counted_once_whatever_becomes_of_it(lake: Lake, model: str) -> None:
     for number, volumes in enumerate(
-        [[volume(1)], [volume(1), volume(2)], [volume(1, Modality="MR"), volume(2)], [volume(3, refused=True)]]
+        [[volume(1)], [volume(1), volume(2)], [volume(1, Modality="MR"), volume(2)], [volume(3, quarantined=True)]]
     ):
         rows, outcome = read(lake, model, publish(lake, number, *volumes))
         assert sum(count.n for count in outcome.tally) == 1

@@ -87,7 +87,7 @@ def test_a_damaged_file_of_the_lake_refuses_its_series_and_is_counted(tmp_path: 
     (tmp_path / "lake" / lake.files("dicom")[-1]).write_bytes(b"no DICOM")
     outcome = VolumesStage(lake).run(STUDY, given, "f")
     assert [(count.outcome, count.reason_code, count.n) for count in outcome.tally] == [
-        ("refused", "E-VOLUME-NOT-DICOM", 3), ("rejected", "E-VOLUME-NOT-DICOM", 1)
+        ("quarantined", "E-VOLUME-NOT-DICOM", 3), ("rejected", "E-VOLUME-NOT-DICOM", 1)
     ]  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def test_an_instance_in_the_folder_of_another_study_is_not_used(tmp_path: Path) 
     dataset.save_as(stray)
     outcome = VolumesStage(lake).run(STUDY, "", "f")
     assert [(count.outcome, count.reason_code, count.n) for count in outcome.tally] == [
-        ("refused", "E-VOLUME-FOREIGN-KEYS", 3), ("rejected", "E-VOLUME-FOREIGN-KEYS", 1)
+        ("quarantined", "E-VOLUME-FOREIGN-KEYS", 3), ("rejected", "E-VOLUME-FOREIGN-KEYS", 1)
     ]  # fmt: skip
 
 
@@ -130,7 +130,7 @@ def test_a_slice_that_is_gone_withdraws_the_volume(tmp_path: Path) -> None:
     assert len(lake.files("volumes")) == 1
     (folder / "0002.dcm").unlink()
     done = call(folder, "--lake", tmp_path / "lake", "--workers", 1)
-    assert "refused 3 instance (E-VOLUME-UNEVEN-SPACING)" in done.output
+    assert "quarantined 3 instance (E-VOLUME-UNEVEN-SPACING)" in done.output
     assert lake.files("volumes") == []
 
 

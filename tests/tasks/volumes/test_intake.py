@@ -67,9 +67,9 @@ def test_an_instance_that_is_not_surely_clean_has_no_row_and_its_series_no_volum
     made = both()
     spoil(made[3])  # the last slice: the other three would make a volume that looks right
     outcome, lake = run(save(tmp_path / "dicom", made), tmp_path)
-    assert ends(outcome) == {("converted", ""): 4, ("refused", reason): 3, ("rejected", reason): 1}
+    assert ends(outcome) == {("converted", ""): 4, ("quarantined", reason): 3, ("rejected", reason): 1}
     rows = {row["SeriesInstanceUID"]: row for row in lake.table(volumes.CONTRACT).to_pylist()}
-    assert (rows[SERIES]["status"], rows[SERIES]["reason_code"], rows[OTHER]["status"]) == ("refused", reason, "converted")
+    assert (rows[SERIES]["status"], rows[SERIES]["reason_code"], rows[OTHER]["status"]) == ("quarantined", reason, "converted")
     assert rows[SERIES]["regularly_spaced_3d_volume"] is True
     assert lake.table(instances.CONTRACT).num_rows == 7
     assert b"12345" not in b"".join(lake.read(name) for name in lake.files(""))
@@ -96,7 +96,7 @@ def test_two_contents_under_one_key_refuse_the_series_whatever_the_files_are_cal
     twin.RescaleIntercept = -1000
     made = [*slices(), twin]
     outcome, lake = run(save(tmp_path / "dicom", made[::-1] if reverse else made), tmp_path)
-    assert ends(outcome) == {("refused", "E-VOLUME-CONFLICT"): 4, ("rejected", "E-VOLUME-CONFLICT"): 1}
+    assert ends(outcome) == {("quarantined", "E-VOLUME-CONFLICT"): 4, ("rejected", "E-VOLUME-CONFLICT"): 1}
     assert lake.table(instances.CONTRACT).num_rows == 4
 
 
@@ -105,7 +105,7 @@ def test_two_patients_in_one_study_have_no_volumes(tmp_path: Path) -> None:
     for dataset in made[4:]:
         dataset.PatientID = "SL-MNOPQRSTUVWX"
     outcome, lake = run(save(tmp_path / "dicom", made), tmp_path)
-    assert ends(outcome) == {("refused", "E-VOLUME-CONFLICT"): 8}
+    assert ends(outcome) == {("quarantined", "E-VOLUME-CONFLICT"): 8}
     assert lake.table(studies.CONTRACT).num_rows == 1
     assert not [name for name in lake.files("") if name.startswith("volumes/")]
 
@@ -120,7 +120,7 @@ def test_tables_say_what_the_headers_say_and_null_where_they_do_not(tmp_path: Pa
     for keyword in ("Rows", "Columns", "PixelData", "ImagePositionPatient", "PixelSpacing", "SliceThickness"):
         delattr(report, keyword)
     outcome, lake = run(save(tmp_path / "dicom", [*made, report]), tmp_path)
-    assert ends(outcome) == {("converted", ""): 4, ("refused", "E-VOLUME-SOP-CLASS"): 1}
+    assert ends(outcome) == {("converted", ""): 4, ("quarantined", "E-VOLUME-SOP-CLASS"): 1}
     first, last = lake.table(series.CONTRACT).to_pylist()
     assert (first["Manufacturer"], first["ConvolutionKernel"], first["KVP"], first["n_volumes"]) == ("Acme", "B30\\S", 120.0, 1)
     assert (last["Modality"], last["SliceThickness"], last["n_volumes"]) == ("SR", None, 0)

@@ -224,12 +224,12 @@ def run(folder: Path, lake: Path):
 def test_a_series_that_cannot_be_converted_is_refused_with_its_reason_and_accounted(make, reason: str, tmp_path: Path) -> None:
     slices = make()
     outcome = run(save(tmp_path / "dicom", slices), tmp_path / "lake")
-    assert [(count.outcome, count.reason_code, count.n) for count in outcome.tally] == [("refused", reason, len(slices))]
+    assert [(count.outcome, count.reason_code, count.n) for count in outcome.tally] == [("quarantined", reason, len(slices))]
     assert outcome.passed == 0
     assert not (tmp_path / "lake" / "volumes").exists()
     rows = pq.read_table(tmp_path / "lake" / "tables" / "volumes" / f"{STUDY}.parquet").to_pylist()
     assert [(row["SeriesInstanceUID"], row["status"], row["reason_code"], row["path"]) for row in rows] == [
-        (SERIES, "refused", reason, None)
+        (SERIES, "quarantined", reason, None)
     ]
     assert pq.read_table(tmp_path / "lake" / "tables" / "instances" / f"{STUDY}.parquet").num_rows == len(slices)
 
@@ -308,7 +308,7 @@ def test_real_files_of_every_kind_have_an_end_and_the_right_ones_become_volumes(
         "MR_small_expb.dcm", "MR_small_implicit.dcm", "MR_small_jp2klossless.dcm", "MR_small_jpeg_ls_lossless.dcm",
         "MR_small_padded.dcm", "examples_overlay.dcm",
     }  # fmt: skip
-    reasons = {names[row["SeriesInstanceUID"]]: row["reason_code"] for row in rows if row["status"] == "refused"}
+    reasons = {names[row["SeriesInstanceUID"]]: row["reason_code"] for row in rows if row["status"] == "quarantined"}
     assert reasons["rtdose.dcm"] == "E-VOLUME-MULTIFRAME"
     assert reasons["rtplan.dcm"] == reasons["test-SR.dcm"] == "E-VOLUME-SOP-CLASS"
     assert reasons["MR_truncated.dcm"] == "E-VOLUME-DECODE"
