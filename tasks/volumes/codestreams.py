@@ -15,6 +15,10 @@ from tasks.errors import SafelightError
 _SOF = (frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}) | {0xF7}
 _SOS = 0xDA
 
+_END = b"\xff\xd9"
+#: Ones and zeros by turns, of neither which a decoder makes up where data are missing.
+_MORE = b"\xaa\x55" * 32
+
 Offsets = tuple[bytes, bytes]
 
 
@@ -64,6 +68,16 @@ def depth_of(frame: bytes) -> Depth:
         return _of_jpeg_2000(frame) if frame[:2] == codestream.SOC else _of_jpeg(frame)
     except (ValueError, IndexError, struct.error):
         raise SafelightError("E-VOLUME-DECODE") from None
+
+
+def with_more(frame: bytes) -> bytes:
+    """The same JPEG codestream with more coded data before its end mark.
+
+    It is the same image, for no decoder reads on when it has all of it (T.81 E.2.4), unless data are missing: then libjpeg fills the image up with
+    zeros, and these stand in their place.
+    """
+    end = frame.rindex(_END)
+    return frame[:end] + _MORE + frame[end:]
 
 
 def _of_jpeg(frame: bytes) -> Depth:

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut
-from pydicom.uid import UID, ExplicitVRLittleEndian, JPEGLSLossless, JPEGLSNearLossless, RLELossless
+from pydicom.uid import UID, ExplicitVRLittleEndian, JPEGLSLossless, JPEGLSNearLossless, JPEGTransferSyntaxes, RLELossless
 
 from tasks.dicom.elements import PIXELS
 from tasks.dicom.instances import Instance
 from tasks.errors import SafelightError
-from tasks.volumes.codestreams import depth_of, frames
+from tasks.volumes.codestreams import depth_of, frames, with_more
 from tasks.volumes.layout import Layout, of_codestream, unmasked
 
 #: The decoder of each compressed transfer syntax, by pydicom's name, so that another package on the machine never changes a pixel.
@@ -255,7 +255,7 @@ def _decoded(frame: bytes, syntax: str, layout: Layout, width: int, precision: i
         "bits_allocated": width, "bits_stored": precision, "photometric_interpretation": "MONOCHROME2", "pixel_representation": 0,
         "correct_unused_bits": False, "apply_jls_sign_correction": False, "apply_j2k_sign_correction": False,
     }  # fmt: skip
-    return _as_array(encapsulate([frame]), UID(syntax), layout, options)[0]
+    return _as_array(frame, UID(syntax), layout, options)[0]
 
 
 def _colour(frame: bytes, instance: Instance, layout: Layout) -> Pixels:
@@ -269,24 +269,25 @@ def _colour(frame: bytes, instance: Instance, layout: Layout) -> Pixels:
         "bits_allocated": 8, "bits_stored": 8, "photometric_interpretation": layout.photometric, "planar_configuration": layout.planar,
         "pixel_representation": 0, "pixel_vr": "OB",
     }  # fmt: skip
-    if instance.encapsulated:
-        values, said = _as_array(encapsulate([frame]), syntax, layout, options)
-    else:
-        values, said = _as_array(frame, ExplicitVRLittleEndian, layout, options)
+    values, said = _as_array(frame, syntax if instance.encapsulated else ExplicitVRLittleEndian, layout, options)
     if said["photometric_interpretation"] != "RGB":
         raise SafelightError("E-VOLUME-DECODE")
     return values
 
 
 def _as_array(value: bytes, syntax: UID, layout: Layout, options: dict[str, Any]) -> tuple[Pixels, dict[str, Any]]:
-    """One frame, and what pydicom says of it."""
-    plugin = _DECODERS.get(syntax, _DECODER) if syntax.is_encapsulated else ""
+    """One frame of native bytes or of a codestream, and what pydicom says of it."""
+    decoder = get_decoder(syntax)
     options = options | {
         "rows": layout.rows, "columns": layout.columns, "samples_per_pixel": layout.samples, "number_of_frames": 1, "pixel_keyword": "PixelData",
+        "decoding_plugin": _DECODERS.get(syntax, _DECODER) if syntax.is_encapsulated else "",
+        "index": 0, "raw": layout.samples == 1, "validate": False,
     }  # fmt: skip
-    values, said = get_decoder(syntax).as_array(
-        value, index=0, raw=layout.samples == 1, validate=False, decoding_plugin=plugin, **options
-    )
+    values, said = decoder.as_array(encapsulate([value]) if syntax.is_encapsulated else value, **options)
+    if syntax in JPEGTransferSyntaxes and not np.array_equal(
+        decoder.as_array(encapsulate([with_more(value)]), **options)[0], values
+    ):
+        raise SafelightError("E-VOLUME-DECODE")
     return values, said
 
 

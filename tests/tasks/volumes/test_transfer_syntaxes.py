@@ -102,6 +102,22 @@ def test_a_codestream_that_is_cut_anywhere_is_no_image(syntax: str, tmp_path: Pa
         decoded(compressed([frame[:-40]], dataset(picture(form), form), syntax), tmp_path)
 
 
+@pytest.mark.parametrize("lost", [2, 40, 1000])
+@pytest.mark.parametrize("syntax", [*LOSSLESS, *LOSSY])
+def test_a_codestream_that_lost_some_of_its_coded_data_is_no_image_though_its_end_is_there(
+    syntax: str, lost: int, tmp_path: Path
+) -> None:
+    """libjpeg by itself fills the rest of the image with something, and says nothing."""
+    encode, form = LOSSLESS.get(syntax) or LOSSY[syntax][0], "u12" if syntax == uid.JPEGExtended12Bit else "u8"
+    frame = encode(picture(form), form)
+    end = len(frame.rstrip(b"\0")) if syntax == uid.RLELossless else frame.rindex(b"\xff\xd9")
+    begin = end - max(2, min(lost, end // 2))  # one alone may be taken for the padding to an even length
+    while frame[begin - 1] == 0xFF or frame[begin - 1] == 0:  # no half of a stuffed byte; padding is no loss
+        begin -= 1
+    with pytest.raises(SafelightError, match="E-VOLUME-DECODE"):
+        decoded(compressed([frame[:begin] + frame[end:]], dataset(picture(form), form), syntax), tmp_path)
+
+
 @pytest.mark.parametrize("syntax", LOSSLESS)
 def test_a_codestream_of_another_matrix_is_no_image_though_it_has_as_many_pixels(syntax: str, tmp_path: Path) -> None:
     turned = LOSSLESS[syntax](picture("u12").reshape(COLUMNS, ROWS), "u12")
