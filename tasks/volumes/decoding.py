@@ -54,7 +54,7 @@ class Block:
     masked: bool
 
 
-def blocks(sources: Sequence[FrameSource], *, block_bytes: int = 1 << 22) -> Iterator[Block]:
+def blocks(sources: Sequence[FrameSource], *, block_bytes: int = 1 << 21) -> Iterator[Block]:
     """The stored values of frames of one size, in the order given.
 
     The type is the one that the header states. Where frames differ in signedness or depth, it is one that holds all of them. Colour, whatever
