@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 #: VRs of the default repertoire (PS3.5 section 6.1.2.3), those of them that are numbers, and binary whole numbers.
 _TEXTS = frozenset({"AS", "CS", "DA", "DS", "IS", "TM", "UI"})
 _NUMBERS = frozenset({"DS", "IS"})
+#: Texts whose bytes mean the same in every character set where they are ASCII without escape sequences; leading spaces are part of them.
+_NAMES = frozenset({"LO", "SH"})
 _WHOLE = {"SL": "l", "SS": "h", "UL": "L", "US": "H"}
 
 
@@ -48,11 +50,17 @@ class Fields:
             vr, raw = found
             if vr in _TEXTS:
                 return _text(raw.decode("latin-1"), number=vr in _NUMBERS)
+            if vr in _NAMES and raw.isascii() and b"\x1b" not in raw:
+                names = [part.rstrip(" \0") for part in raw.decode("ascii").split("\\")]
+                return names if len(names) > 1 else (names[0] or None)
             if vr in _WHOLE and len(raw) == struct.calcsize("=" + _WHOLE[vr]):
                 [value] = struct.unpack((">" if self._instance.encoding.big_endian else "<") + _WHOLE[vr], raw)
                 return value
-            self._decoded = self._instance.light()
+            self._decoded = self._instance.header() if vr == "SQ" else self._instance.light()
         return self._decoded.get(keyword, default)
+
+    def __contains__(self, keyword: str) -> bool:
+        return self._instance.stated(_tag(keyword)) is not None
 
     def __getattr__(self, keyword: str) -> Any:
         if keyword.startswith("_") or (value := self.get(keyword)) is None:
