@@ -270,6 +270,10 @@ class Publication:
         self._files[lake_path] = target
         return target
 
+    def discard(self, lake_path: str) -> None:
+        """Take back a file that was announced by `path`."""
+        self._files.pop(lake_path).unlink(missing_ok=True)
+
     def write(self, lake_path: str, content: bytes) -> None:
         """Add a file from its bytes."""
         self.path(lake_path).write_bytes(content)

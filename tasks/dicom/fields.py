@@ -24,6 +24,7 @@ _NUMBERS = frozenset({"DS", "IS"})
 #: Texts whose bytes mean the same in every character set where they are ASCII without escape sequences; leading spaces are part of them.
 _NAMES = frozenset({"LO", "SH"})
 _WHOLE = {"SL": "l", "SS": "h", "UL": "L", "US": "H"}
+_BINARY = _WHOLE | {"FD": "d", "FL": "f"}
 
 
 class Fields:
@@ -58,6 +59,23 @@ class Fields:
                 return value
             self._decoded = self._instance.header() if vr == "SQ" else self._instance.light()
         return self._decoded.get(keyword, default)
+
+    def private(self, group: int, creator: str, element: int) -> Any:
+        """The value of a private element (PS3.5 section 7.8.1), or None: a number or a list of them, text where it is neither."""
+        for block in range(0x10, 0x100):
+            if self._instance.text(group << 16 | block) == creator:
+                found = self._instance.stated(group << 16 | block << 8 | element)
+                return None if found is None else self._number(*found)
+        return None
+
+    def _number(self, vr: str, raw: bytes) -> Any:
+        kind = _BINARY.get(vr)
+        if kind is None:  # text, or unknown: then it is what text would be
+            return _text(raw.decode("latin-1"), number=True)
+        width = struct.calcsize("=" + kind)
+        order = ">" if self._instance.encoding.big_endian else "<"
+        values = list(struct.unpack(f"{order}{len(raw) // width}{kind}", raw[: len(raw) // width * width]))
+        return values if len(values) != 1 else values[0]
 
     def __contains__(self, keyword: str) -> bool:
         return self._instance.stated(_tag(keyword)) is not None

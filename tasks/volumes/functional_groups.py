@@ -44,6 +44,13 @@ class FrameHeader:
                 return self._own[name]
         return self._header.get(keyword, default)
 
+    def private(self, group: int, creator: str, element: int) -> Any:
+        """The value of a private element of the object, or None."""
+        try:
+            return self._header.private_block(group, creator)[element].value
+        except KeyError:
+            return None
+
     def __contains__(self, keyword: str) -> bool:
         return keyword in self._own or _ALSO.get(keyword) in self._own or keyword in self._header
 

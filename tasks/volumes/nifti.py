@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import sha256
 from itertools import product
 from pathlib import Path
@@ -23,27 +24,47 @@ _HALF_TURNS = (0.0, 1e-7, 3 * float(np.finfo(np.float32).eps))
 Floats = NDArray[np.float64]
 
 
-def write(path: Path, voxels: NDArray[Any], affine_ras: Floats) -> str:
-    """Write voxels (column, row, slice) with their affine to RAS millimetres, as single-file NIfTI-1 in gzip; return its SHA-256.
-
-    The sform is the affine. The qform says the same by a quaternion, or is marked as not given where it cannot: its fourth
-    component is not stored, and recomputing it from float32 within 0.1° of a half turn (nearly, not quite, axial stacks) can turn
-    the volume by so much that its far corners are 0.6 mm off. The gzip header carries no time and no file name.
-    """
+def write(
+    path: Path,
+    blocks: Iterable[NDArray[Any]],
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    affine_ras: Floats | None,
+    *,
+    slope: float = 1.0,
+    inter: float = 0.0,
+    spacing: tuple[float, float] | None = None,
+) -> str:
+    """Stand-in."""
+    data = np.concatenate(list(blocks))
+    if dtype.fields:
+        data = np.ascontiguousarray(data).view(dtype)[..., 0]
+    voxels = np.asarray(data, dtype).ravel().reshape(shape, order="F")
     image = nibabel.Nifti1Image(voxels, affine_ras)
     image.header.set_data_dtype(voxels.dtype)
-    image.header.set_xyzt_units("mm")
     image.header["descrip"] = b"Safelight"
-    image.set_sform(affine_ras, code=_SCANNER)
-    image.set_qform(affine_ras, code=_SCANNER, strip_shears=True)
-    quaternion, error = best_quaternion(image.header, affine_ras)
-    for name, component in zip(("quatern_b", "quatern_c", "quatern_d"), quaternion, strict=True):
-        image.header[name] = component
-    if error > MAX_QFORM_ERROR_MM:
-        image.header["qform_code"] = _UNKNOWN
-    content = igzip.compress(image.to_bytes(), compresslevel=1, mtime=0)
-    path.write_bytes(content)
-    return sha256(content).hexdigest()
+    if affine_ras is None:
+        image.header.set_sform(None, 0)
+        image.header.set_qform(None, 0)
+        if spacing is not None:
+            image.header.set_zooms((spacing[1], spacing[0], *[1.0] * (len(shape) - 2)))
+            image.header.set_xyzt_units("mm")
+    else:
+        image.header.set_xyzt_units("mm")
+        image.set_sform(affine_ras, code=_SCANNER)
+        image.set_qform(affine_ras, code=_SCANNER, strip_shears=True)
+        quaternion, error = best_quaternion(image.header, affine_ras)
+        for name, component in zip(("quatern_b", "quatern_c", "quatern_d"), quaternion, strict=True):
+            image.header[name] = component
+        if error > MAX_QFORM_ERROR_MM:
+            image.header["qform_code"] = _UNKNOWN
+    content = bytearray(image.to_bytes())
+    import struct
+
+    content[112:120] = struct.pack("<ff", slope, inter)
+    packed = igzip.compress(bytes(content), compresslevel=1, mtime=0)
+    path.write_bytes(packed)
+    return sha256(packed).hexdigest()
 
 
 def best_quaternion(header: Any, affine: Floats) -> tuple[NDArray[np.float32], float]:
