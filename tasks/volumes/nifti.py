@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from hashlib import sha256
+from hashlib import file_digest
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import nibabel
 import numpy as np
-from isal import igzip
+from isal import igzip_threaded
 from numpy.typing import NDArray
 
+#: Three bytes a voxel, NIfTI's RGB24.
+RGB = np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])
+#: isal's fastest level that still has tables of its own for each block, its threads, and the bytes of a block.
+_LEVEL, _THREADS, _BLOCK = 1, 2, 1 << 20
 #: Codes of NIfTI-1's xform_code: not given, and scanner anatomical coordinates (NIFTI_XFORM_SCANNER_ANAT).
 _UNKNOWN, _SCANNER = 0, 1
 #: A qform is only given where every reader's reconstruction of it puts each voxel within this distance of the sform.
@@ -25,46 +29,63 @@ Floats = NDArray[np.float64]
 
 
 def write(
-    path: Path,
-    blocks: Iterable[NDArray[Any]],
-    shape: tuple[int, ...],
-    dtype: np.dtype[Any],
-    affine_ras: Floats | None,
-    *,
-    slope: float = 1.0,
-    inter: float = 0.0,
-    spacing: tuple[float, float] | None = None,
-) -> str:
-    """Stand-in."""
-    data = np.concatenate(list(blocks))
-    if dtype.fields:
-        data = np.ascontiguousarray(data).view(dtype)[..., 0]
-    voxels = np.asarray(data, dtype).ravel().reshape(shape, order="F")
-    image = nibabel.Nifti1Image(voxels, affine_ras)
-    image.header.set_data_dtype(voxels.dtype)
-    image.header["descrip"] = b"Safelight"
-    if affine_ras is None:
-        image.header.set_sform(None, 0)
-        image.header.set_qform(None, 0)
-        if spacing is not None:
-            image.header.set_zooms((spacing[1], spacing[0], *[1.0] * (len(shape) - 2)))
-            image.header.set_xyzt_units("mm")
-    else:
-        image.header.set_xyzt_units("mm")
-        image.set_sform(affine_ras, code=_SCANNER)
-        image.set_qform(affine_ras, code=_SCANNER, strip_shears=True)
-        quaternion, error = best_quaternion(image.header, affine_ras)
-        for name, component in zip(("quatern_b", "quatern_c", "quatern_d"), quaternion, strict=True):
-            image.header[name] = component
-        if error > MAX_QFORM_ERROR_MM:
-            image.header["qform_code"] = _UNKNOWN
-    content = bytearray(image.to_bytes())
-    import struct
+    path: Path, blocks: Iterable[NDArray[Any]], shape: tuple[int, ...], dtype: np.dtype[Any], affine_ras: Floats | None, *,
+    slope: float = 1.0, inter: float = 0.0, spacing: tuple[float, float] | None = None,
+) -> str:  # fmt: skip
+    """Write voxels as single-file NIfTI-1 in gzip, block by block, and return the file's SHA-256.
 
-    content[112:120] = struct.pack("<ff", slope, inter)
-    packed = igzip.compress(bytes(content), compresslevel=1, mtime=0)
-    path.write_bytes(packed)
-    return sha256(packed).hexdigest()
+    The sform is the affine. The qform says the same by a quaternion, or is marked as not given where it cannot: its fourth
+    component is not stored, and recomputing it from float32 within 0.1° of a half turn (nearly, not quite, axial stacks) can turn
+    the volume by so much that its far corners are 0.6 mm off. The gzip header carries no time and no file name, and its blocks are cut
+    by their size alone: the same voxels give the same bytes, whatever the number of threads.
+
+    Args:
+        blocks: (n, rows, columns), or (n, rows, columns, 3) for RGB, in the order of the slices, the fourth axis slowest.
+        shape: (columns, rows[, slices[, volumes]]).
+        dtype: of the voxels; `RGB` for colour.
+        affine_ras: (4, 4), voxel → RAS millimetres; None for an image that has no place in the patient: no form is given then.
+        slope, inter: a value is voxel × slope + inter.
+        spacing: of such an image, distance of rows, then of columns, in mm.
+
+    Raises:
+        ValueError: the blocks are not as many voxels as the shape says.
+    """
+    header = _header(shape, dtype, affine_ras, spacing)
+    header["scl_slope"], header["scl_inter"] = slope, inter
+    left = int(np.prod(shape)) * dtype.itemsize
+    with path.open("w+b") as file:
+        with igzip_threaded.open(file, "wb", compresslevel=_LEVEL, threads=_THREADS, block_size=_BLOCK) as stream:
+            stream.write(header.binaryblock + b"\0\0\0\0")  # no extensions
+            for block in blocks:
+                left -= block.nbytes
+                stream.write(memoryview(np.ascontiguousarray(block)).cast("B"))
+        file.seek(0)
+        hashed = file_digest(file, "sha256").hexdigest()
+    if left:
+        raise ValueError("the blocks are not as many voxels as the shape says")
+    return hashed
+
+
+def _header(shape: tuple[int, ...], dtype: np.dtype[Any], affine_ras: Floats | None, spacing: tuple[float, float] | None) -> Any:
+    header = nibabel.Nifti1Header()
+    header.set_data_dtype(dtype)
+    header.set_data_shape(shape)
+    header["descrip"] = b"Safelight"
+    header["magic"], header["vox_offset"] = b"n+1", 352
+    if affine_ras is None:
+        if spacing is not None:
+            header.set_xyzt_units("mm")
+            header.set_zooms((spacing[1], spacing[0], *[1.0] * (len(shape) - 2)))
+        return header
+    header.set_xyzt_units("mm")
+    header.set_sform(affine_ras, code=_SCANNER)
+    header.set_qform(affine_ras, code=_SCANNER, strip_shears=True)
+    quaternion, error = best_quaternion(header, affine_ras)
+    for name, component in zip(("quatern_b", "quatern_c", "quatern_d"), quaternion, strict=True):
+        header[name] = component
+    if error > MAX_QFORM_ERROR_MM:
+        header["qform_code"] = _UNKNOWN
+    return header
 
 
 def best_quaternion(header: Any, affine: Floats) -> tuple[NDArray[np.float32], float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,7 +24,7 @@ class VolumesStage:
 
     lake: Lake
     folder: Path | None = None
-    settings: VolumesSettings = VolumesSettings()
+    settings: VolumesSettings = field(default_factory=VolumesSettings)
     name: ClassVar[str] = "volumes"
     upstream: ClassVar[str | None] = "deidentify"
     revision: ClassVar[int] = 3

@@ -196,7 +196,9 @@ def _values(made: Made, frames: Sequence[Frame]) -> Row:
 
 def _last_ratio(header: Any) -> float | None:
     """The whole compression of several in a row is their product (PS3.3 C.7.6.1.1.5.2)."""
-    ratios: Sequence[float | None] = numbers(header, "LossyImageCompressionRatio") or [number(header, "LossyImageCompressionRatio")]
+    ratios: Sequence[float | None] = numbers(header, "LossyImageCompressionRatio") or [
+        number(header, "LossyImageCompressionRatio")
+    ]
     known = [ratio for ratio in ratios if ratio is not None and ratio > 0]
     return float(np.prod(known)) if known else None
 

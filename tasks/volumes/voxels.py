@@ -13,12 +13,10 @@ from numpy.typing import NDArray
 from tasks.errors import SafelightError
 from tasks.volumes import decoding
 from tasks.volumes.frames import Frame
-from tasks.volumes.nifti import write
+from tasks.volumes.nifti import RGB, write
 from tasks.volumes.parts import Part
 from tasks.volumes.spacing import ImageSpacing, spacing_of
 from tasks.volumes.values import DoesNotFitError, Encoding, Scale, encode, encodings, scale_of
-
-_RGB = np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])
 
 
 @dataclass
@@ -131,8 +129,8 @@ def write_part(part: Part, path: Path) -> Written:
     ) == "PALETTE COLOR":
         sight = Sight()
         blocks = _colours(part, sight, per_volume)
-        sha256 = write(path, blocks, shape, _RGB, affine, spacing=in_plane)
-        return Written(sha256, shape, Encoding(_RGB, rescaled=False), None, sight, spacing)
+        sha256 = write(path, blocks, shape, RGB, affine, spacing=in_plane)
+        return Written(sha256, shape, Encoding(RGB, rescaled=False), None, sight, spacing)
     scale = scale_of(part.frames)
     for encoding in encodings(scale, part.frames):
         sight = Sight()

@@ -33,6 +33,12 @@ def header_of(wanted: np.ndarray) -> nibabel.Nifti1Header:
     return image.header
 
 
+def put(path: Path, voxels: np.ndarray, wanted: np.ndarray | None, **how) -> str:
+    """Write voxels (column, row, slice[, volume]), two slices at a time."""
+    slices = voxels.T.reshape(-1, *voxels.T.shape[-2:])
+    return nifti.write(path, [slices[k : k + 2] for k in range(0, len(slices), 2)], voxels.shape, voxels.dtype, wanted, **how)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     turn=st.tuples(*[st.floats(-1, 1)] * 3),
@@ -85,7 +91,7 @@ def test_no_quaternion_is_chosen_that_nibabel_refuses_to_read() -> None:
 def test_both_forms_agree_or_the_quaternion_is_not_given_and_simpleitk_reads_the_same(rotation, said, tmp_path: Path) -> None:
     wanted = affine(rotation)
     voxels = np.asfortranarray(np.arange(400 * 400 * 2, dtype=np.int16).reshape(400, 400, 2))
-    nifti.write(tmp_path / "v.nii.gz", voxels, wanted)
+    put(tmp_path / "v.nii.gz", voxels, wanted)
     image = nibabel.load(tmp_path / "v.nii.gz")
     assert np.array_equal(image.affine, wanted)
     assert np.array_equal(image.header.get_sform(coded=True)[0], wanted)
@@ -104,7 +110,7 @@ def test_both_forms_agree_or_the_quaternion_is_not_given_and_simpleitk_reads_the
 def test_gzip_and_header_name_no_time_no_file_and_no_person(tmp_path: Path) -> None:
     voxels = np.asfortranarray(np.arange(60, dtype=np.int16).reshape(3, 4, 5))
     one, two = tmp_path / "one.nii.gz", tmp_path / "another-name.nii.gz"
-    digests = {nifti.write(path, voxels, affine(Rotation.identity())) for path in (one, two)}
+    digests = {put(path, voxels, affine(Rotation.identity())) for path in (one, two)}
     assert len(digests) == 1
     packed = one.read_bytes()
     assert packed == two.read_bytes()
@@ -113,3 +119,34 @@ def test_gzip_and_header_name_no_time_no_file_and_no_person(tmp_path: Path) -> N
     header = nibabel.Nifti1Header(gzip.decompress(packed)[:348])
     texts = {name: bytes(header[name]).rstrip(b"\0") for name in ("descrip", "aux_file", "db_name", "intent_name")}
     assert texts == {"descrip": b"Safelight", "aux_file": b"", "db_name": b"", "intent_name": b""}
+
+
+def test_simpleitk_reads_a_fourth_axis_a_scale_and_colour(tmp_path: Path) -> None:
+    voxels = np.arange(2 * 3 * 4 * 5, dtype=np.int16).reshape(2, 3, 4, 5)
+    put(tmp_path / "t.nii.gz", voxels, affine(Rotation.identity()), slope=0.5, inter=-3.25)
+    theirs = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(tmp_path / "t.nii.gz")))
+    assert np.array_equal(theirs, voxels.T * 0.5 - 3.25)
+    colours = np.random.default_rng(1).integers(0, 256, (6, 5, 3), np.uint8)
+    nifti.write(tmp_path / "c.nii.gz", [colours[None]], (5, 6), nifti.RGB, None, spacing=(0.3, 0.2))
+    image = SimpleITK.ReadImage(str(tmp_path / "c.nii.gz"))
+    assert np.array_equal(SimpleITK.GetArrayFromImage(image).reshape(6, 5, 3), colours)
+    assert np.allclose(image.GetSpacing()[:2], (0.2, 0.3))
+
+
+def test_an_image_without_a_place_gives_none(tmp_path: Path) -> None:
+    put(tmp_path / "p.nii.gz", np.zeros((5, 6), np.uint16), None)
+    header = nibabel.load(tmp_path / "p.nii.gz").header
+    assert (int(header["sform_code"]), int(header["qform_code"]), header.get_xyzt_units()[0]) == (0, 0, "unknown")
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_number_of_threads_does_not_change_the_bytes(threads: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    voxels = np.random.default_rng(2).normal(0, 20, (128, 128, 200)).astype(np.int16)
+    first = put(tmp_path / "a.nii.gz", voxels, affine(Rotation.identity()))
+    monkeypatch.setattr(nifti, "_THREADS", threads)
+    assert put(tmp_path / "b.nii.gz", voxels, affine(Rotation.identity())) == first
+
+
+def test_too_few_voxels_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="as many voxels"):
+        nifti.write(tmp_path / "x.nii.gz", [np.zeros((1, 3, 2), np.int16)], (2, 3, 2), np.dtype(np.int16), None)
