@@ -270,6 +270,10 @@ class Publication:
         self._files[lake_path] = target
         return target
 
+    def hashed(self, lake_path: str, sha256: str) -> None:
+        """State the SHA-256 of a file that was announced by `path`, so that it is not read again."""
+        self._hashes[lake_path] = sha256
+
     def discard(self, lake_path: str) -> None:
         """Take back a file that was announced by `path`."""
         self._files.pop(lake_path).unlink(missing_ok=True)

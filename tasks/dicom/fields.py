@@ -62,11 +62,9 @@ class Fields:
 
     def private(self, group: int, creator: str, element: int) -> Any:
         """The value of a private element (PS3.5 section 7.8.1), or None: a number or a list of them, text where it is neither."""
-        for block in range(0x10, 0x100):
-            if self._instance.text(group << 16 | block) == creator:
-                found = self._instance.stated(group << 16 | block << 8 | element)
-                return None if found is None else self._number(*found)
-        return None
+        block = self._instance.private_blocks.get((group, creator))
+        found = None if block is None else self._instance.stated(group << 16 | block << 8 | element)
+        return None if found is None else self._number(*found)
 
     def _number(self, vr: str, raw: bytes) -> Any:
         kind = _BINARY.get(vr)

@@ -11,9 +11,11 @@ from typing import Any
 
 import nibabel
 import numpy as np
-import SimpleITK
 from numpy.typing import NDArray
 
+from tasks.imaging import windows
+from tasks.imaging.grids import Grid, resample, to_spacing
+from tasks.imaging.orientation import lean_deg, turn
 from tasks.inference.bundle import Input, Range
 
 Image = NDArray[np.float32]
@@ -55,11 +57,9 @@ def read_volume(path: Path, padding: Range | None = None) -> Volume:
 
 def along_the_patient(volume: Volume) -> bool:
     """Whether the axes are perpendicular and lean little from the patient's: only then does `prepare` give what it promises."""
-    directions = volume.affine_ras[:3, :3] / np.linalg.norm(volume.affine_ras[:3, :3], axis=0)
-    between = np.abs(directions.T @ directions - np.eye(3)).max()
-    nearest = np.abs(directions).max(axis=0)
-    turned = np.unique(np.abs(directions).argmax(axis=0)).size < 3 or nearest.min() < np.cos(np.radians(MAXIMUM_TURN_DEG))
-    return bool(between <= np.sin(np.radians(MAXIMUM_SHEAR_DEG)) and not turned)
+    turned, between = lean_deg(volume.affine_ras)
+    nearest = np.abs(volume.affine_ras[:3, :3]).argmax(axis=0)
+    return np.unique(nearest).size == 3 and turned <= MAXIMUM_TURN_DEG and between <= MAXIMUM_SHEAR_DEG
 
 
 def prepare(volume: Volume, how: Input) -> Prepared:
@@ -79,9 +79,9 @@ def prepare(volume: Volume, how: Input) -> Prepared:
         image[(image >= low) & (image <= high)] = how.padding_hu
     np.maximum(image, np.float32(how.padding_hu), out=image)
     if how.order == "resample_then_window":
-        made = window(resample(image, spacing, how.spacing_mm), how.window.center, how.window.width)
+        made = window(respace(image, spacing, how.spacing_mm), how.window.center, how.window.width)
     else:
-        made = resample(window(image, how.window.center, how.window.width), spacing, how.spacing_mm)
+        made = respace(window(image, how.window.center, how.window.width), spacing, how.spacing_mm)
     if how.shape is not None:
         (outside,) = window(np.array([how.padding_hu], np.float32), how.window.center, how.window.width)
         made = fit(made, how.shape, float(outside))
@@ -90,24 +90,17 @@ def prepare(volume: Volume, how: Input) -> Prepared:
 
 def window(image: Image, center: float, width: float) -> Image:
     """`center - width/2` becomes 0, `center + width/2` becomes 1; clipped."""
-    return np.asarray(np.clip((image - np.float32(center - width / 2)) / np.float32(width), 0, 1), np.float32)
+    return windows.apply(image, windows.Window(center, width))
 
 
-def resample(image: Image, spacing: Triple, wanted: Triple) -> Image:
+def respace(image: Image, spacing: Triple, wanted: Triple) -> Image:
     """Linear interpolation to a spacing (z, y, x in mm); outer edges stay where they are, beyond the last centre the edge is repeated."""
     if np.allclose(spacing, wanted, rtol=1e-6):
         return image
-    itk: Any = SimpleITK
-    old = itk.GetImageFromArray(image)
-    old.SetSpacing(spacing[::-1])
-    size = [max(1, round(n * have / want)) for n, have, want in zip(image.shape, spacing, wanted, strict=True)]
-    grid = itk.ResampleImageFilter()
-    grid.SetSize(size[::-1])
-    grid.SetOutputSpacing(wanted[::-1])
-    grid.SetOutputOrigin([(want - have) / 2 for want, have in zip(wanted[::-1], spacing[::-1], strict=True)])
-    grid.SetInterpolator(itk.sitkLinear)
-    grid.SetUseNearestNeighborExtrapolator(True)
-    return np.asarray(itk.GetArrayFromImage(grid.Execute(old)), np.float32)
+    depth, height, width = image.shape
+    source = Grid((width, height, depth), np.diag([*spacing[::-1], 1.0]))
+    z, y, x = wanted
+    return np.ascontiguousarray(resample(image.T, source, to_spacing(source, (x, y, z))).T)
 
 
 def fit(image: Image, shape: tuple[int, int, int], outside: float) -> Image:
@@ -125,12 +118,6 @@ def fit(image: Image, shape: tuple[int, int, int], outside: float) -> Image:
 
 def _oriented(volume: Volume, orientation: str) -> tuple[Image, Triple]:
     """A copy as (z, y, x), its axes growing as `orientation` says, and the spacing in that order."""
-    current = nibabel.orientations.io_orientation(volume.affine_ras)
-    turn = nibabel.orientations.ornt_transform(current, nibabel.orientations.axcodes2ornt(tuple(orientation)))
-    turned = nibabel.orientations.apply_orientation(volume.voxels, turn)
-    lengths = np.linalg.norm(volume.affine_ras[:3, :3], axis=0)
-    spacing = [0.0, 0.0, 0.0]
-    for old, (new, _) in enumerate(turn):
-        spacing[int(new)] = float(lengths[old])
-    image = np.array(turned.transpose(2, 1, 0), dtype=np.float32, order="C")
-    return image, (spacing[2], spacing[1], spacing[0])
+    turned = turn(volume.voxels, volume.affine_ras, orientation)
+    x, y, z = (float(step) for step in np.linalg.norm(turned.affine_ras[:3, :3], axis=0))
+    return np.array(turned.voxels.transpose(2, 1, 0), dtype=np.float32, order="C"), (z, y, x)

@@ -54,11 +54,11 @@ def write(
     header["scl_slope"], header["scl_inter"] = slope, inter
     left = int(np.prod(shape)) * dtype.itemsize
     with path.open("w+b") as file:
-        with igzip_threaded.open(file, "wb", compresslevel=_LEVEL, threads=_THREADS, block_size=_BLOCK) as stream:
+        with igzip_threaded.open(file, "wb", compresslevel=_LEVEL, threads=_THREADS, block_size=_BLOCK) as stream:  # type: ignore[no-untyped-call]
             stream.write(header.binaryblock + b"\0\0\0\0")  # no extensions
             for block in blocks:
                 left -= block.nbytes
-                stream.write(memoryview(np.ascontiguousarray(block)).cast("B"))
+                stream.write(np.ascontiguousarray(block).reshape(-1).view(np.uint8).data)
         file.seek(0)
         hashed = file_digest(file, "sha256").hexdigest()
     if left:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.volumes.grid_standin import Grid, even_stack, orthogonal, resample
+from tasks.imaging.grids import Grid, even_stack, orthogonal, resample
 from tasks.volumes.nifti import write
 from tasks.volumes.parts import Part, Regrid
 from tasks.volumes.stack import Planes

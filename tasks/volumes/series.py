@@ -85,6 +85,7 @@ def _written(part: Part, index: int, publication: Publication) -> Made:
     except SafelightError as refusal:
         publication.discard(path)
         return Made(index, part, "quarantined", refusal.code)
+    publication.hashed(path, written.sha256)
     return _pictured(Made(index, part, "converted", "", written, path), publication)
 
 
@@ -97,6 +98,7 @@ def _resampled(part: Part, kind: Regrid | None, index: int, archive: int | None,
     except SafelightError:
         publication.discard(path)
         raise
+    publication.hashed(path, written.sha256)
     made = Made(index, part, "resampled", kind.value, written, path, regridded=grid, resampled_from=archive)
     return _pictured(made, publication)
 

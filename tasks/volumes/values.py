@@ -160,7 +160,8 @@ def _encode(stored: Pixels, slope: float, intercept: float, encoding: Encoding) 
         return stored.astype(encoding.dtype, copy=False), (low, high)
     if slope == 1 and limits.bits <= stored.dtype.itemsize * 8:
         # The result fits, so that sums modulo the type's range are right.
-        return np.add(stored.astype(encoding.dtype, copy=False), np.array(int(intercept)).astype(encoding.dtype)), (low, high)
+        same = stored.view(encoding.dtype) if limits.bits == stored.dtype.itemsize * 8 else stored.astype(encoding.dtype)
+        return np.add(same, np.array(int(intercept)).astype(encoding.dtype)), (low, high)
     return (stored.astype(np.float64) * slope + intercept).astype(encoding.dtype), (low, high)
 
 

@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from tasks.inference.bundle import Input
 from tasks.inference.gates import content_share
-from tasks.inference.preprocess import Volume, along_the_patient, fit, prepare, read_volume, resample, window
+from tasks.inference.preprocess import Volume, along_the_patient, fit, prepare, read_volume, respace, window
 from tests.tasks.inference.made import chest_like, lps, manifest, nifti
 
 
@@ -27,7 +27,7 @@ WIDE = {"center": 0.0, "width": 100_000.0}
 def test_a_linear_field_is_reproduced_exactly_between_the_outermost_centres() -> None:
     shape, old, new = (12, 10, 14), (5.0, 2.0, 1.5), (2.5, 2.5, 2.5)
     field = np.add.outer(np.add.outer(3 * np.arange(12) * 5.0, -2 * np.arange(10) * 2.0), np.arange(14) * 1.5).astype(np.float32)
-    made = resample(field, old, new)
+    made = respace(field, old, new)
     assert made.shape == tuple(round(n * a / b) for n, a, b in zip(shape, old, new, strict=True))
     z, y, x = (np.arange(n) * b + (b - a) / 2 for n, a, b in zip(made.shape, old, new, strict=True))
     expected = np.add.outer(np.add.outer(3 * z, -2 * y), x)
@@ -39,7 +39,7 @@ def test_resampling_agrees_with_scipy(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     image = rng.normal(0, 100, (9, 11, 13)).astype(np.float32)
     old, new = (5.0, 1.7, 2.2), (2.5, 2.5, 2.0)
-    made = resample(image, old, new)
+    made = respace(image, old, new)
     at = np.meshgrid(*(((np.arange(n) + 0.5) * b / a - 0.5 for n, a, b in zip(made.shape, old, new, strict=True))), indexing="ij")
     np.testing.assert_allclose(made, ndimage.map_coordinates(image, at, order=1, mode="nearest"), atol=1e-3)
 
@@ -47,7 +47,7 @@ def test_resampling_agrees_with_scipy(tmp_path: Path) -> None:
 def test_the_outer_edges_stay_where_they_are() -> None:
     image = np.zeros((4, 8, 8), np.float32)
     image[-1] = 1
-    made = resample(image, (10.0, 2.5, 2.5), (2.5, 2.5, 2.5))
+    made = respace(image, (10.0, 2.5, 2.5), (2.5, 2.5, 2.5))
     assert made.shape == (16, 8, 8)
     assert (made[-2:] == 1).all()
     assert (made[:10] == 0).all()
