@@ -8,13 +8,13 @@ is only said by SliceNormalVector in the private header `SIEMENS CSA HEADER` (00
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from pydicom import Dataset
 
+from tasks.dicom.csa import slice_normal
 from tasks.dicom.headers import count, number, word
 from tasks.errors import SafelightError
 
@@ -66,15 +66,9 @@ def _slices(header: Dataset) -> int | None:
 
 
 def _normal(header: Dataset) -> np.ndarray[Any, Any] | None:
-    """SliceNormalVector of the private header, read by nibabel."""
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # nibabel says on import that its reader is for Siemens only, which is what it is used for
-        from nibabel.nicom import csareader
     try:
         content = header.private_block(0x0029, "SIEMENS CSA HEADER")[0x10].value
-        found = csareader.get_slice_normal(csareader.read(content))
-    except (KeyError, TypeError, ValueError, csareader.CSAError, UnicodeDecodeError):
+    except KeyError:
         return None
-    return None if found is None or not np.isfinite(found).all() else np.asarray(found, np.float64)
+    found = slice_normal(content) if isinstance(content, bytes) else None
+    return None if found is None else np.array(found)
