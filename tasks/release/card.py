@@ -174,11 +174,8 @@ def _missing(tables: Sequence[Counted], content: Content) -> str:
     for table in tables:
         away = hidden(table, content.small_cells)
         if UNKNOWN in table.cells:
-            n = table.patients(UNKNOWN)
-            lines.append(
-                f"- {_TITLES[table.attribute]}: not known of {_number(table, UNKNOWN, away, content)} of {whole} patients"
-                + (" (all of them)." if n == whole else ".")
-            )
+            n = _number(table, UNKNOWN, away, content)
+            lines.append(f"- {_TITLES[table.attribute]}: not known for a volume or more of {n} of {whole} patients.")
         few = [
             f"{_plain(level)} ({_number(table, level, away, content)})"
             for level in table.cells

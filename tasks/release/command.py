@@ -14,7 +14,7 @@ from tasks.errors import ConfigurationError
 from tasks.guard import ErrorLog, boundary, seal
 from tasks.lake import Lake
 from tasks.release.about import load_about
-from tasks.release.export.formats import FORMATS, export, parse_formats
+from tasks.release.export.formats import FORMATS, export, parse_formats, place
 from tasks.release.freeze import Result, freeze
 from tasks.release.frozen import RESERVED, check_name, folder, read, verify, versions
 from tasks.release.making import Request
@@ -127,7 +127,7 @@ def _export(
     with _counted(f"export {each}", len(frozen.volumes)) as advance:
         counts = export(lake, frozen, each, out, labels=labels, link=link, number=number, on_case=advance)
     said = ", ".join(f"{what} {n}" for what, n in sorted(counts.items()) if n) or "nothing"
-    say(f"export {each}: {name} {frozen.version}, {said} · {out / each}")
+    say(f"export {each}: {name} {frozen.version}, {said} · {place(frozen, each, out)}")
 
 
 @contextmanager

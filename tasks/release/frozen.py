@@ -83,7 +83,8 @@ def check_name(name: str, version: str | None) -> None:
 
 def versions(lake: Lake, name: str) -> list[str]:
     """The versions of a release that are in the lake, the newest last."""
-    found = [manifest.key.partition("/")[2] for manifest in lake.manifests(STAGE) if manifest.key.startswith(f"{name}/")]
+    whole = (manifest for manifest in lake.manifests(STAGE) if manifest.fingerprint)
+    found = [manifest.key.partition("/")[2] for manifest in whole if manifest.key.startswith(f"{name}/")]
     return sorted(found, key=lambda version: [int(part) for part in version.split(".")])
 
 

@@ -28,6 +28,11 @@ def parse_formats(text: str | None, out: Path | None) -> tuple[str, ...]:
     return named
 
 
+def place(frozen: Frozen, name: str, out: Path) -> Path:
+    """The folder of an export: `OUT/RELEASE-VERSION/FORMAT`, so that two versions never come together in one."""
+    return out / f"{frozen.name}-{frozen.version}" / name
+
+
 def export(
     lake: Lake,
     frozen: Frozen,
@@ -39,7 +44,7 @@ def export(
     number: int,
     on_case: Callable[[], object],
 ) -> Counter[str]:
-    """Export a release to `out/NAME` in one format; files that are there already and whole are kept.
+    """Export a release in one format to its folder (`place`); files that are there already and whole are kept.
 
     Args:
         labels: a folder of label volumes (`tasks.release.export.cases.cases`), or None.
@@ -47,10 +52,9 @@ def export(
         number: nnU-Net's number of the data set.
 
     Returns:
-        how many cases were copied, linked, kept and left out.
+        how many cases were copied, linked, kept and left out, and how many files of an earlier run with other options were removed.
     """
-    placer = Placer(lake, outside(lake, out) / name, link, on_case)
-    placer.folder.mkdir(exist_ok=True)
+    placer = Placer(lake, outside(lake, place(frozen, name, out)), link, on_case)
     chosen = cases(frozen, labels)
     if name == "monai":
         monai.export(frozen, chosen, placer)
@@ -60,4 +64,5 @@ def export(
         bids.export(frozen, chosen, placer)
     else:
         webdataset.export(frozen, chosen, placer)
+    placer.tidy()
     return placer.counts

@@ -37,7 +37,8 @@ def export(frozen: Frozen, chosen: Sequence[Case], placer: Placer, number: int) 
     classes = values(placer.lake, fit)
     root = f"Dataset{number:03d}_{re.sub('[^A-Za-z0-9]', '', frozen.name.title())}"
     folds: dict[str, list[str]] = {"train": [], "val": []}
-    placer.counts["left out"] += len(chosen) - len(fit)
+    if len(fit) < len(chosen):
+        placer.counts["left out"] = len(chosen) - len(fit)
     for case in fit:
         part = "Ts" if case.split == _TEST else "Tr"
         if labelled and part == "Tr" and case.label is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from tasks.lake import Lake
 from tasks.release.export.cases import Case
 
 _CHUNK = 1 << 20
+#: How the files of cases are called (`tasks.release.export.cases`).
+_CASE = re.compile(r"[A-Z2-7]{12}_[0-9a-f]{12}(_0000)?\.nii\.gz$")
 
 
 @dataclass
@@ -33,6 +36,7 @@ class Placer:
     link: bool = False
     on_case: Callable[[], object] = lambda: None
     counts: Counter[str] = field(default_factory=Counter)
+    _placed: set[Path] = field(default_factory=set)
 
     def image(self, case: Case, target: str) -> None:
         """Put a case's volume at `target`, a path in the export's folder.
@@ -41,6 +45,7 @@ class Placer:
             SafelightError: E-RELEASE-VOLUME where the lake's file is not the one that was frozen.
         """
         there = self.folder / target
+        self._placed.add(there)
         if there.is_file() and there.stat().st_size == case.size and hash_of(there) == case.sha256:
             self.counts["kept"] += 1
             return
@@ -52,6 +57,7 @@ class Placer:
     def label(self, case: Case, target: str) -> None:
         """Put a case's label volume at `target`; it is always copied."""
         if case.label is not None:
+            self._placed.add(self.folder / target)
             _whole(self.folder / target, case.label.read_bytes())
 
     def write(self, target: str, content: bytes) -> None:
@@ -61,6 +67,13 @@ class Placer:
     def write_json(self, target: str, content: Any) -> None:
         """Write a small file of JSON as a whole."""
         self.write(target, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+
+    def tidy(self) -> None:
+        """Remove the cases that an earlier run, with other options, left in the folder: a program would train on them."""
+        for path in sorted(self.folder.rglob("*.nii.gz")):
+            if _CASE.match(path.name) and path not in self._placed:
+                path.unlink()
+                self.counts["removed"] += 1
 
     def _place(self, source: Path, target: Path, sha256: str) -> bool:
         """Whether it was linked; a file whose content is another is not placed."""

@@ -48,7 +48,7 @@ def test_counts_are_those_of_pandas_over_the_releases_own_tables(lake: Lake) -> 
 def test_who_is_missing_is_named(lake: Lake) -> None:
     frozen(lake, minimum_group=5)
     missing = cards(lake).partition("## Who is missing")[2]
-    assert "- Race: not known of 10 of 20 patients." in missing
+    assert "- Race: not known for a volume or more of 11 of 20 patients." in missing
     assert "Black or African American (0)" in missing
     assert "- Age in years: fewer than 5 patients are 0-17 (0), 65-89 (0), 90+ (0)." in missing
     assert re.search(r"E-RELEASE-QUARANTINED \| .* \| 1 \| 1 \| 1 \|", missing)

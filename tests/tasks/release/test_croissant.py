@@ -84,3 +84,12 @@ def test_every_file_object_leads_to_a_file_of_its_checksum_and_size(shared: tupl
     sets = [each for each in said if each["@type"] == "cr:FileSet"]
     assert sorted(file for each in sets for file in each["includes"]) == sorted(f"../../../{row['path']}" for row in made.volumes)
     assert len(files) == len(made.volumes) + 6
+
+
+def test_of_very_many_volumes_the_table_alone_holds_the_checksums(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.release.croissant.MOST_FILES", 20)
+    frozen(lake)
+    said = json.loads(path(lake).read_text("utf-8"))["distribution"]
+    assert sum(each["@type"] == "cr:FileObject" for each in said) == 6
+    assert sum(len(each["includes"]) for each in said if each["@type"] == "cr:FileSet") == 21
+    assert mlcroissant.Dataset(path(lake)).metadata.ctx.issues.errors == set()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import networkx as nx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.errors import ConfigurationError
@@ -17,11 +17,12 @@ from tests.tasks.release.made import patient
 
 SHARES = {"train": 0.7, "validation": 0.15, "test": 0.15}
 PEOPLE = st.dictionaries(
-    st.integers(0, 400).map(patient), st.tuples(st.sampled_from("FM"), st.sampled_from("abc"), st.sampled_from("xy")), max_size=80
+    st.integers(0, 400).map(patient), st.tuples(st.sampled_from("FM"), st.sampled_from("abc"), st.sampled_from("xy")), max_size=60
 )
 PAIRS = st.lists(st.tuples(st.integers(0, 40).map(patient), st.integers(0, 40).map(patient)), max_size=40)
 
 
+@settings(max_examples=40)
 @given(PAIRS, st.randoms())
 def test_persons_are_the_connected_components_of_the_pairs_in_any_order(pairs: list[tuple[str, str]], shuffler) -> None:
     persons = Persons(pairs)
@@ -34,6 +35,7 @@ def test_persons_are_the_connected_components_of_the_pairs_in_any_order(pairs: l
     assert persons.of("SL-ZZZZZZZZZZZZ") == "SL-ZZZZZZZZZZZZ"
 
 
+@settings(max_examples=40)
 @given(PEOPLE, st.integers(), st.randoms())
 def test_splits_depend_on_no_order_and_every_person_has_one(people: dict[str, tuple[str, ...]], seed: int, shuffler) -> None:
     first = assign(people, SHARES, seed, {})
@@ -44,6 +46,7 @@ def test_splits_depend_on_no_order_and_every_person_has_one(people: dict[str, tu
     assert assign(dict(order), SHARES, seed, {}) == first
 
 
+@settings(max_examples=40)
 @given(PEOPLE, st.integers(0, 9))
 def test_the_whole_and_every_stratum_of_enough_persons_are_near_their_shares(
     people: dict[str, tuple[str, ...]], seed: int
@@ -58,6 +61,7 @@ def test_the_whole_and_every_stratum_of_enough_persons_are_near_their_shares(
             assert n < made.minimum or abs(part[name] - share * n) < 3
 
 
+@settings(max_examples=40)
 @given(PEOPLE, PEOPLE, st.integers(0, 9), st.integers(0, 9))
 def test_who_comes_later_moves_nobody(
     people: dict[str, tuple[str, ...]], later: dict[str, tuple[str, ...]], seed: int, other: int
@@ -67,6 +71,7 @@ def test_who_comes_later_moves_nobody(
     assert {person: second.splits[person] for person in people} == first.splits
 
 
+@settings(max_examples=40)
 @given(PEOPLE)
 def test_strata_that_are_too_small_are_joined_and_counted(people: dict[str, tuple[str, ...]]) -> None:
     made = assign(people, SHARES, 0, {})
