@@ -44,7 +44,7 @@ class Content:
         rows: the volumes of the release, and `splits` the split of each.
         facts: study → demographics (`tasks.release.people.study_facts`).
         left: (reason, volumes, studies, patients without any volume in the release) of what was left out.
-        findings: (finding, split, label, studies) of the reference labels.
+        labels: rows with `StudyInstanceUID`, `finding` and `label`: the reference labels.
         notes: sentences on how the splits were made.
         deidentified: sentences from the lake's certificate.
         selection: the selection in words, as lines.
@@ -61,7 +61,7 @@ class Content:
     split_names: Sequence[str]
     facts: Mapping[str, Mapping[str, Any]]
     left: Sequence[tuple[str, int, int, int]]
-    findings: Sequence[tuple[str, str, int, int]]
+    labels: Sequence[Mapping[str, Any]]
     notes: Sequence[str]
     deidentified: Sequence[str]
     selection: Sequence[str]
@@ -83,6 +83,7 @@ def card(content: Content) -> str:
         "Limitations": _human("limitations", about.limitations),
         "Licence and citation": "\n".join(f"- {what}: {_human(key, said)}" for what, key, said in people),
         "What is in it": _overview(content),
+        "Reference labels": _labels(content),
         "How it was selected": "\n".join(content.selection),
         "Splits": "\n".join(f"- {note}" for note in content.notes),
         "De-identification": "\n".join(f"- {_plain(line)}" for line in content.deidentified),
@@ -131,12 +132,22 @@ def _overview(content: Content) -> str:
     for column in counted.columns:
         cell = counted.cells[ALL][column]
         lines.append(f"| {column} | {len(cell.patients)} | {len(cell.studies)} | {cell.volumes} |")
-    if content.findings:
-        lines += ["", "| finding | split | label | studies |", "|---|---|---:|---:|"]
-        lines += [f"| {finding} | {split} | {label} | {n} |" for finding, split, label, n in content.findings]
-    else:
-        lines += ["", "The lake had no reference labels for these studies."]
     return "\n".join(lines)
+
+
+def _labels(content: Content) -> str:
+    """Each finding's labels, in every split."""
+    if not content.labels:
+        return "The lake had no reference labels for these studies."
+    said = {(row["StudyInstanceUID"], row["finding"]): str(row["label"]) for row in content.labels}
+    parts = ["1 is present, 0 is absent; a cell holds patients / studies / volumes."]
+    for finding in sorted({finding for _, finding in said}):
+        entries = (
+            (said.get((row["StudyInstanceUID"], finding), UNKNOWN), split, row["PatientID"], row["StudyInstanceUID"])
+            for row, split in zip(content.rows, content.splits, strict=True)
+        )
+        parts.append(_table(count(f"Finding {finding}", entries, content.split_names, ("0", "1")), content))
+    return "\n\n".join(parts)
 
 
 def _legend(content: Content) -> str:
@@ -152,7 +163,7 @@ def _legend(content: Content) -> str:
 def _table(counted: Counted, content: Content) -> str:
     away = hidden(counted, content.small_cells)
     lines = [
-        f"### {_TITLES[counted.attribute]}",
+        f"### {_TITLES.get(counted.attribute, counted.attribute)}",
         "",
         "| | " + " | ".join(counted.columns) + " |",
         "|---|" + "---:|" * len(counted.columns),
@@ -170,6 +181,7 @@ def _table(counted: Counted, content: Content) -> str:
 
 def _missing(tables: Sequence[Counted], content: Content) -> str:
     lines = []
+    small = content.small_cells
     whole = len({row["PatientID"] for row in content.rows})
     for table in tables:
         away = hidden(table, content.small_cells)
@@ -191,7 +203,10 @@ def _missing(tables: Sequence[Counted], content: Content) -> str:
         "| reason | meaning | volumes | studies | patients with nothing in it |",
         "|---|---|---:|---:|---:|",
     ]
-    lines += [f"| {code} | {catalogue()[code].meaning} | {n} | {studies} | {lost} |" for code, n, studies, lost in content.left]
+    lines += [
+        f"| {code} | {catalogue()[code].meaning} | {n} | {studies} | {f'<{small}' if 0 < lost < small else lost} |"
+        for code, n, studies, lost in content.left
+    ]
     return "\n".join(lines if content.left else [*lines[:-2], "", "Nothing."])
 
 

@@ -109,7 +109,6 @@ def _facts(lake: Lake, asked: Request, made: Made, content: str, date: str) -> d
 
 def _content(lake: Lake, asked: Request, made: Made, date: str) -> Content:
     facts = {row["StudyInstanceUID"]: row for row in made.studies}
-    findings = Counter((row["finding"], row["split"], row["label"]) for row in made.labels)
     rule = asked.rule.model_dump(mode="json", exclude_defaults=True)
     selection = [f"- Rule `{asked.rule.name}`: {asked.rule.meaning}"]
     selection += [f"- `{name}`: `{json.dumps(value)}`" for name, value in rule.items() if name not in {"name", "meaning"}]
@@ -118,7 +117,7 @@ def _content(lake: Lake, asked: Request, made: Made, date: str) -> Content:
     return Content(
         name=asked.name, version=asked.version, date=date, about=asked.about, rows=made.volumes,
         splits=[row["split"] for row in made.volumes], split_names=list(asked.shares), facts=facts, left=made.left,
-        findings=[(*what, n) for what, n in sorted(findings.items())], notes=made.notes, deidentified=_deidentified(lake),
+        labels=made.labels, notes=made.notes, deidentified=_deidentified(lake),
         selection=selection, small_cells=asked.small_cells, minimum_group=asked.minimum_group,
     )  # fmt: skip
 
@@ -126,7 +125,7 @@ def _content(lake: Lake, asked: Request, made: Made, date: str) -> Content:
 def _deidentified(lake: Lake) -> list[str]:
     """What the lake's certificate says, in sentences."""
     if not lake.exists("reports/certificate.json"):
-        return ["The lake holds no certificate of de-identification: `safelight certificate` or a night makes one."]
+        return ["The lake holds no certificate of de-identification; a night with one puts it there."]
     said = json.loads(lake.read("reports/certificate.json"))
     lines = [f"Profile {said['profile']}, PS3.15 Table E.1-1 of edition {said['edition']}, Safelight {said['version']}."]
     if said.get("methods"):

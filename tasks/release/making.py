@@ -146,8 +146,8 @@ def _split(
     notes.append(f"Stratified by {', '.join(asked.stratify)}." if asked.stratify else "Not stratified.")
     if assigned.small_strata:
         notes.append(
-            f"{assigned.small_strata} strata of fewer than {assigned.minimum} persons ({assigned.small_persons} persons in all) were joined "
-            "with those that are alike in all but the last attributes."
+            f"Strata of fewer than {assigned.minimum} persons: {assigned.small_strata}, with {assigned.small_persons} persons in all. They "
+            "were joined with those that are alike in all but the last attributes."
         )
     merged = len({row["PatientID"] for row in taken}) - len(known)
     if merged:

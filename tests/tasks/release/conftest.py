@@ -14,7 +14,7 @@ from tasks.lake import Lake
 from tasks.release.freeze import Result, freeze
 from tasks.release.frozen import Frozen, read
 from tasks.release.making import Request
-from tests.tasks.release.made import findings, people, study
+from tests.tasks.release.made import findings, people, several, study
 
 SHARES = {"train": 0.6, "validation": 0.2, "test": 0.2}
 
@@ -37,8 +37,7 @@ def frozen(lake: Lake, **changes: Any) -> Result:
 @pytest.fixture(scope="session")
 def _lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     made = Lake.open(tmp_path_factory.mktemp("release") / "lake")
-    for number in range(1, 21):
-        study(made, number)
+    several(made, *range(1, 21))
     study(
         made, 21, {"is_sheared": True, "regularly_spaced_3d_volume": False}, {"status": "resampled", "is_sheared": False}, who=1
     )

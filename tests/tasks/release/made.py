@@ -12,7 +12,7 @@ import nibabel
 import numpy as np
 
 from data_contracts import cohort, reference, studies, volumes
-from tasks.lake import Lake
+from tasks.lake import Lake, Publication
 
 SHAPE = (6, 5, 4)
 AFFINE = np.diag([-0.8, -0.8, 2.0, 1.0])
@@ -32,32 +32,49 @@ def nifti(path: Path, seed: int, shape: tuple[int, ...] = SHAPE) -> None:
 
 def study(lake: Lake, number: int, *parts: dict[str, Any], who: int | None = None) -> str:
     """Publish a study of one volume a part; a part holds what differs in its row of `volumes`. Gives the study's key."""
-    key, owner = f"2.25.{1000 + number}", patient(number if who is None else who)
-    rows = []
+    key = f"2.25.{1000 + number}"
     with lake.publication("volumes", key, "f" * 64) as publication:
-        for place, part in enumerate(parts or ({},)):
-            series = f"2.25.{number}00{place}"
-            path = f"volumes/{owner}/{key}/{series}_0.nii.gz"
-            row: dict[str, Any] = {column.name: None for column in volumes.CONTRACT.columns} | {
-                "StudyInstanceUID": key, "PatientID": owner, "SeriesInstanceUID": series, "volume_index": 0, "status": "converted",
-                "reason_code": "", "kind": "3d", "Modality": "CT", "BodyPartExamined": "CHEST", "Manufacturer": _MAKERS[number % 2],
-                "ManufacturerModelName": "One", "ConvolutionKernel": "B30f", "KVP": 120.0, "SliceThickness": 2.0, "n_instances": 4,
-                "n_frames": 4, "n_duplicates": 0, "n_columns": SHAPE[0], "n_rows": SHAPE[1], "n_slices": SHAPE[2], "n_volumes": 1,
-                "column_spacing_mm": 0.8, "row_spacing_mm": 0.8, "slice_spacing_mm": 2.0, "split_by": [], "is_sheared": False,
-                "regularly_spaced_3d_volume": True, "units": "HU", "dtype": "int16", "lossy": False, "source_instances": [],
-                "source_frames": [],
-            }  # fmt: skip
-            if part.get("status") != "quarantined":
-                nifti(publication.path(path), number * 10 + place, (*SHAPE, 2) if part.get("kind") == "4d" else SHAPE)
-                row |= {"path": path, "sha256": hashlib.sha256(publication.path(path).read_bytes()).hexdigest()}
-            rows.append(row | part)
+        rows, facts = _study(publication, number, parts or ({},), patient(number if who is None else who))
         publication.write_table(volumes.CONTRACT, rows)
-        publication.write_table(studies.CONTRACT, [{
-            "StudyInstanceUID": key, "PatientID": owner, "study_year": 2024, "PatientSex": "FM"[number % 2], "age_years": 20 + number % 60,
-            "age_over_89": False, "PatientSize": None, "PatientWeight": None, "modalities": ["CT"], "n_series": len(rows), "n_instances": 4,
-        }])  # fmt: skip
+        publication.write_table(studies.CONTRACT, [facts])
         publication.commit(passed=len(rows))
     return key
+
+
+def several(lake: Lake, *numbers: int) -> None:
+    """Publish studies of one volume each together, which is quicker."""
+    with lake.publication("volumes", "several", "f" * 64) as publication:
+        made = [_study(publication, number, ({},), patient(number)) for number in numbers]
+        publication.write_table(volumes.CONTRACT, [row for rows, _ in made for row in rows])
+        publication.write_table(studies.CONTRACT, [facts for _, facts in made])
+        publication.commit(passed=len(made))
+
+
+def _study(
+    publication: Publication, number: int, parts: tuple[dict[str, Any], ...], owner: str
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    key = f"2.25.{1000 + number}"
+    rows = []
+    for place, part in enumerate(parts):
+        series = f"2.25.{number}00{place}"
+        path = f"volumes/{owner}/{key}/{series}_0.nii.gz"
+        row: dict[str, Any] = {column.name: None for column in volumes.CONTRACT.columns} | {
+            "StudyInstanceUID": key, "PatientID": owner, "SeriesInstanceUID": series, "volume_index": 0, "status": "converted",
+            "reason_code": "", "kind": "3d", "Modality": "CT", "BodyPartExamined": "CHEST", "Manufacturer": _MAKERS[number % 2],
+            "ManufacturerModelName": "One", "ConvolutionKernel": "B30f", "KVP": 120.0, "SliceThickness": 2.0, "n_instances": 4,
+            "n_frames": 4, "n_duplicates": 0, "n_columns": SHAPE[0], "n_rows": SHAPE[1], "n_slices": SHAPE[2], "n_volumes": 1,
+            "column_spacing_mm": 0.8, "row_spacing_mm": 0.8, "slice_spacing_mm": 2.0, "split_by": [], "is_sheared": False,
+            "regularly_spaced_3d_volume": True, "units": "HU", "dtype": "int16", "lossy": False, "source_instances": [],
+            "source_frames": [],
+        }  # fmt: skip
+        if part.get("status") != "quarantined":
+            nifti(publication.path(path), number * 10 + place, (*SHAPE, 2) if part.get("kind") == "4d" else SHAPE)
+            row |= {"path": path, "sha256": hashlib.sha256(publication.path(path).read_bytes()).hexdigest()}
+        rows.append(row | part)
+    return rows, {
+        "StudyInstanceUID": key, "PatientID": owner, "study_year": 2024, "PatientSex": "FM"[number % 2], "age_years": 20 + number % 60,
+        "age_over_89": False, "PatientSize": None, "PatientWeight": None, "modalities": ["CT"], "n_series": len(rows), "n_instances": 4,
+    }  # fmt: skip
 
 
 def people(lake: Lake, *numbers: int, **said: Any) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import fields
 from itertools import product
 
 import pandas as pd
@@ -11,6 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.deid.certificate.facts import Certificate
 from tasks.lake import Lake
 from tasks.release.about import About
 from tasks.release.counting import ALL, Cell, Counted, hidden
@@ -43,6 +46,14 @@ def test_counts_are_those_of_pandas_over_the_releases_own_tables(lake: Lake) -> 
             part = volumes[(volumes[column] == level) & ((volumes["split"] == place) | (place == ALL))]
             said = f"{part['PatientID'].nunique()} / {part['StudyInstanceUID'].nunique()} / {len(part)}"
             assert shown[level][[ALL, *SHARES].index(place)] == (said if len(part) else "0")
+
+
+def test_reference_labels_are_counted_for_every_finding(lake: Lake) -> None:
+    frozen(lake)
+    labels = pd.DataFrame(read(lake, "chest", "1.0.0").labels)
+    shown = table(cards(lake), "Finding nodule")
+    assert [shown[level][0].split(" / ")[1] for level in ("0", "1")] == [str((labels["label"] == n).sum()) for n in (0, 1)]
+    assert shown["unknown"][0].startswith("5 / 5 /")
 
 
 def test_who_is_missing_is_named(lake: Lake) -> None:
@@ -100,3 +111,19 @@ def test_no_line_of_a_table_has_one_hidden_cell_that_the_others_give_away(number
 )
 def test_bands_of_thickness_hold_their_upper_edge(mm: float, band: str) -> None:
     assert thickness_band(mm) == band
+
+
+def test_the_certificate_of_the_lake_is_quoted(lake: Lake) -> None:
+    said = {
+        "profile": "safe_harbor", "edition": "2026d", "version": "0.1.0", "methods": [["113100", "Basic Profile"]], "release": "ab" * 32,
+        "released_at": "2026-01-02T03:04:05+00:00",
+    }  # fmt: skip
+    assert set(said) <= {field.name for field in fields(Certificate)}
+    with lake.publication("certificate", "release", "f") as publication:
+        publication.write("reports/certificate.json", json.dumps(said).encode())
+        publication.commit()
+    frozen(lake)
+    told = cards(lake).partition("## De-identification")[2].partition("## ")[0]
+    assert "Profile safe\\_harbor, PS3.15 Table E.1-1 of edition 2026d" in told
+    assert "Basic Profile (113100)" in told
+    assert "abababababab" in told

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tarfile
 import warnings
 from collections import Counter
@@ -77,8 +76,7 @@ def test_monai_loads_the_data_list_and_its_images(shared: tuple[Lake, Frozen], t
 
 
 def test_nnunets_own_functions_find_every_case_and_its_label(shared: tuple[Lake, Frozen], tmp_path: Path, labels: Path) -> None:
-    if os.environ.get("SAFELIGHT_REQUIRE_PEERS") != "1":
-        pytest.importorskip("nnunetv2", reason="nnunetv2 is not installed: pip install 'safelight[nnunet]'")
+    pytest.importorskip("nnunetv2", reason="nnunetv2 is not installed: pip install 'safelight[nnunet]'")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from nnunetv2.experiment_planning.verify_dataset_integrity import verify_dataset_integrity
@@ -294,3 +292,12 @@ def test_what_an_earlier_run_with_other_options_left_is_not_trained_on(
     mine, new = below(tmp_path / "chest-1.0.0"), below(tmp_path / "new" / "chest-1.0.0")
     assert mine.keys() - new.keys() == {"nnunet/notes.nii.gz"}
     assert mine.items() >= new.items()
+
+
+def test_a_lake_that_is_no_local_folder_is_exported_by_copies(shared: tuple[Lake, Frozen], tmp_path: Path) -> None:
+    lake, made = shared
+    remote = Lake(f"file://{lake.url}")
+    for name in ("monai", "webdataset"):
+        assert exported((remote, made), name, tmp_path / "remote") == {"copied": 21}
+        exported(shared, name, tmp_path / "local")
+    assert below(tmp_path / "remote") == below(tmp_path / "local")
