@@ -208,6 +208,9 @@ def _flags(made: Made) -> Row:
     planes, several = made.part.planes, len(made.part.frames) > 1 or len(made.part.instances) > 1
     if planes is None:
         return {}
+    if made.regridded is not None:
+        names = ("single_orientation", "consistent_image_dimensions", "consistent_pixel_spacing", "unique_slice_positions")
+        return dict.fromkeys((*names, "uniform_slice_spacing", "regularly_spaced_3d_volume"), True)
     stackable = planes.single_orientation and several
     one_time = made.part.n_volumes == 1
     return {
