@@ -67,6 +67,10 @@ class Instance:
             return self
         return replace(self, data=self.data[: self.pixels[0][2]])
 
+    def bare(self) -> Instance:
+        """The same with neither native nor compressed pixel data in memory; only those of a deflated file stay."""
+        return self if self.inflated or not self.pixels else replace(self, data=self.data[: self.pixels[0][2]])
+
     def changed(self) -> bool:
         """Whether the file is another one than when it was read."""
         status = self.path.stat()

@@ -1,37 +1,35 @@
-"""Stored values of frames in any transfer syntax, some at a time: straight from the file where they are native, by pydicom's decoders where they are
-compressed. No more than a block of them, and a few images in flight, are ever in memory.
+"""Stored values of frames in any transfer syntax, a block at a time: native ones straight from the file into one array, compressed ones by
+pydicom's decoders. Nothing but one block is held, whatever the length of the series.
 """
 
 from __future__ import annotations
 
 import os
 import warnings
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
 from itertools import groupby
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import Dataset, dcmread
+from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut
-from pydicom.uid import UID, JPEGLSLossless, JPEGLSNearLossless, RLELossless
+from pydicom.uid import UID, ExplicitVRLittleEndian, JPEGLSLossless, JPEGLSNearLossless, JPEGTransferSyntaxes, RLELossless
 
 from tasks.dicom.elements import PIXELS
-from tasks.dicom.headers import count
 from tasks.dicom.instances import Instance
 from tasks.errors import SafelightError
+from tasks.volumes.codestreams import depth_of, frames, with_more
+from tasks.volumes.layout import Layout, of_codestream, unmasked
 
-#: Images that are decoded at once, and how many may wait for their turn.
-_THREADS, _AHEAD = 2, 4
-#: The decoder of each compressed transfer syntax, by name, so that another package on the machine never changes a pixel.
-_PLUGINS = {RLELossless: "pydicom", JPEGLSLossless: "pyjpegls", JPEGLSNearLossless: "pyjpegls"}
-_PLUGIN = "pylibjpeg"
-_GREY = {"MONOCHROME1", "MONOCHROME2"}
+#: The decoder of each compressed transfer syntax, by pydicom's name, so that another package on the machine never changes a pixel.
+_DECODERS = {RLELossless: "pydicom", JPEGLSLossless: "pyjpegls", JPEGLSNearLossless: "pyjpegls"}
+_DECODER = "pylibjpeg"
+_EXTENDED_OFFSETS = (0x7FE00001, 0x7FE00002)
 
 Pixels = NDArray[Any]
 
@@ -48,199 +46,252 @@ class FrameSource:
 class Block:
     """Frames one after the other.
 
-    values: (n, rows, columns), or (n, rows, columns, 3) in RGB, in the machine's byte order.
-    masked: whether bits above HighBit, such as an overlay's, stood in the pixels and were left out.
+    values: (n, rows, columns), or (n, rows, columns, 3) in RGB of 8 bits; C order, the machine's byte order; all blocks of one call have one type.
+    masked: whether bits outside of the values, such as an overlay's, stood in the pixels and were left out.
     """
 
     values: Pixels
     masked: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """How an instance's pixels are laid out, as its header states it; equal for frames that may share a block."""
-
-    rows: int
-    columns: int
-    samples: int
-    allocated: int
-    stored: int
-    high: int
-    signed: bool
-    photometric: str
-    frames: int
-
-    @classmethod
-    def of(cls, instance: Instance) -> _Layout:
-        header = instance.fields()
-        names = ("Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation")
-        rows, columns, allocated, stored, high, signed = (count(header, name) for name in names)
-        if (
-            not rows
-            or not columns
-            or allocated not in {8, 16, 32}
-            or not stored
-            or high is None
-            or not stored - 1 <= high < allocated
-        ):
-            raise SafelightError("E-VOLUME-DECODE" if not rows or not columns else "E-VOLUME-BITS")
-        samples, frames = count(header, "SamplesPerPixel") or 1, count(header, "NumberOfFrames") or 1
-        photometric = str(header.get("PhotometricInterpretation") or "")
-        return cls(rows, columns, samples, allocated, stored, high, bool(signed), photometric, frames)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return np.dtype(f"{'i' if self.signed else 'u'}{self.allocated // 8}")
-
-    @property
-    def frame_bytes(self) -> int:
-        return self.rows * self.columns * self.samples * self.allocated // 8
-
-
-def blocks(sources: Sequence[FrameSource], *, block_bytes: int = 1 << 23) -> Iterator[Block]:
+def blocks(sources: Sequence[FrameSource], *, block_bytes: int = 1 << 22) -> Iterator[Block]:
     """The stored values of frames of one size, in the order given.
 
-    A block holds frames of one type; neighbours may differ in signedness and depth.
+    The type is the one that the header states. Where frames differ in signedness or depth, it is one that holds all of them. Colour, whatever
+    its photometric interpretation, comes out as RGB, a palette's too; grey is not inverted, and nothing is rescaled.
+
+    Args:
+        block_bytes: frames are handed on in arrays of about this size, at least one at a time.
 
     Raises:
-        SafelightError: E-VOLUME-DECODE where no decoder makes an image of the stated shape, or the file has become shorter; E-VOLUME-BITS
-            where the bits are not laid out in a way that is understood, or a decoded value has more of them than is stated.
+        SafelightError: E-VOLUME-DECODE where no decoder makes an image of the stated shape, or frames differ in size; E-VOLUME-BITS where the bits
+            are not laid out in a way that is understood, or a value has more of them than is stated; E-DEID-CHANGED where a file is
+            another one than when it was taken apart.
+        OSError: the machine's fault.
     """
-    laid_out = [(_Layout.of(source.instance), source) for source in sources]
-    if len({(layout.rows, layout.columns, layout.samples) for layout, _ in laid_out}) > 1:
+    layouts: dict[int, Layout] = {}
+    for source in sources:
+        key = id(source.instance)
+        if key not in layouts:
+            layouts[key] = Layout.of(source.instance)
+            _hold(source.instance, layouts[key])
+        if not 0 <= source.number < layouts[key].frames:
+            raise SafelightError("E-VOLUME-DECODE")
+    if len({layout.shape for layout in layouts.values()}) > 1:
         raise SafelightError("E-VOLUME-DECODE")
-    for (layout, native), run in groupby(laid_out, lambda pair: (pair[0], _is_native(pair[1].instance, pair[0]))):
-        members = [source for _, source in run]
-        size = max(1, block_bytes // max(1, layout.frame_bytes))
-        if native:
-            for start in range(0, len(members), size):
-                yield _unmasked(_read(members[start : start + size], layout), layout)
-        else:
-            for values in _decoded(members, layout):
-                yield _checked(values, layout)
+    if not sources:
+        return
+    shape = next(iter(layouts.values())).shape
+    dtype = np.result_type(*(layout.dtype for layout in layouts.values()))
+    n = max(1, block_bytes // (prod(shape) * dtype.itemsize))
+    opened = _Opened()
+    for start in range(0, len(sources), n):
+        members = sources[start : start + n]
+        values, masked, first = np.empty((len(members), *shape), dtype), False, 0
+        for (layout, direct), run in groupby(members, lambda source: _path(source.instance, layouts[id(source.instance)])):
+            alike = list(run)
+            into = values[first : first + len(alike)]
+            masked |= _read(alike, layout, into) if direct else _decode(alike, layout, into, opened)
+            first += len(alike)
+        yield Block(values, masked)
 
 
-def _is_native(instance: Instance, layout: _Layout) -> bool:
-    """Whether the values stand in the file, one after the other, as the machine can read them."""
-    plain = not instance.encapsulated and len(instance.pixels) == 1 and instance.pixels[0][0] == PIXELS[0]
-    swapped = instance.encoding.big_endian and layout.allocated == 8
-    return plain and not swapped and layout.samples == 1 and layout.photometric in _GREY
+def _hold(instance: Instance, layout: Layout) -> None:
+    """Hold that there is one element of pixel data, and that native ones have the stated length.
 
-
-def _read(members: Sequence[FrameSource], layout: _Layout) -> Pixels:
-    """(n, rows, columns), read into one array."""
-    values = np.empty((len(members), layout.rows, layout.columns), layout.dtype)
-    for place, source in enumerate(members):
-        _fill(memoryview(values[place]).cast("B"), source, layout)
-    return values.byteswap(inplace=True) if members[0].instance.encoding.big_endian else values
-
-
-def _fill(into: memoryview, source: FrameSource, layout: _Layout) -> None:
-    instance = source.instance
+    Bytes may follow that are no image: fewer than a row or a column has, so that the stated matrix cannot be off by one, or zeros, but no
+    whole frame of them.
+    """
+    if len(instance.pixels) != 1 or instance.pixels[0][0] != PIXELS[0]:
+        raise SafelightError("E-VOLUME-DECODE")
+    if instance.encapsulated != UID(instance.syntax).is_encapsulated:
+        raise SafelightError("E-VOLUME-DECODE")
+    if instance.encapsulated:
+        return
+    if instance.encoding.big_endian and layout.allocated == 32:  # writers differ in whether OW is turned by two bytes or by four
+        raise SafelightError("E-VOLUME-BITS")
     _, _, _, start, end, _ = instance.pixels[0]
-    surplus = end - start - layout.frames * layout.frame_bytes
-    offset = start + source.number * layout.frame_bytes
-    if not 0 <= surplus < layout.frame_bytes or source.number >= layout.frames:
+    expected = layout.frames * layout.frame_bytes
+    surplus = end - start - expected
+    if not 0 <= surplus < max(2, layout.frame_bytes):
         raise SafelightError("E-VOLUME-DECODE")
-    if end <= len(instance.data):  # it was inflated, or is short
-        into[:] = instance.data[offset : offset + layout.frame_bytes]
+    least = min(layout.rows, layout.columns) * layout.samples * layout.allocated // 8
+    if surplus >= max(2, least) and _bytes(instance, start + expected, end).strip(b"\0"):
+        raise SafelightError("E-VOLUME-DECODE")
+
+
+def _path(instance: Instance, layout: Layout) -> tuple[Layout, bool]:
+    """The layout, and whether values go straight from the file to where they belong."""
+    swapped = instance.encoding.big_endian and layout.allocated == 8
+    return layout, layout.is_grey and not instance.encapsulated and not swapped
+
+
+def _read(members: Sequence[FrameSource], layout: Layout, into: Pixels) -> bool:
+    """Native grey frames into (n, rows, columns); whether something else stood in their cells."""
+    cells = into if into.dtype == layout.cell else np.empty(into.shape, layout.cell)
+    for place, source in enumerate(members):
+        start = source.instance.pixels[0][3] + source.number * layout.frame_bytes
+        _fill(source.instance, start, memoryview(cells[place]).cast("B"))
+        if source.instance.encoding.big_endian:
+            cells[place].byteswap(inplace=True)
+    values, masked = unmasked(cells, layout)
+    if values is not into:
+        into[...] = values
+    return masked
+
+
+def _fill(instance: Instance, start: int, into: memoryview) -> None:
+    """Bytes of an instance, from a position on, out of memory or out of the file.
+
+    Raises:
+        SafelightError: E-DEID-CHANGED where the file is another one than when it was taken apart, or is shorter.
+    """
+    end = start + len(into)
+    if instance.inflated or end <= len(instance.data):
+        into[:] = instance.data[start:end]
         return
     descriptor = os.open(instance.path, os.O_RDONLY)
     try:
-        found = os.preadv(descriptor, [into], offset)
+        status = os.fstat(descriptor)
+        if (status.st_size, status.st_mtime_ns, status.st_ino) != instance.version:
+            raise SafelightError("E-DEID-CHANGED")
+        found = 0
+        while found < len(into):  # Linux reads at most 2 GiB at once
+            some = os.preadv(descriptor, [into[found:]], start + found)
+            if not some:
+                raise SafelightError("E-DEID-CHANGED")
+            found += some
     finally:
         os.close(descriptor)
-    if found != layout.frame_bytes:
-        raise SafelightError("E-VOLUME-DECODE")
 
 
-def _unmasked(values: Pixels, layout: _Layout) -> Block:
-    """Values without what stands in the bits above or below them (PS3.5 section 8.1.1), negative ones with their sign."""
-    low, high = _limits(layout)
-    if layout.high == layout.stored - 1 and (layout.stored == layout.allocated or (values.min() >= low and values.max() <= high)):
-        return Block(values, masked=False)
-    bare = np.right_shift(np.left_shift(values, layout.allocated - 1 - layout.high), layout.allocated - layout.stored)
-    bits = values.view(f"u{layout.allocated // 8}")
-    above = (bits >> np.array(layout.high, bits.dtype) >> np.array(1, bits.dtype)) != 0
-    if layout.high == layout.stored - 1:
-        above &= bare != values
-    below = layout.high >= layout.stored and bool(
-        (bits & np.array((1 << (layout.high + 1 - layout.stored)) - 1, bits.dtype)).any()
-    )
-    return Block(bare, bool(above.any()) or below)
+def _bytes(instance: Instance, start: int, end: int) -> bytes:
+    into = bytearray(end - start)
+    _fill(instance, start, memoryview(into))
+    return bytes(into)
 
 
-def _limits(layout: _Layout) -> tuple[int, int]:
-    return (-(1 << (layout.stored - 1)), (1 << (layout.stored - 1)) - 1) if layout.signed else (0, (1 << layout.stored) - 1)
+class _Opened:
+    """The frames of the compressed instance that was asked for last: a multi-frame one is taken apart once."""
+
+    def __init__(self) -> None:
+        self._instance: Instance | None = None
+        self._frames: list[bytes] = []
+
+    def frame(self, source: FrameSource, layout: Layout) -> bytes:
+        """A compressed frame's codestream."""
+        instance = source.instance
+        if instance is not self._instance:
+            _, _, _, start, end, _ = instance.pixels[0]
+            offsets, lengths = (instance.raw(tag) for tag in _EXTENDED_OFFSETS)
+            extended = (offsets, lengths) if offsets else None
+            self._instance, self._frames = instance, frames(_bytes(instance, start, end), layout.frames, extended)
+        return self._frames[source.number]
 
 
-def _checked(values: Pixels, layout: _Layout) -> Block:
-    """A decoded image: of the stated shape, and with no value of more bits than are stated."""
-    shape = (layout.rows, layout.columns)
-    if values.shape == (*shape, 3) and values.dtype == np.uint8:
-        return Block(values[None], masked=False)
-    if values.shape != shape or not np.issubdtype(values.dtype, np.integer) or layout.samples != 1:
-        raise SafelightError("E-VOLUME-DECODE")
-    low, high = _limits(layout)
-    if int(values.min()) < low or int(values.max()) > high:
-        raise SafelightError("E-VOLUME-BITS")
-    return Block(np.ascontiguousarray(values, values.dtype.newbyteorder("="))[None], masked=False)
-
-
-def _decoded(members: Sequence[FrameSource], layout: _Layout) -> Iterator[Pixels]:
-    """Images in the order given, decoded in threads."""
-    held: tuple[Instance, Dataset] | None = None
-    waiting: deque[Future[Pixels]] = deque()
-    with ThreadPoolExecutor(_THREADS) as pool:
-        for source in members:
-            if layout.frames > 1:  # its frames share one parsed file
-                if held is None or held[0] is not source.instance:
-                    held = source.instance, _parsed(source.instance)
-                waiting.append(pool.submit(_image, _of(held[1]), source.number))
+def _decode(members: Sequence[FrameSource], layout: Layout, into: Pixels, opened: _Opened) -> bool:
+    """All other frames, one after the other: none of the decoders lets another thread run meanwhile, so that threads would gain nothing."""
+    masked = False
+    for place, source in enumerate(members):
+        native = not source.instance.encapsulated
+        frame = _native(source, layout) if native else opened.frame(source, layout)
+        with _no_image_where_it_fails():
+            if layout.samples == 3:
+                into[place] = _colour(frame, source.instance, layout)
+                continue
+            if native:
+                cells = (
+                    np.frombuffer(frame, layout.cell.newbyteorder("<")).reshape(layout.rows, layout.columns).astype(layout.cell)
+                )
+                values, more = unmasked(cells, layout)
             else:
-                waiting.append(pool.submit(_image, _later(source.instance), 0))
-            if len(waiting) >= _AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+                values, more = _grey(frame, source.instance.syntax, layout)
+            masked |= more
+            into[place] = _looked_up(values, source.instance) if layout.is_palette else values
+    return masked
 
 
-def _of(dataset: Dataset) -> Callable[[], Dataset]:
-    return lambda: dataset
-
-
-def _later(instance: Instance) -> Callable[[], Dataset]:
-    return lambda: _parsed(instance)
-
-
-def _parsed(instance: Instance) -> Dataset:
-    """A file with its pixels, as pydicom reads it; what cannot be opened is the machine's fault, and passes."""
-    content = instance.path.read_bytes()
+@contextmanager
+def _no_image_where_it_fails() -> Iterator[None]:
+    """Decoders raise whatever their libraries raise; each means the same. What they grumble about is checked by shape and bits."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return dcmread(BytesIO(content))
-    except MemoryError:
+            yield
+    except (MemoryError, SafelightError):
         raise
-    except Exception:  # noqa: BLE001 - whatever a parser raises on a damaged file: it is no image
+    except Exception:  # noqa: BLE001
         raise SafelightError("E-VOLUME-DECODE") from None
 
 
-def _image(parsed: Callable[[], Dataset], number: int) -> Pixels:
-    """(rows, columns), or (rows, columns, 3) in RGB."""
-    dataset = parsed()
-    syntax = UID(dataset.file_meta.TransferSyntaxUID)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what decoders grumble about is checked by shape and bits, or raised
-            decoder = get_decoder(syntax)
-            plugin = _PLUGINS.get(syntax, _PLUGIN) if syntax.is_encapsulated else ""
-            values, _ = decoder.as_array(dataset, index=number, decoding_plugin=plugin)
-            if dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
-                coloured = apply_color_lut(values, dataset)
-                return np.asarray(coloured if coloured.dtype == np.uint8 else coloured >> 8).astype(np.uint8)
-    except MemoryError:
-        raise
-    except Exception:  # noqa: BLE001 - decoders raise whatever their libraries raise; each means the same: no image
-        raise SafelightError("E-VOLUME-DECODE") from None
-    return np.asarray(values)
+def _native(source: FrameSource, layout: Layout) -> bytes:
+    """A native frame's bytes, in little endian. Big endian turns pairs of bytes, of single ones too where they are OW (PS3.5 section 8.1.1)."""
+    instance = source.instance
+    _, vr, _, value, end, _ = instance.pixels[0]
+    start = value + source.number * layout.frame_bytes
+    stop = start + layout.frame_bytes
+    if not instance.encoding.big_endian or (layout.allocated == 8 and vr != "OW"):
+        return _bytes(instance, start, stop)
+    before = (start - value) % 2
+    pairs = _bytes(instance, start - before, min(end, stop + (stop - value) % 2))
+    return np.frombuffer(pairs, np.uint16).byteswap().tobytes()[before : before + layout.frame_bytes]
+
+
+def _grey(frame: bytes, syntax: str, layout: Layout) -> tuple[Pixels, bool]:
+    """(rows, columns) of one sample, and whether something else stood in its cells: only run lengths pack whole cells (PS3.5 annex G)."""
+    if syntax == RLELossless:
+        return unmasked(_decoded(frame, syntax, layout, layout.allocated, layout.allocated).view(layout.cell), layout)
+    depth = depth_of(frame)
+    if (depth.rows, depth.columns, depth.samples) != (layout.rows, layout.columns, 1):
+        raise SafelightError("E-VOLUME-DECODE")
+    width = next(width for width in (8, 16, 32) if depth.precision <= width)
+    raw = _decoded(frame, syntax, layout, width, depth.precision)
+    return of_codestream(raw, depth.precision, signed=depth.signed, layout=layout), False
+
+
+def _decoded(frame: bytes, syntax: str, layout: Layout, width: int, precision: int) -> Pixels:
+    """What the decoder gives, without any correction: (rows, columns), unsigned, of so many bits."""
+    options = {
+        "bits_allocated": width, "bits_stored": precision, "photometric_interpretation": "MONOCHROME2", "pixel_representation": 0,
+        "correct_unused_bits": False, "apply_jls_sign_correction": False, "apply_j2k_sign_correction": False,
+    }  # fmt: skip
+    return _as_array(frame, UID(syntax), layout, options)[0]
+
+
+def _colour(frame: bytes, instance: Instance, layout: Layout) -> Pixels:
+    """(rows, columns, 3), RGB of 8 bits."""
+    syntax = UID(instance.syntax)
+    if instance.encapsulated and syntax != RLELossless:
+        depth = depth_of(frame)
+        if (depth.rows, depth.columns, depth.samples, depth.precision) != (layout.rows, layout.columns, 3, 8):
+            raise SafelightError("E-VOLUME-DECODE")
+    options = {
+        "bits_allocated": 8, "bits_stored": 8, "photometric_interpretation": layout.photometric, "planar_configuration": layout.planar,
+        "pixel_representation": 0, "pixel_vr": "OB",
+    }  # fmt: skip
+    values, said = _as_array(frame, syntax if instance.encapsulated else ExplicitVRLittleEndian, layout, options)
+    if said["photometric_interpretation"] != "RGB":
+        raise SafelightError("E-VOLUME-DECODE")
+    return values
+
+
+def _as_array(value: bytes, syntax: UID, layout: Layout, options: dict[str, Any]) -> tuple[Pixels, dict[str, Any]]:
+    """One frame of native bytes or of a codestream, and what pydicom says of it."""
+    decoder = get_decoder(syntax)
+    options = options | {
+        "rows": layout.rows, "columns": layout.columns, "samples_per_pixel": layout.samples, "number_of_frames": 1, "pixel_keyword": "PixelData",
+        "decoding_plugin": _DECODERS.get(syntax, _DECODER) if syntax.is_encapsulated else "",
+        "index": 0, "raw": layout.samples == 1, "validate": False,
+    }  # fmt: skip
+    values, said = decoder.as_array(encapsulate([value]) if syntax.is_encapsulated else value, **options)
+    if syntax in JPEGTransferSyntaxes and not np.array_equal(
+        decoder.as_array(encapsulate([with_more(value)]), **options)[0], values
+    ):
+        raise SafelightError("E-VOLUME-DECODE")
+    return values, said
+
+
+def _looked_up(places: Pixels, instance: Instance) -> Pixels:
+    """(rows, columns, 3) of a palette's colours (PS3.3 C.7.6.3.1.5). Of 16-bit ones the upper byte counts, unless none uses it."""
+    colours = apply_color_lut(places, instance.header())
+    return colours if colours.dtype == np.uint8 or int(colours.max()) < 256 else colours >> 8

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from hashlib import file_digest
-from itertools import product
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+from itertools import chain, product
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import nibabel
 import numpy as np
-from isal import igzip_threaded
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-#: Three bytes a voxel, NIfTI's RGB24.
+from tasks.errors import SafelightError
+from tasks.volumes.gzipping import gzipped
+
+#: NIfTI-1's colour (DT_RGB24, code 128): three bytes a voxel.
 RGB = np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])
-#: isal's fastest level that still has tables of its own for each block, its threads, and the bytes of a block.
-_LEVEL, _THREADS, _BLOCK = 1, 2, 1 << 20
+
 #: Codes of NIfTI-1's xform_code: not given, and scanner anatomical coordinates (NIFTI_XFORM_SCANNER_ANAT).
 _UNKNOWN, _SCANNER = 0, 1
 #: A qform is only given where every reader's reconstruction of it puts each voxel within this distance of the sform.
 MAX_QFORM_ERROR_MM = 0.02
+#: The header of 348 bytes, and four that say that no extension follows; dimensions are 16-bit numbers with a sign.
+_OFFSET, _LONGEST = 352, 32767
 #: Readers take a rotation for a half turn where a² is below one of these: never, as the reference reader (nifti1_io.c,
 #: nifti_quatern_to_mat44), or as nibabel (three float32 epsilons, which refuses the file where a² is as far below zero).
 _HALF_TURNS = (0.0, 1e-7, 3 * float(np.finfo(np.float32).eps))
@@ -29,63 +33,106 @@ Floats = NDArray[np.float64]
 
 
 def write(
-    path: Path, blocks: Iterable[NDArray[Any]], shape: tuple[int, ...], dtype: np.dtype[Any], affine_ras: Floats | None, *,
-    slope: float = 1.0, inter: float = 0.0, spacing: tuple[float, float] | None = None,
-) -> str:  # fmt: skip
-    """Write voxels as single-file NIfTI-1 in gzip, block by block, and return the file's SHA-256.
+    path: Path,
+    blocks: Iterable[NDArray[Any]],
+    shape: tuple[int, ...],
+    dtype: DTypeLike,
+    affine_ras: Floats | None,
+    *,
+    slope: float = 1.0,
+    inter: float = 0.0,
+    spacing: tuple[float, float] | None = None,
+    time_step: float | None = None,
+) -> str:
+    """Write a volume while its slices come in, as single-file NIfTI-1 in gzip; return its SHA-256. What could not be finished is removed.
+
+    Args:
+        blocks: slices in the file's order, some at a time: (n, rows, columns), or (n, rows, columns, 3) for colour, in C order, which is
+            NIfTI's (the first index, the column, runs fastest). They must not change once they are handed over.
+        shape: (columns, rows), (columns, rows, slices) or (columns, rows, slices, volumes).
+        dtype: of the blocks; `RGB` for colour.
+        affine_ras: (4, 4), voxel (column, row, slice) → RAS millimetres; None for what has no place in space, such as a projection.
+        slope, inter: value = voxel × slope + inter, as float32; only written where they are not 1 and 0.
+        spacing: distance of rows, then of columns, in millimetres, where there is no affine. Unknown is 1 in an unknown unit.
+        time_step: between volumes, in seconds.
+
+    Raises:
+        ValueError: the blocks do not fill the shape exactly, or are of another type.
+        SafelightError: E-VOLUME-GEOMETRY where an axis is longer than NIfTI-1 can say (32767).
+    """
+    dtype = np.dtype(dtype).newbyteorder("<")
+    header = header_of(shape, dtype, affine_ras, slope=slope, inter=inter, spacing=spacing, time_step=time_step)
+    digest = sha256()
+    try:
+        with path.open("wb", buffering=0) as stream:
+            for piece in gzipped(chain([header], _voxels(blocks, shape, dtype))):
+                digest.update(piece)
+                stream.write(piece)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return digest.hexdigest()
+
+
+def _voxels(blocks: Iterable[NDArray[Any]], shape: tuple[int, ...], dtype: np.dtype[Any]) -> Iterator[memoryview]:
+    """The blocks' bytes, held to the shape."""
+    columns, rows, *others = shape
+    plane = (rows, columns, 3) if dtype == RGB else (rows, columns)
+    kind = np.dtype(np.uint8) if dtype == RGB else dtype
+    left = prod(others)
+    for block in blocks:
+        if block.shape[1:] != plane or block.dtype.newbyteorder("<") != kind:
+            raise ValueError(f"a block is {block.dtype} {block.shape[1:]}, the file {kind} {plane}")
+        left -= len(block)
+        if left < 0:
+            break
+        if len(block):
+            yield memoryview(np.ascontiguousarray(block, kind).data).cast("B")
+    if left:
+        raise ValueError(f"{abs(left)} slices too {'few' if left > 0 else 'many'} for {shape}")
+
+
+def header_of(
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    affine_ras: Floats | None,
+    *,
+    slope: float = 1.0,
+    inter: float = 0.0,
+    spacing: tuple[float, float] | None = None,
+    time_step: float | None = None,
+) -> bytes:
+    """The 352 bytes before the voxels, for `write`'s arguments.
 
     The sform is the affine. The qform says the same by a quaternion, or is marked as not given where it cannot: its fourth
     component is not stored, and recomputing it from float32 within 0.1° of a half turn (nearly, not quite, axial stacks) can turn
-    the volume by so much that its far corners are 0.6 mm off. The gzip header carries no time and no file name, and its blocks are cut
-    by their size alone: the same voxels give the same bytes, whatever the number of threads.
-
-    Args:
-        blocks: (n, rows, columns), or (n, rows, columns, 3) for RGB, in the order of the slices, the fourth axis slowest.
-        shape: (columns, rows[, slices[, volumes]]).
-        dtype: of the voxels; `RGB` for colour.
-        affine_ras: (4, 4), voxel → RAS millimetres; None for an image that has no place in the patient: no form is given then.
-        slope, inter: a value is voxel × slope + inter.
-        spacing: of such an image, distance of rows, then of columns, in mm.
+    the volume by so much that its far corners are 0.6 mm off.
 
     Raises:
-        ValueError: the blocks are not as many voxels as the shape says.
+        SafelightError: E-VOLUME-GEOMETRY.
     """
-    header = _header(shape, dtype, affine_ras, spacing)
-    header["scl_slope"], header["scl_inter"] = slope, inter
-    left = int(np.prod(shape)) * dtype.itemsize
-    with path.open("w+b") as file:
-        with igzip_threaded.open(file, "wb", compresslevel=_LEVEL, threads=_THREADS, block_size=_BLOCK) as stream:  # type: ignore[no-untyped-call]
-            stream.write(header.binaryblock + b"\0\0\0\0")  # no extensions
-            for block in blocks:
-                left -= block.nbytes
-                stream.write(np.ascontiguousarray(block).reshape(-1).view(np.uint8).data)
-        file.seek(0)
-        hashed = file_digest(file, "sha256").hexdigest()
-    if left:
-        raise ValueError("the blocks are not as many voxels as the shape says")
-    return hashed
-
-
-def _header(shape: tuple[int, ...], dtype: np.dtype[Any], affine_ras: Floats | None, spacing: tuple[float, float] | None) -> Any:
-    header = nibabel.Nifti1Header()
-    header.set_data_dtype(dtype)
+    if max(shape) > _LONGEST:
+        raise SafelightError("E-VOLUME-GEOMETRY", f"NIfTI-1 has no axis of {max(shape)}")
+    header = nibabel.Nifti1Header(endianness="<")
     header.set_data_shape(shape)
+    header.set_data_dtype(dtype)
     header["descrip"] = b"Safelight"
-    header["magic"], header["vox_offset"] = b"n+1", 352
-    if affine_ras is None:
-        if spacing is not None:
-            header.set_xyzt_units("mm")
-            header.set_zooms((spacing[1], spacing[0], *[1.0] * (len(shape) - 2)))
-        return header
-    header.set_xyzt_units("mm")
-    header.set_sform(affine_ras, code=_SCANNER)
-    header.set_qform(affine_ras, code=_SCANNER, strip_shears=True)
-    quaternion, error = best_quaternion(header, affine_ras)
-    for name, component in zip(("quatern_b", "quatern_c", "quatern_d"), quaternion, strict=True):
-        header[name] = component
-    if error > MAX_QFORM_ERROR_MM:
-        header["qform_code"] = _UNKNOWN
-    return header
+    header["scl_slope"], header["scl_inter"] = slope, inter
+    header["vox_offset"] = _OFFSET
+    header["magic"] = b"n+1"
+    in_plane = (1.0, 1.0) if spacing is None else spacing
+    header["pixdim"][1:5] = [in_plane[1], in_plane[0], 1.0, 1.0 if time_step is None else time_step]
+    in_space = affine_ras is not None or spacing is not None
+    header.set_xyzt_units("mm" if in_space else None, None if time_step is None else "sec")
+    if affine_ras is not None:
+        header.set_sform(affine_ras, code=_SCANNER)
+        header.set_qform(affine_ras, code=_SCANNER, strip_shears=True)
+        quaternion, error = best_quaternion(header, affine_ras)
+        for name, component in zip(("quatern_b", "quatern_c", "quatern_d"), quaternion, strict=True):
+            header[name] = component
+        if error > MAX_QFORM_ERROR_MM:
+            header["qform_code"] = _UNKNOWN
+    return bytes(header.binaryblock).ljust(_OFFSET, b"\0")
 
 
 def best_quaternion(header: Any, affine: Floats) -> tuple[NDArray[np.float32], float]:

@@ -1,6 +1,11 @@
 """The file's header says where voxels are in both of NIfTI's ways, or keeps silent in the one that cannot say it."""
 
 import gzip
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import nibabel
@@ -11,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from tasks.errors import SafelightError
 from tasks.volumes import nifti
 
 FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -31,12 +37,6 @@ def header_of(wanted: np.ndarray) -> nibabel.Nifti1Header:
     image = nibabel.Nifti1Image(np.broadcast_to(np.int16(0), SIZE), wanted)
     image.set_qform(wanted, 1)
     return image.header
-
-
-def put(path: Path, voxels: np.ndarray, wanted: np.ndarray | None, **how) -> str:
-    """Write voxels (column, row, slice[, volume]), two slices at a time."""
-    slices = voxels.T.reshape(-1, *voxels.T.shape[-2:])
-    return nifti.write(path, [slices[k : k + 2] for k in range(0, len(slices), 2)], voxels.shape, voxels.dtype, wanted, **how)
 
 
 @settings(max_examples=60, deadline=None)
@@ -90,8 +90,8 @@ def test_no_quaternion_is_chosen_that_nibabel_refuses_to_read() -> None:
 ])  # fmt: skip
 def test_both_forms_agree_or_the_quaternion_is_not_given_and_simpleitk_reads_the_same(rotation, said, tmp_path: Path) -> None:
     wanted = affine(rotation)
-    voxels = np.asfortranarray(np.arange(400 * 400 * 2, dtype=np.int16).reshape(400, 400, 2))
-    put(tmp_path / "v.nii.gz", voxels, wanted)
+    slices = np.arange(400 * 400 * 2, dtype=np.uint32).astype(np.int16).reshape(2, 400, 400)
+    nifti.write(tmp_path / "v.nii.gz", [slices], (400, 400, 2), np.int16, wanted)
     image = nibabel.load(tmp_path / "v.nii.gz")
     assert np.array_equal(image.affine, wanted)
     assert np.array_equal(image.header.get_sform(coded=True)[0], wanted)
@@ -104,13 +104,13 @@ def test_both_forms_agree_or_the_quaternion_is_not_given_and_simpleitk_reads_the
     for index in ((0, 0, 0), (399, 0, 0), (0, 399, 1), (399, 399, 1)):
         point = np.array(theirs.TransformIndexToPhysicalPoint(index)) * [-1, -1, 1]
         assert np.linalg.norm(point - (wanted @ [*index, 1.0])[:3]) < 0.05
-        assert theirs[index] == voxels[index]
+        assert theirs[index] == slices[index[::-1]]
 
 
 def test_gzip_and_header_name_no_time_no_file_and_no_person(tmp_path: Path) -> None:
-    voxels = np.asfortranarray(np.arange(60, dtype=np.int16).reshape(3, 4, 5))
+    slices = [np.arange(60, dtype=np.int16).reshape(5, 4, 3)]
     one, two = tmp_path / "one.nii.gz", tmp_path / "another-name.nii.gz"
-    digests = {put(path, voxels, affine(Rotation.identity())) for path in (one, two)}
+    digests = {nifti.write(path, slices, (3, 4, 5), np.int16, affine(Rotation.identity())) for path in (one, two)}
     assert len(digests) == 1
     packed = one.read_bytes()
     assert packed == two.read_bytes()
@@ -121,32 +121,115 @@ def test_gzip_and_header_name_no_time_no_file_and_no_person(tmp_path: Path) -> N
     assert texts == {"descrip": b"Safelight", "aux_file": b"", "db_name": b"", "intent_name": b""}
 
 
-def test_simpleitk_reads_a_fourth_axis_a_scale_and_colour(tmp_path: Path) -> None:
-    voxels = np.arange(2 * 3 * 4 * 5, dtype=np.int16).reshape(2, 3, 4, 5)
-    put(tmp_path / "t.nii.gz", voxels, affine(Rotation.identity()), slope=0.5, inter=-3.25)
-    theirs = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(tmp_path / "t.nii.gz")))
-    assert np.array_equal(theirs, voxels.T * 0.5 - 3.25)
-    colours = np.random.default_rng(1).integers(0, 256, (6, 5, 3), np.uint8)
-    nifti.write(tmp_path / "c.nii.gz", [colours[None]], (5, 6), nifti.RGB, None, spacing=(0.3, 0.2))
-    image = SimpleITK.ReadImage(str(tmp_path / "c.nii.gz"))
-    assert np.array_equal(SimpleITK.GetArrayFromImage(image).reshape(6, 5, 3), colours)
-    assert np.allclose(image.GetSpacing()[:2], (0.2, 0.3))
+SLICES = np.random.default_rng(5).integers(-1000, 1000, (7, 6, 5))
 
 
-def test_an_image_without_a_place_gives_none(tmp_path: Path) -> None:
-    put(tmp_path / "p.nii.gz", np.zeros((5, 6), np.uint16), None)
-    header = nibabel.load(tmp_path / "p.nii.gz").header
-    assert (int(header["sform_code"]), int(header["qform_code"]), header.get_xyzt_units()[0]) == (0, 0, "unknown")
+@pytest.mark.parametrize("dtype", ["u1", "i1", "i2", "u2", "i4", "u4", "f4", "f8"])
+@pytest.mark.parametrize("cuts", [[], [1, 2, 3, 4, 5, 6], [4]])
+def test_voxels_are_the_slices_in_their_order_however_they_come(cuts: list[int], dtype: str, tmp_path: Path) -> None:
+    slices = SLICES.astype(dtype)
+    digest = nifti.write(tmp_path / "v.nii.gz", np.split(slices, cuts), (5, 6, 7), dtype, affine(Rotation.identity()))
+    image = nibabel.load(tmp_path / "v.nii.gz")
+    assert image.get_data_dtype() == np.dtype(dtype)
+    assert np.array_equal(np.asarray(image.dataobj), slices.transpose(2, 1, 0))
+    assert digest == sha256((tmp_path / "v.nii.gz").read_bytes()).hexdigest()
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-def test_the_number_of_threads_does_not_change_the_bytes(threads: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    voxels = np.random.default_rng(2).normal(0, 20, (128, 128, 200)).astype(np.int16)
-    first = put(tmp_path / "a.nii.gz", voxels, affine(Rotation.identity()))
-    monkeypatch.setattr(nifti, "_THREADS", threads)
-    assert put(tmp_path / "b.nii.gz", voxels, affine(Rotation.identity())) == first
+def test_blocks_may_be_big_endian_or_strided(tmp_path: Path) -> None:
+    odd = np.asfortranarray(SLICES.astype(">i2"))
+    nifti.write(tmp_path / "v.nii.gz", [odd], (5, 6, 7), "i2", affine(Rotation.identity()))
+    assert np.array_equal(np.asarray(nibabel.load(tmp_path / "v.nii.gz").dataobj), SLICES.transpose(2, 1, 0))
 
 
-def test_too_few_voxels_are_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="as many voxels"):
-        nifti.write(tmp_path / "x.nii.gz", [np.zeros((1, 3, 2), np.int16)], (2, 3, 2), np.dtype(np.int16), None)
+def test_a_fourth_axis_and_its_step_are_in_the_header(tmp_path: Path) -> None:
+    volumes = np.arange(2 * 3 * 4 * 5, dtype=np.int16).reshape(2 * 3, 4, 5)
+    for step, unit in ((2.5, "sec"), (None, "unknown")):
+        nifti.write(tmp_path / "v.nii.gz", [volumes], (5, 4, 3, 2), "i2", affine(Rotation.identity()), time_step=step)
+        image = nibabel.load(tmp_path / "v.nii.gz")
+        assert image.header.get_zooms() == pytest.approx((0.7, 0.7, 1.0, step or 1.0))
+        assert image.header.get_xyzt_units() == ("mm", unit)
+        assert np.array_equal(np.asarray(image.dataobj)[:, :, 1, 1], volumes[4].T)
+        assert SimpleITK.ReadImage(str(tmp_path / "v.nii.gz")).GetSpacing() == pytest.approx((0.7, 0.7, 1.0, step or 1.0))
+
+
+def test_a_scale_is_in_the_header_and_readers_apply_it(tmp_path: Path) -> None:
+    slices = SLICES.astype("i2")
+    nifti.write(tmp_path / "v.nii.gz", [slices], (5, 6, 7), "i2", affine(Rotation.identity()), slope=0.25, inter=-8.0)
+    assert np.array_equal(nibabel.load(tmp_path / "v.nii.gz").get_fdata(), slices.transpose(2, 1, 0) * 0.25 - 8)
+    assert np.array_equal(SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(tmp_path / "v.nii.gz"))), slices * 0.25 - 8)
+
+
+@pytest.mark.parametrize(
+    ("shape", "spacing"), [((5, 6), (0.2, 0.1)), ((5, 6), None), ((5, 6, 1, 7), (0.2, 0.1)), ((5, 6, 1, 7), None)]
+)
+def test_what_has_no_place_in_space_says_so(shape: tuple[int, ...], spacing: tuple[float, float] | None, tmp_path: Path) -> None:
+    frames = SLICES[: 1 if len(shape) == 2 else 7].astype("u2")
+    nifti.write(tmp_path / "v.nii.gz", [frames], shape, "u2", None, spacing=spacing)
+    image = nibabel.load(tmp_path / "v.nii.gz")
+    assert image.shape == shape
+    assert (image.header["qform_code"], image.header["sform_code"]) == (0, 0)
+    assert image.header.get_zooms()[:2] == pytest.approx((0.1, 0.2) if spacing else (1, 1))  # columns run along the first axis
+    assert image.header.get_xyzt_units()[0] == ("mm" if spacing else "unknown")
+    assert np.array_equal(np.asarray(image.dataobj).reshape(5, 6, -1), frames.transpose(2, 1, 0))
+    assert SimpleITK.ReadImage(str(tmp_path / "v.nii.gz")).GetSpacing()[:2] == pytest.approx((0.1, 0.2) if spacing else (1, 1))
+
+
+def test_colour_is_rgb24_as_simpleitk_and_nibabel_read_it(tmp_path: Path) -> None:
+    frames = np.random.default_rng(1).integers(0, 256, (7, 6, 5, 3)).astype("u1")
+    nifti.write(tmp_path / "v.nii.gz", np.split(frames, [3]), (5, 6, 7), nifti.RGB, affine(Rotation.identity()))
+    image = nibabel.load(tmp_path / "v.nii.gz")
+    assert int(image.header["datatype"]) == 128
+    for place, name in enumerate("RGB"):
+        assert np.array_equal(np.asarray(image.dataobj)[name], frames[..., place].transpose(2, 1, 0))
+    assert np.array_equal(SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(tmp_path / "v.nii.gz"))), frames)
+
+
+@pytest.mark.parametrize(("blocks", "said"), [
+    ([SLICES[:6]], "1 slices too few"), ([SLICES, SLICES[:1]], "1 slices too many"), ([], "7 slices too few"), ([SLICES[:, :5]], "a block is"),
+    ([SLICES.astype("i4")], "a block is"), ([SLICES[..., None]], "a block is"), ([SLICES[0]], "a block is"),
+])  # fmt: skip
+def test_blocks_that_do_not_fill_the_shape_leave_no_file(blocks: list[np.ndarray], said: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=said):
+        nifti.write(tmp_path / "v.nii.gz", blocks, (5, 6, 7), "i8", affine(Rotation.identity()))
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_goes_wrong_while_blocks_are_made_leaves_no_file(tmp_path: Path) -> None:
+    def made() -> Iterator[np.ndarray]:
+        yield np.zeros((5, 600, 600), "i2")
+        raise SafelightError("E-VOLUME-DECODE")
+
+    with pytest.raises(SafelightError, match="E-VOLUME-DECODE"):
+        nifti.write(tmp_path / "v.nii.gz", made(), (600, 600, 10), "i2", affine(Rotation.identity()))
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_axis_that_the_header_cannot_say_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SafelightError, match="E-VOLUME-GEOMETRY"):
+        nifti.write(tmp_path / "v.nii.gz", [], (1, 32768, 2), "u1", None)
+    nifti.write(tmp_path / "v.nii.gz", [np.zeros((2, 32767, 1), "u1")], (1, 32767, 2), "u1", None)
+    assert nibabel.load(tmp_path / "v.nii.gz").shape == (1, 32767, 2)
+
+
+_NOISE = """
+import os, sys, numpy as np
+from pathlib import Path
+from tasks.volumes.nifti import write
+os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[: int(sys.argv[2])]))
+slices = np.random.default_rng(8).normal(0, 20, (12, 256, 256)).astype(np.int16)
+step = int(sys.argv[3])
+print(write(Path(sys.argv[1]), (slices[i : i + step] for i in range(0, 12, step)), (256, 256, 12), np.int16, np.eye(4)))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores are given by Linux")
+def test_the_bytes_are_the_same_on_one_core_and_on_two_and_for_blocks_of_any_size(tmp_path: Path) -> None:
+    digests = set()
+    for cores, step in ((1, 12), (2, 12), (2, 5), (1, 1)):
+        target = tmp_path / f"{cores}-{step}.nii.gz"
+        run = subprocess.run(
+            [sys.executable, "-c", _NOISE, str(target), str(cores), str(step)], capture_output=True, text=True, check=True
+        )
+        digests.add(run.stdout.strip())
+        digests.add(sha256(target.read_bytes()).hexdigest())
+    assert len(digests) == 1
