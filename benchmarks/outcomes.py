@@ -70,7 +70,11 @@ def by_python(python: str, code: str) -> Tool:
     return convert
 
 
-DICOM2NIFTI = "import sys,logging,dicom2nifti;logging.disable(50);dicom2nifti.convert_directory(sys.argv[1],sys.argv[2],compression=False,reorient=False)"
+DICOM2NIFTI = (
+    "import sys,logging,dicom2nifti\n"
+    "logging.disable(50)\n"
+    "dicom2nifti.convert_directory(sys.argv[1],sys.argv[2],compression=False,reorient=False)"
+)
 SIMPLEITK = (
     "import sys,SimpleITK as s\n"
     "for k,i in enumerate(s.ImageSeriesReader.GetGDCMSeriesIDs(sys.argv[1])):\n"
