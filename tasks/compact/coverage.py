@@ -135,6 +135,15 @@ def covered_by(lake: Lake, index: Index) -> dict[str, Covered]:
     }
 
 
+def known(lake: Lake, contract: Contract) -> tuple[Index | None, dict[str, Covered]]:
+    """A table's index and its list, or None and nothing: where there is none, the columns were others then, or the list has gone, which
+    two compactions at once may do to each other. Large files whose parts are not known must not be read."""
+    index = index_of(lake, contract.name)
+    if index is None or index.schema != columns_digest(contract) or not lake.exists(index.covered):
+        return None, {}
+    return index, covered_by(lake, index)
+
+
 def parts_of(lake: Lake, table: str) -> dict[str, tuple[int, int]]:
     """All parts that lie in the lake: name below `tables/<table>/` → state, by name."""
     base = len(f"tables/{table}/")
@@ -167,7 +176,9 @@ def select(lake: Lake, contract: Contract) -> Selection:
     there = [lake.exists(chunk.path) for chunk in index.chunks]
     if index.folders is not None and all(there) and _unchanged(lake, table, index.folders):
         return Selection(index.chunks, frozenset(), ())
-    return judge(table, index.chunks, there, covered_by(lake, index), parts_of(lake, table))
+    index, listed = known(lake, contract)
+    chunks = () if index is None else index.chunks
+    return judge(table, chunks, [lake.exists(chunk.path) for chunk in chunks], listed, parts_of(lake, table))
 
 
 def judge(
@@ -209,7 +220,9 @@ def of(lake: Lake, paths: Iterable[str]) -> list[str]:
     found: set[str] = set()
     for table, parts in by_table.items():
         index = index_of(lake, table)
-        if index is not None:
+        if index is not None and not lake.exists(index.covered):
+            found |= {chunk.path for chunk in index.chunks}  # it cannot be said which
+        elif index is not None:
             rows = list_of(lake, index)
             held = pc.is_in(rows["part"], pa.array(sorted(parts), pa.string()))
             found |= {index.chunks[number].path for number in rows["chunk"].filter(held).to_pylist()}

@@ -48,13 +48,18 @@ def _read(lake: Lake, contract: Contract, schema: pa.Schema) -> pa.Table:
     if not chosen.chunks:
         tables = [part(lake, path, schema) for path in chosen.parts]
         return pa.concat_tables(tables) if tables else schema.empty_table()
-    told = pa.schema([*schema, (PART, pa.string()), (ROW, pa.int32())])
+    told = pa.schema([*lenient(schema), (PART, pa.string()), (ROW, pa.int32())])
     tables = [chunk(lake, each.path, told, chosen.stale) for each in chosen.chunks]
     base = len(f"tables/{contract.name}/")
-    tables += [tell(part(lake, path, schema), path[base:]) for path in chosen.parts]
+    tables += [tell(part(lake, path, lenient(schema)), path[base:]) for path in chosen.parts]
     table = pa.concat_tables(tables)
     order = pc.sort_indices(table.select([PART, ROW]), sort_keys=[(PART, "ascending"), (ROW, "ascending")])
-    return table.select(schema.names).take(order).combine_chunks().cast(schema)
+    return pa.Table.from_arrays(table.select(schema.names).take(order).combine_chunks().columns, schema=schema)
+
+
+def lenient(schema: pa.Schema) -> pa.Schema:
+    """The same columns, where nulls may stand in each: a part of an earlier version may lack one."""
+    return pa.schema([field.with_nullable(True) for field in schema], metadata=schema.metadata)
 
 
 def part(lake: Lake, path: str, schema: pa.Schema) -> pa.Table:
@@ -99,7 +104,7 @@ def dataset(lake: Lake, contract: Contract, chosen: Selection) -> Any:
 
     It has the further column `PART` where `chosen.stale` is not empty; rows of these parts do not count.
     """
-    schema = contract.schema()
+    schema = lenient(contract.schema())
     if chosen.stale:
         schema = schema.append(pa.field(PART, pa.string()))
     filesystem, paths = lake.opened([*(each.path for each in chosen.chunks), *chosen.parts])

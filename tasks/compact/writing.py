@@ -25,15 +25,14 @@ from tasks.compact.coverage import (
     Index,
     Selection,
     columns_digest,
-    covered_by,
     folders_of,
-    index_of,
     index_path,
     judge,
+    known,
     list_to_bytes,
     parts_of,
 )
-from tasks.compact.reading import again, chunk, part_of, tell
+from tasks.compact.reading import again, chunk, lenient, part_of, tell
 from tasks.lake import Lake, Publication, write_sorted
 from tasks.stage import digest
 
@@ -77,8 +76,14 @@ def compact(lake: Lake, contract: Contract, rows: int = ROWS) -> Compacted:
 
 
 def _listed(lake: Lake, contract: Contract) -> set[str]:
-    index = index_of(lake, contract.name)
-    return set() if index is None else set(covered_by(lake, index))
+    return set(known(lake, contract)[1])
+
+
+def _is_whole(lake: Lake, table: str, index: Index) -> bool:
+    """Whether the publication that made the index came to its end."""
+    manifest = lake.manifest(STAGE, table)
+    names = {index_path(table), index.covered, *(each.path for each in index.chunks)}
+    return manifest is not None and not manifest.stale and set(manifest.files) == names
 
 
 def _compact(lake: Lake, contract: Contract, most: int) -> Compacted:
@@ -93,15 +98,12 @@ def _compact(lake: Lake, contract: Contract, most: int) -> Compacted:
         lake.withdraw(STAGE, table)
         return Compacted(0, 0, 0, 0, 0)
     time.sleep(_TICK if any(changed % 10**9 for _, changed in parts.values()) else _COARSE)
-    index = index_of(lake, table)
-    if index is not None and index.schema != columns_digest(contract):
-        index = None
-    before = {} if index is None else covered_by(lake, index)
+    index, before = known(lake, contract)
     chunks = () if index is None else index.chunks
     there = [lake.exists(each.path) for each in chunks]
     listed = _recognized(lake, table, before, parts)
     work = _Work(lake, contract, most, chunks, listed, judge(table, chunks, there, listed, parts))
-    if index is not None and not work.has_to and listed == before and folders == index.folders:
+    if index is not None and not work.has_to and listed == before and folders == index.folders and _is_whole(lake, table, index):
         return Compacted(len(parts), sum(each.rows for each in chunks), 0, len(chunks), len(chunks))
     with lake.publication(STAGE, table, digest({"table": table, "columns": columns_digest(contract)})) as publication:
         return work.publish(publication, parts, folders)
@@ -145,7 +147,7 @@ class _Work:
         self.kept = [number for number in full if number not in join]
         self.anew = [chunks[number] for number in sorted({*join, *dirty})]
         self.chunks, self.listed = chunks, listed
-        told = [*contract.schema(), pa.field(PART, pa.string()), pa.field(ROW, pa.int32())]
+        told = [*lenient(contract.schema()), pa.field(PART, pa.string()), pa.field(ROW, pa.int32())]
         self.schema = pa.schema(told, metadata=contract.schema().metadata)
 
     @property
@@ -203,7 +205,7 @@ class _Work:
         for path in self.chosen.parts:
             content = self.lake.read(path)
             hashes[path[base:]] = _digest(content)
-            yield tell(part_of(content, self.contract.schema()), path[base:]).cast(self.schema)
+            yield tell(part_of(content, lenient(self.contract.schema())), path[base:]).cast(self.schema)
 
     def _write(self, publication: Publication, rows: pa.Table) -> Chunk:
         """One large file: sorted, so that what is asked for together lies together."""
