@@ -53,15 +53,16 @@ class VolumesStage:
                 of_instances = tables.instance_rows(members, parts)
                 ends += [(row["status"], row["reason_code"]) for row in of_instances]
                 passed += sum(made.written is not None for made in parts)
-                volume_rows += [tables.volume_row(made) for made in parts]
+                of_volumes = [tables.volume_row(made) for made in parts]
+                volume_rows += of_volumes
                 instance_rows += of_instances
-                series_rows.append(tables.series_row(members, parts))
+                series_rows.append(tables.series_row(members, of_volumes))
                 headers += [instance.header for instance in members]
             if headers:
                 publication.write_table(volumes.CONTRACT, volume_rows)
                 publication.write_table(instances.CONTRACT, instance_rows)
                 publication.write_table(series.CONTRACT, series_rows)
-                publication.write_table(studies.CONTRACT, [tables.study_row(headers, len(series_rows))])
+                publication.write_table(studies.CONTRACT, [tables.study_row(headers, series_rows)])
             counted = tally((outcome, reason, "instance") for outcome, reason in (*ends, *intake.ends))
             manifest = publication.commit(tally=counted, passed=passed)
         return Outcome("done", output=manifest.digest, passed=passed, tally=counted)

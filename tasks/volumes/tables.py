@@ -10,7 +10,7 @@ import numpy as np
 
 from data_contracts.volumes import CONTRACT
 from tasks.dicom.headers import count, integer, number, numbers, positive, word
-from tasks.volumes import suv
+from tasks.volumes import acquisition, suv
 from tasks.volumes.frames import Frame
 from tasks.volumes.intake import Instance
 from tasks.volumes.kinds import PET
@@ -72,6 +72,7 @@ def _instance_row(instance: Instance, reason: str, placed: tuple[int, int, int] 
         "ImagePositionPatient": numbers(header, "ImagePositionPatient"),
         "ImageOrientationPatient": numbers(header, "ImageOrientationPatient"),
         "PixelSpacing": numbers(header, "PixelSpacing"),
+        **acquisition.of_instance(instance),
         "path": instance.lake_path,
         "status": status,
         "reason_code": reason,
@@ -95,11 +96,11 @@ def _acquisition(header: Any) -> Row:
     }
 
 
-def series_row(members: Sequence[Instance], parts: Sequence[Made]) -> Row:
-    """The series' own row, from its first instance."""
+def series_row(members: Sequence[Instance], volumes: Sequence[Row]) -> Row:
+    """The series' own row, of all its instances and of its rows of `volumes`."""
     header = members[0].header
-    counts = {"n_instances": len(members), "n_volumes": sum(made.written is not None for made in parts)}
-    return _keys(header) | _acquisition(header) | counts
+    key = {"SeriesInstanceUID": str(header.SeriesInstanceUID)}
+    return _keys(header) | key | acquisition.of_series(members) | acquisition.outcome(volumes)
 
 
 def volume_row(made: Made) -> Row:
@@ -228,7 +229,7 @@ def _first(headers: Iterable[Any], keyword: str) -> str | None:
     return next((found for header in headers if (found := word(header, keyword))), None)
 
 
-def study_row(headers: Sequence[Any], n_series: int) -> Row:
+def study_row(headers: Sequence[Any], series: Sequence[Row]) -> Row:
     """The study's own row: of each thing what the first instance states that states it, in the order of series and instance keys.
 
     A size or weight of zero means unknown.
@@ -245,6 +246,8 @@ def study_row(headers: Sequence[Any], n_series: int) -> Row:
         "PatientSize": next((size for header in headers if (size := positive(header, "PatientSize"))), None),
         "PatientWeight": next((mass for header in headers if (mass := positive(header, "PatientWeight"))), None),
         "modalities": sorted({modality for header in headers if (modality := word(header, "Modality"))}),
-        "n_series": n_series,
+        "StudyDescription": said.pop() if len(said := {word(header, "StudyDescription") for header in headers}) == 1 else None,
+        "n_series": len(series),
         "n_instances": len(headers),
+        **{name: sum(row[name] for row in series) for name in ("n_volumes", "n_resampled", "n_quarantined")},
     }
