@@ -1,1 +1,1 @@
-"""Windows, orientations and grids of volumes, each with its inverse: training exports and inference change voxels by these and no others."""
+"""Windows, orientation and grids: the one place where voxels get other values or other places, for models, exports and volumes."""

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.imaging.grids import Grid, even_stack, orthogonal, resample
+from tasks.imaging.grids import Grid, orthogonal
+from tasks.imaging.resampling import resample
+from tasks.imaging.stacks import even_stack
 from tasks.volumes.nifti import write
 from tasks.volumes.parts import Part, Regrid
 from tasks.volumes.stack import Planes
@@ -46,7 +48,7 @@ def regrid(part: Part, kind: Regrid, path: Path) -> tuple[Written, Regridded]:
     volumes, grid = [], None
     for first in range(0, len(values), per_volume):
         made, grid = _one(part, kind, values[first : first + per_volume].transpose(2, 1, 0), low)
-        volumes.append(np.rint(made).astype(dtype) if whole else made.astype(dtype))
+        volumes.append(made.astype(dtype, copy=False))
     if grid is None:
         raise ValueError("a part has at least one volume")
     sight = Sight(low, high)
@@ -65,19 +67,25 @@ def _slices(volumes: list[NDArray[Any]], sight: Sight) -> Iterator[NDArray[Any]]
 
 
 def _one(part: Part, kind: Regrid, voxels: NDArray[Any], outside: float) -> tuple[NDArray[Any], Regridded]:
-    """One volume (column, row, slice)."""
+    """One volume (column, row, slice), in its own type where that is whole numbers."""
+    whole = np.issubdtype(voxels.dtype, np.integer)
     if kind is Regrid.ORTHOGONAL:
         if part.stack is None:
             raise ValueError("a sheared stack has an affine")
         source = Grid(voxels.shape, part.stack.affine_ras)
         target = orthogonal(source)
-        return resample(voxels, source, target, outside=outside), Regridded(target.shape, target.affine_ras)
+        target = Grid(target.shape, _as_written(target.affine_ras))
+        return resample(voxels, source, target, outside=outside, rounded=whole), Regridded(target.shape, target.affine_ras)
     planes = Planes.of([frame.plane for frame in part.frames[: voxels.shape[2]] if frame.plane is not None])
-    along = planes.along
-    step = float(np.median(np.diff(along)))
-    made = even_stack(voxels, along, step)
+    step = float(np.median(np.diff(planes.along)))
+    made = even_stack(voxels, planes.along, step, rounded=whole).voxels
     row, column = planes.orientation[:, :3].mean(axis=0), planes.orientation[:, 3:].mean(axis=0)
     affine = np.eye(4)
     affine[:3, 0], affine[:3, 1] = row * planes.spacing[:, 1].mean(), column * planes.spacing[:, 0].mean()
     affine[:3, 2], affine[:3, 3] = np.cross(row, column) * step, planes.position[0]
-    return made, Regridded(made.shape, np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine)
+    return made, Regridded(made.shape, _as_written(np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine))
+
+
+def _as_written(affine: Floats) -> Floats:
+    """As the header's float32 holds it, without negative zeros."""
+    return affine.astype(np.float32).astype(np.float64) + 0.0
