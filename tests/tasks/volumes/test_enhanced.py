@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.uid import EnhancedMRImageStorage, RLELossless
 from scipy.spatial.transform import Rotation
@@ -17,7 +17,7 @@ OBLIQUE = Rotation.from_euler("xyz", [20, -35, 50], degrees=True).as_matrix()
 SAME = ("n_columns", "n_rows", "n_slices", "affine", "dtype", "units", "scl_slope", "value_min", "value_max", "sha256")
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6)
 @given(order=st.permutations(range(6)), compressed=st.booleans())
 def test_both_forms_are_equal_to_the_byte(order: list[int], compressed: bool, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("forms")
