@@ -21,6 +21,25 @@ CONTRACT = Contract(
         Column("ImagePositionPatient", pa.list_(pa.float64()), "Centre of the first pixel, LPS.", unit="mm", nullable=True),
         Column("ImageOrientationPatient", pa.list_(pa.float64()), "Cosines of the row and of the column, LPS.", nullable=True),
         Column("PixelSpacing", pa.list_(pa.float64()), "Distance of rows, and of columns.", unit="mm", nullable=True),
+        *(
+            Column(name, pa.string(), f"{meaning}; null where its frames differ.", nullable=True)
+            for name, meaning in (
+                ("ImageType", "Values joined by a backslash"), ("ConvolutionKernel", "Reconstruction kernel"),
+                ("ContrastBolusAgent", "Contrast agent"), ("ViewPosition", "Of a projection"),
+                ("ImageLaterality", "Of a projection"), ("PatientOrientation", "Values joined by a backslash"),
+            )
+        ),
+        *(
+            Column(name, pa.float64(), f"{meaning}; null where its frames differ.", unit=unit, nullable=True)
+            for name, unit, meaning in (
+                ("SliceThickness", "mm", "As it states it"), ("KVP", "kV", "Tube voltage"), ("XRayTubeCurrent", "mA", "Tube current"),
+                ("ExposureTime", "ms", "Of the exposure"), ("Exposure", "mA.s", "As it states it"), ("CTDIvol", "mGy", "Dose index"),
+                ("EchoTime", "ms", "As it states it"), ("RepetitionTime", "ms", "As it states it"),
+                ("InversionTime", "ms", "As it states it"), ("FlipAngle", "deg", "As it states it"),
+                ("DiffusionBValue", "s/mm2", "Of the standard or of a vendor's private element"),
+                ("ActualFrameDuration", "ms", "As it states it"),
+            )
+        ),
         Column("path", pa.string(), "Lake path of the file; null where it was read from a plain folder.", nullable=True),
         Column(
             "status", pa.string(), "Whether its frames are part of a volume: all, some, none, or copies of frames that are.",

@@ -31,9 +31,15 @@ CONTRACT = Contract(
         Column("age_over_89", pa.bool_(), "Whether the age is over 89; null where unknown.", nullable=True),
         Column("PatientSize", pa.float64(), "As the study states it.", unit="m", nullable=True, minimum=0),
         Column("PatientWeight", pa.float64(), "As the study states it.", unit="kg", nullable=True, minimum=0),
+        Column(
+            "StudyDescription", pa.string(), "What de-identification left of it; null where its images differ.", nullable=True
+        ),
         Column("modalities", pa.list_(pa.string()), "Modalities of its series, sorted."),
         Column("n_series", pa.int32(), "Series with released instances.", minimum=1),
         Column("n_instances", pa.int32(), "Released instances.", minimum=1),
+        Column("n_volumes", pa.int32(), "Volumes and images with voxels as they were acquired.", minimum=0),
+        Column("n_resampled", pa.int32(), "Volumes with voxels on another grid.", minimum=0),
+        Column("n_quarantined", pa.int32(), "Parts of series that became no volume.", minimum=0),
     ),
     key=("StudyInstanceUID",),
 )

@@ -22,7 +22,9 @@ _STAGES = {
     "volumes": "tasks.volumes.command:volumes",
     "infer": "tasks.inference.command:infer",
     "evaluate": "tasks.evaluation.command:evaluate",
+    "compact": "tasks.compact.command:compact",
     "report": "tasks.report.command:report",
+    "release": "tasks.release.command:release",
     "synthesize": "tasks.synthetic.command:synthesize",
 }
 _PACS = {

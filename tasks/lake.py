@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from data_contracts.contract import Contract
+from tasks.compact import coverage, reading
 from tasks.errors import ConfigurationError
 from tasks.processes import ProcessId
 from tasks.stage import Count, digest, tally_from_json, tally_to_json
@@ -34,6 +36,8 @@ from tasks.stage import Count, digest, tally_from_json, tally_to_json
 #: Files that are forced to disk side by side.
 _FORCED_AT_ONCE = 8
 _SCRATCH = ".scratch"
+#: Rows of a row group of a large file: enough to be read fast, few enough to be passed over.
+_ROW_GROUP = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,14 +155,20 @@ class Lake:
         for path in self.files(f"manifests/{_folder(stage)}"):
             yield Manifest.from_json(self.read(path))
 
+    def states(self, prefix: str) -> dict[str, tuple[int, int]]:
+        """All files below `prefix`: lake path → size in bytes and time of the last change in nanoseconds, by the store's clock."""
+        selector = fs.FileSelector(self._at(prefix), recursive=True, allow_not_found=True)
+        base = len(self._resolved[1].rstrip("/")) + 1
+        found = self._filesystem.get_file_info(selector)
+        return {info.path[base:]: (info.size, info.mtime_ns or 0) for info in found if info.type == fs.FileType.File}
+
+    def opened(self, paths: Sequence[str]) -> tuple[fs.FileSystem, list[str]]:
+        """The file system, and lake paths as its own: for readers that take their files from there."""
+        return self._filesystem, [self._at(path) for path in paths]
+
     def table(self, contract: Contract, columns: Sequence[str] | None = None) -> pa.Table:
-        """All parts of one of the lake's tables, in the order of their names; an empty table where there are none."""
-        parts = [path for path in self.files(f"tables/{contract.name}") if path.endswith(".parquet")]
-        tables = [
-            pq.read_table(self._at(path), columns=columns, filesystem=self._filesystem, partitioning=None) for path in parts
-        ]
-        schema = contract.schema() if columns is None else pa.schema([contract.schema().field(name) for name in columns])
-        return pa.concat_tables([table.cast(schema) for table in tables]) if tables else schema.empty_table()
+        """All rows of one of the lake's tables, in the order of its parts' names, compacted or not; an empty table where there are none."""
+        return reading.read(self, contract, columns)
 
     # ---- writing ----------------------------------------------------------------------------------------------------
 
@@ -181,11 +191,19 @@ class Lake:
         )
 
     def withdraw(self, stage: str, key: str) -> None:
-        """Remove what a stage published under a study's key, its manifest last."""
+        """Remove what a stage published under a study's key, what was compacted of it too, its manifest last."""
         published = self.manifest(stage, key)
-        for path in sorted({*published.files, *published.stale}) if published is not None else ():
+        paths = sorted({*published.files, *published.stale}) if published is not None else []
+        for path in paths:
+            self._remove(path)
+        for path in coverage.of(self, paths):  # asked after the parts are gone: what is compacted from now on is without them
             self._remove(path)
         self._remove(_manifest_path(stage, key))
+
+    def clear(self, prefix: str, keep: Iterable[str]) -> None:
+        """Remove all files below `prefix` but those of `keep` (lake paths)."""
+        for path in sorted(set(self.files(prefix)) - set(keep)):
+            self._remove(path)
 
     def sweep(self) -> int:
         """Remove scratch that processes of this host left when they were killed, and the empty scratch folder itself.
@@ -259,6 +277,7 @@ class Publication:
     _files: dict[str, Path] = field(default_factory=dict)
     _hashes: dict[str, str] = field(default_factory=dict)
     _folders: set[str] = field(default_factory=set)
+    _kept: dict[str, str] = field(default_factory=dict)
 
     def path(self, lake_path: str) -> Path:
         """Where to write the file that will be published as `lake_path` (forward slashes, relative)."""
@@ -269,6 +288,14 @@ class Publication:
             self._folders.add(folder)
         self._files[lake_path] = target
         return target
+
+    def hashed(self, lake_path: str, sha256: str) -> None:
+        """State the SHA-256 of a file that was announced by `path`, so that it is not read again."""
+        self._hashes[lake_path] = sha256
+
+    def discard(self, lake_path: str) -> None:
+        """Take back a file that was announced by `path`."""
+        self._files.pop(lake_path).unlink(missing_ok=True)
 
     def write(self, lake_path: str, content: bytes) -> None:
         """Add a file from its bytes."""
@@ -284,6 +311,10 @@ class Publication:
                 raise
             shutil.move(source, target)  # from another file system
         self._hashes[lake_path] = sha256
+
+    def keep(self, lake_path: str, sha256: str) -> None:
+        """Go on publishing a file that lies in the lake already, with this SHA-256."""
+        self._kept[lake_path] = sha256
 
     def write_table(self, contract: Contract, rows: Sequence[Mapping[str, Any]] | pa.Table, *, part: str | None = None) -> None:
         """Validate rows by their contract and add them as `tables/<name>/<part>.parquet` (part: the study's key).
@@ -303,7 +334,7 @@ class Publication:
         hashes = {
             name: self._hashes.get(name) or hashlib.sha256(source.read_bytes()).hexdigest()
             for name, source in sorted(self._files.items())
-        }
+        } | self._kept
         earlier = self.lake.manifest(self.stage, self.key)
         before = earlier or Manifest(self.stage, self.key, "", {}, (), 0)
         stale = tuple(sorted({*before.files, *before.stale} - set(hashes)))
@@ -323,6 +354,19 @@ class Publication:
         last = self.scratch / "manifest.json"
         last.write_bytes(manifest.to_json())
         self.lake._place({_manifest_path(self.stage, self.key): last})
+
+
+def write_sorted(rows: pa.Table, path: Path, keys: Sequence[str]) -> None:
+    """Write rows of parts, which kept their contract when they were published, and are sorted by `keys`, as one large Parquet file: ZSTD, with
+    statistics and page indexes, and Bloom filters of UIDs where the writer has them."""
+    more: dict[str, Any] = {}
+    if "bloom_filter_options" in signature(pq.write_table).parameters:
+        options = {"ndv": min(rows.num_rows, _ROW_GROUP), "fpp": 0.05}
+        more["bloom_filter_options"] = {name: options for name in rows.column_names if name.endswith("InstanceUID")}
+    sorting = [pq.SortingColumn(rows.column_names.index(name)) for name in keys]
+    pq.write_table(
+        rows, path, compression="zstd", row_group_size=_ROW_GROUP, sorting_columns=sorting, write_page_index=True, **more
+    )
 
 
 def _move(source: Path, target: Path) -> None:

@@ -1,4 +1,7 @@
-"""SQL over the lake's tables: each table of a contract is a DuckDB view of its Parquet parts, and nothing else can be read."""
+"""SQL over the lake's tables: each table of a contract is a DuckDB view of its Parquet files, and nothing else can be read.
+
+The tables of IDC's index are there too (`tasks.idc`), made of ours.
+"""
 
 from __future__ import annotations
 
@@ -10,28 +13,62 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 from rich.table import Table
 
+from data_contracts.contract import Contract
 from data_contracts.document import contracts
+from tasks.compact.coverage import PART, select
+from tasks.compact.reading import dataset
 from tasks.errors import SafelightError
+from tasks.idc import VIEWS
 from tasks.lake import Lake
 
+#: So often a query is asked anew where a file was replaced or withdrawn while it was read.
+_TRIES = 5
 
-def ask(folder: Path, sql: str) -> pa.Table:
-    """Run one query over the lake in `folder`.
+
+def ask(lake: Lake | Path, sql: str) -> pa.Table:
+    """Run one query over the lake, given as such or as its folder.
 
     Raises:
         SafelightError: E-QUERY with DuckDB's word on what is wrong with it.
     """
-    lake = Lake(str(folder.absolute()))
+    zone = lake if isinstance(lake, Lake) else Lake(str(lake.absolute()))
+    for tries in range(_TRIES, 0, -1):
+        try:
+            return _ask(zone, sql)
+        except (duckdb.Error, FileNotFoundError) as error:
+            said = str(error)
+            if tries == 1 or not _is_gone(error, said):
+                raise SafelightError("E-QUERY", said.splitlines()[0]) from None
+    raise SafelightError("E-QUERY")
+
+
+def _is_gone(error: Exception, said: str) -> bool:
+    """Whether a file of the lake was not there any more when it was to be read."""
+    return isinstance(error, FileNotFoundError) or "No such file" in said or "Path does not exist" in said
+
+
+def _ask(lake: Lake, sql: str) -> pa.Table:
     with duckdb.connect() as connection:
         for contract in contracts():
-            # an Arrow table, not a file: what is asked can then not depend on which parts happen to lack a column
-            connection.register(contract.name, lake.table(contract))
+            _offer(connection, lake, contract)
+        for name, view in VIEWS.items():
+            connection.execute(f'CREATE VIEW "{name}" AS {view}')
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
-        try:
-            return connection.sql(sql).to_arrow_table()
-        except duckdb.Error as error:
-            raise SafelightError("E-QUERY", str(error).splitlines()[0]) from None
+        return connection.sql(sql).to_arrow_table()
+
+
+def _offer(connection: duckdb.DuckDBPyConnection, lake: Lake, contract: Contract) -> None:
+    """Make a table known. What a query does not ask for is not read."""
+    chosen = select(lake, contract)
+    found = dataset(lake, contract, chosen)
+    if not chosen.stale:
+        connection.register(contract.name, found)
+        return
+    known = connection.from_arrow(found)
+    names = ", ".join(f"'{part}'" for part in sorted(chosen.stale))  # parts are named by keys of ours: no quotes
+    columns = ", ".join(f'"{column.name}"' for column in contract.columns)
+    known.filter(f"{PART} IS NULL OR {PART} NOT IN ({names})").project(columns).create_view(contract.name)
 
 
 def draw(answer: pa.Table, rows: int = 200) -> Table:
@@ -49,7 +86,11 @@ def draw(answer: pa.Table, rows: int = 200) -> Table:
 
 
 def as_csv(answer: pa.Table) -> str:
-    """An answer as comma-separated values with a header line."""
+    """An answer as comma-separated values with a header line; the values of a list are joined by a backslash, as DICOM does."""
+    for place, (name, kind) in enumerate(zip(answer.column_names, answer.schema.types, strict=True)):
+        if pa.types.is_list(kind):
+            joined = [None if values is None else "\\".join(map(str, values)) for values in answer[name].to_pylist()]
+            answer = answer.set_column(place, name, pa.array(joined, pa.string()))
     sink = io.BytesIO()
     pacsv.write_csv(answer, sink)
     return sink.getvalue().decode()

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from tasks.errors import ConfigurationError
 from tasks.pacs.settings import CohortSettings, PacsSettings, ReceiverSettings, TlsSettings
 from tasks.section import Port, Section
+from tasks.volumes.policy import VolumesSettings
 
 
 class DeidentifySettings(Section):
@@ -76,6 +77,7 @@ class Settings(Section):
     receivers: tuple[ReceiverSettings, ...] = (ReceiverSettings(),)
     cohort: CohortSettings = CohortSettings()
     deidentify: DeidentifySettings = DeidentifySettings()
+    volumes: VolumesSettings = VolumesSettings()
     inference: InferenceSettings = InferenceSettings()
     imports: tuple[ImportSettings, ...] = ()
     evaluation: EvaluationSettings | None = None

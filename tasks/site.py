@@ -107,7 +107,7 @@ def _deidentify(site: Site) -> Stage:
 def _volumes(site: Site) -> Stage:
     from tasks.volumes.stage import VolumesStage
 
-    return VolumesStage(site.lake)
+    return VolumesStage(site.lake, settings=site.settings.volumes)
 
 
 def _infer(site: Site) -> Stage:

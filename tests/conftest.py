@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.peers import programs
+
+#: No test fails because the machine is slow.
+settings.register_profile("safelight", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("safelight")
 
 pytest_plugins = ["tests.nights"]
 

@@ -317,9 +317,11 @@ class Rewriter:
         entry = self.profile.safe(creator, tag)
         value = data[start:end]
         if decision.rule == "safe private" and entry is not None:
-            if element[5] or not entry.allows(value):
+            kept = None if element[5] else entry.kept(value)
+            if kept is None:
                 return _Outcome(b"", (((tag, "private", "remove"), 1),))
-            return _Outcome(place.encoding.element(tag, entry.vr, value), (((tag, decision.rule, "keep"), 1),))
+            action = "keep" if kept == value else "clean"
+            return _Outcome(place.encoding.element(tag, entry.vr, kept), (((tag, decision.rule, action), 1),))
         return self._decided(data, element, place, depth, decision, value)
 
     # ---- what is written anew ---------------------------------------------------------------------------------------

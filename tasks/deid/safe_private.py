@@ -1,5 +1,7 @@
 """Private elements that may stay (PS3.15 E.3.10, Retain Safe Private Option), by their creator: numbers and closed code strings only.
 
+Of Siemens' private header, a binary block with everything in it, one vector is written anew: without it a mosaic's slices have no direction.
+
 The list is data: `configs/profiles/safe_private.csv`, each row with its source. It is a part of Table E.3.10-1, which also names texts,
 sequences and binary blocks, and a few rows of which diffusion and slice timing depend. A value is checked before it stays.
 """
@@ -16,6 +18,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from tasks.dicom import csa
 from tasks.dicom.vrs import NUMBER_TEXT
 
 _WIDTHS = {"FD": 8, "FL": 4, "SL": 4, "SS": 2, "UL": 4, "US": 2}
@@ -24,6 +27,8 @@ _CODE = re.compile("[A-Z][A-Z0-9_ ]{0,15}")
 _ELEMENT = re.compile("([0-9A-F]{3}[13579BDF])xx([0-9A-F]{2})")
 _MOST_CODE_DIGITS = 4
 _MOST_VALUES = 1024
+#: The one binary header of which a part may stay.
+_BINARY_HEADER, _CSA_CREATOR = "OB", "siemens csa header"
 
 #: Creator as `normal` writes it, group, and the element's number in its block.
 Key = tuple[str, int, int]
@@ -42,6 +47,12 @@ class SafePrivate:
     most: int
     meaning: str
     source: str
+
+    def kept(self, value: bytes) -> bytes | None:
+        """What stays of a value: all of it, the one vector of Siemens' private header, or None."""
+        if self.vr == _BINARY_HEADER:
+            return csa.direction_only(value)
+        return value if self.allows(value) else None
 
     def allows(self, value: bytes) -> bool:
         """Whether a value is what the list says: so many numbers, or code strings. Empty values are.
@@ -82,7 +93,11 @@ def safe_private(name: str) -> tuple[Mapping[Key, SafePrivate], bytes]:
             place = _ELEMENT.fullmatch(row["element"])
             fewest, _, most = row["vm"].partition("-")
             most = most or fewest
-            if place is None or row["vr"] not in (*_WIDTHS, *NUMBER_TEXT, "CS") or not row["source"] or not row["creator"]:
+            known = row["vr"] in (*_WIDTHS, *NUMBER_TEXT, "CS") or (row["vr"], normal(row["creator"])) == (
+                _BINARY_HEADER,
+                _CSA_CREATOR,
+            )
+            if place is None or not known or not row["source"] or not row["creator"]:
                 raise ValueError
             key = (normal(row["creator"]), int(place[1], 16), int(place[2], 16))
             if key in found:

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 #: VRs of the default repertoire (PS3.5 section 6.1.2.3), those of them that are numbers, and binary whole numbers.
 _TEXTS = frozenset({"AS", "CS", "DA", "DS", "IS", "TM", "UI"})
 _NUMBERS = frozenset({"DS", "IS"})
+#: Texts whose bytes mean the same in every character set where they are ASCII without escape sequences; leading spaces are part of them.
+_NAMES = frozenset({"LO", "SH"})
 _WHOLE = {"SL": "l", "SS": "h", "UL": "L", "US": "H"}
+_BINARY = _WHOLE | {"FD": "d", "FL": "f"}
 
 
 class Fields:
@@ -48,11 +51,32 @@ class Fields:
             vr, raw = found
             if vr in _TEXTS:
                 return _text(raw.decode("latin-1"), number=vr in _NUMBERS)
+            if vr in _NAMES and raw.isascii() and b"\x1b" not in raw:
+                names = [part.rstrip(" \0") for part in raw.decode("ascii").split("\\")]
+                return names if len(names) > 1 else (names[0] or None)
             if vr in _WHOLE and len(raw) == struct.calcsize("=" + _WHOLE[vr]):
                 [value] = struct.unpack((">" if self._instance.encoding.big_endian else "<") + _WHOLE[vr], raw)
                 return value
-            self._decoded = self._instance.light()
+            self._decoded = self._instance.header() if vr == "SQ" else self._instance.light()
         return self._decoded.get(keyword, default)
+
+    def private(self, group: int, creator: str, element: int) -> Any:
+        """The value of a private element (PS3.5 section 7.8.1), or None: a number or a list of them, text where it is neither."""
+        block = self._instance.private_blocks.get((group, creator))
+        found = None if block is None else self._instance.stated(group << 16 | block << 8 | element)
+        return None if found is None else self._number(*found)
+
+    def _number(self, vr: str, raw: bytes) -> Any:
+        kind = _BINARY.get(vr)
+        if kind is None:  # text, or unknown: then it is what text would be
+            return _text(raw.decode("latin-1"), number=True)
+        width = struct.calcsize("=" + kind)
+        order = ">" if self._instance.encoding.big_endian else "<"
+        values = list(struct.unpack(f"{order}{len(raw) // width}{kind}", raw[: len(raw) // width * width]))
+        return values if len(values) != 1 else values[0]
+
+    def __contains__(self, keyword: str) -> bool:
+        return self._instance.stated(_tag(keyword)) is not None
 
     def __getattr__(self, keyword: str) -> Any:
         if keyword.startswith("_") or (value := self.get(keyword)) is None:

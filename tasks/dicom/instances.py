@@ -104,6 +104,15 @@ class Instance:
         element = self._by_tag.get(tag)
         return None if element is None else (element[1], self.data[element[3] : element[4]])
 
+    @cached_property
+    def private_blocks(self) -> dict[tuple[int, str], int]:
+        """Group and private creator → the block that the creator reserves (PS3.5 section 7.8.1), the first where it reserves several."""
+        found: dict[tuple[int, str], int] = {}
+        for tag, *_ in self.head:
+            if tag & 0x1FF00 == 0x10000 and tag & 0xFF >= 0x10:
+                found.setdefault((tag >> 16, self.text(tag)), tag & 0xFF)
+        return found
+
     def text(self, tag: int) -> str:
         """An outermost element's value as text in the default repertoire, without padding."""
         return self.raw(tag).decode("latin-1").strip(" \0")

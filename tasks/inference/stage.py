@@ -101,15 +101,19 @@ class InferStage:
         return measured | {"score": score(self.bundle, prepared.voxels)}
 
     def _volumes(self, study_key: str) -> tuple[list[Row], str]:
-        """The study's converted volumes, by path, and its patient."""
+        """The study's volumes of right angles, acquired or resampled, by path, and its patient."""
         path = f"tables/volumes/{study_key}.parquet"
         published = self.lake.manifest("volumes", study_key)
         if published is None or path not in published.files:
             raise SafelightError("E-INFER-STALE", f"study {study_key}: no table of volumes")
         content = self._checked(published.files[path], self.lake.read(path), study_key)
         rows = pq.read_table(io.BytesIO(content)).to_pylist()
-        converted = sorted((row for row in rows if row["status"] == "converted"), key=lambda row: str(row["path"]))
-        return converted, str(rows[0]["PatientID"])
+        usable = (
+            row
+            for row in rows
+            if row["path"] is not None and row["kind"] == "3d" and not row["is_sheared"] and row["n_slices"] > 1
+        )
+        return sorted(usable, key=lambda row: str(row["path"])), str(rows[0]["PatientID"])
 
     @contextmanager
     def _opened(self, study_key: str, row: Row) -> Iterator[Volume]:

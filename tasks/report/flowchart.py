@@ -18,7 +18,7 @@ _ONWARD = {
     "find": ("found", "found in the archive"),
     "pull": ("pulled", "pulled"),
     "deidentify": ("released", "de-identified and released"),
-    "volumes": ("converted", "converted to volumes"),
+    "volumes": ("converted", "converted to volumes or images"),
     "infer": ("read", "read by the model"),
 }
 _LINE_HEIGHT, _GAP = 0.155, 0.3

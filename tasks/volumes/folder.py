@@ -14,9 +14,7 @@ from data_contracts.contract import UID_PATTERN
 from tasks.dicom.headers import word
 from tasks.lake import Lake
 from tasks.stage import digest
-from tasks.volumes.intake import read_header
-
-_TAGS = ["StudyInstanceUID", "PatientIdentityRemoved"]
+from tasks.volumes.intake import read
 
 
 @dataclass(frozen=True)
@@ -44,13 +42,13 @@ def scan(folder: Path, lake: Path | None = None) -> Folder:
     studies: dict[str, list[Path]] = defaultdict(list)
     rejected: Counter[str] = Counter()
     for file in sorted(path for path in folder.rglob("*") if path.is_file() and not _is_product(path, lake)):
-        header = read_header(file, _TAGS)
-        key = "" if header is None else word(header, "StudyInstanceUID") or ""
-        if header is None:
+        instance = read(file)
+        key = "" if instance is None else word(instance.header, "StudyInstanceUID") or ""
+        if instance is None:
             rejected["E-VOLUME-NOT-DICOM"] += 1
         elif re.fullmatch(UID_PATTERN, key):
             studies[key].append(file)
-        elif word(header, "PatientIdentityRemoved") != "YES":
+        elif word(instance.header, "PatientIdentityRemoved") != "YES":
             rejected["E-VOLUME-IDENTIFIED"] += 1
         else:
             rejected["E-VOLUME-FOREIGN-KEYS"] += 1

@@ -11,28 +11,51 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pydicom import config, dcmread
+from pydicom import Dataset, config, dcmread
 
 from data_contracts.contract import PATIENT_PATTERN, UID_PATTERN
+from tasks.dicom import instances
+from tasks.dicom.fields import Fields
 from tasks.dicom.headers import word
+from tasks.errors import SafelightError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Instance:
-    """A released instance: its header (a pydicom data set without pixels), its file, and its lake path where it has one."""
+    """A released instance.
+
+    Attributes:
+        header: reads like a pydicom data set without pixels; sequences are read when they are asked for.
+        file: where it is.
+        lake_path: its path in the lake, where it has one.
+        source: the file taken apart; None where it is damaged behind its header, so that its series cannot be converted.
+    """
 
     header: Any
     file: Path
     lake_path: str | None
+    source: instances.Instance | None
 
-    @property
+    @cached_property
+    def whole(self) -> Dataset:
+        """All of its header, as pydicom reads it."""
+        return self.header if self.source is None else self.source.header()
+
+    @cached_property
+    def syntax(self) -> str | None:
+        """Its transfer syntax UID."""
+        return word(self.header.file_meta, "TransferSyntaxUID") if self.source is None else self.source.syntax
+
+    @cached_property
     def key(self) -> str:
         """Its SOPInstanceUID."""
-        return str(self.header.SOPInstanceUID)
+        return word(self.header, "SOPInstanceUID") or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +72,19 @@ class Intake:
     ends: tuple[tuple[str, str], ...]
 
 
-def read_header(file: Path, tags: list[str] | None = None) -> Any | None:
-    """A file's data set without pixels, or None where it cannot be read as PS3.10."""
-    # A file that cannot be opened is the machine's fault: that error passes, and the study is tried again.
-    with file.open("rb") as stream, warnings.catch_warnings(), config.disable_value_validation():
+def read(file: Path, lake_path: str | None = None) -> Instance | None:
+    """A file, or None where it cannot be read as PS3.10."""
+    try:
+        source = instances.read(
+            file
+        ).trimmed()  # what cannot be opened is the machine's fault, and passes: the study is tried again
+        return Instance(Fields(source), file, lake_path, source)
+    except SafelightError:
+        content = file.read_bytes()
+    with warnings.catch_warnings(), config.disable_value_validation():
         warnings.simplefilter("ignore")
         try:
-            return dcmread(stream, stop_before_pixels=True, specific_tags=tags)
+            return Instance(dcmread(BytesIO(content), stop_before_pixels=True), file, lake_path, None)
         except MemoryError:
             raise
         except Exception:  # noqa: BLE001 - whatever a parser makes of a damaged file: it is no DICOM that can be used
@@ -73,25 +102,31 @@ def take_in(files: Iterable[tuple[Path, str | None]], study_key: str) -> Intake:
             refused[series] = min(reason, refused.get(series, reason))
 
     for file, lake_path in files:
-        header = read_header(file)
-        if header is None or (reason := _fault(header, study_key)):
-            reason = "E-VOLUME-NOT-DICOM" if header is None else reason
+        instance = read(file, lake_path)
+        if instance is None or (reason := _fault(instance.header, study_key)):
+            reason = "E-VOLUME-NOT-DICOM" if instance is None else reason
             ends.append(("rejected", reason))
             refuse(PurePosixPath(lake_path).parent.name if lake_path is not None else "", reason)
-            refuse("" if header is None else word(header, "SeriesInstanceUID") or "", reason)
-        else:
-            by_key[str(header.SOPInstanceUID)].append(Instance(header, file, lake_path))
+            refuse("" if instance is None else word(instance.header, "SeriesInstanceUID") or "", reason)
+            continue
+        by_key[instance.key].append(instance)
+        if instance.source is None:
+            refuse(_series(instance), "E-VOLUME-DECODE")
     series: dict[str, list[Instance]] = defaultdict(list)
     for _, claims in sorted(by_key.items()):
         chosen, more = _one_of(claims)
         ends += more
         if any(outcome == "rejected" for outcome, _ in more):
             for claim in claims:
-                refuse(str(claim.header.SeriesInstanceUID), "E-VOLUME-CONFLICT")
-        series[str(chosen.header.SeriesInstanceUID)].append(chosen)
-    if len({str(instance.header.PatientID) for members in series.values() for instance in members}) > 1:
+                refuse(_series(claim), "E-VOLUME-CONFLICT")
+        series[_series(chosen)].append(chosen)
+    if len({word(instance.header, "PatientID") for members in series.values() for instance in members}) > 1:
         refused.update(dict.fromkeys(series, "E-VOLUME-CONFLICT"))
     return Intake({key: tuple(members) for key, members in sorted(series.items())}, refused, tuple(ends))
+
+
+def _series(instance: Instance) -> str:
+    return word(instance.header, "SeriesInstanceUID") or ""
 
 
 def _fault(header: Any, study_key: str) -> str:

@@ -1,80 +1,113 @@
-"""One series: a volume with its certificate, or the reason why there is none."""
+"""One series: its parts are written, resampled where that is allowed, or held back with a reason."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tasks.errors import SafelightError
+from tasks.lake import Publication
 from tasks.volumes.intake import Instance
-from tasks.volumes.pixels import apply, check_class, is_lossy, padding_range, rescale_of, stored_values
-from tasks.volumes.stack import Planes, Stack, arrange, planes_of
+from tasks.volumes.parts import Part, Regrid, parts_of
+from tasks.volumes.policy import VolumesSettings
+from tasks.volumes.preview import picture
+from tasks.volumes.regrid import Regridded, regrid
+from tasks.volumes.voxels import Written, same_pixels, write_part
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
-    """What became of a series.
+@dataclass(frozen=True)
+class Made:
+    """What became of a part of a series.
 
-    instances: in slice order where it was converted, by key where it was refused.
-    voxels: (column, row, slice), rescaled; None where it was refused.
-    planes: what its images say of where they are; None where they do not say it.
-    padding: lowest and highest voxel value that marks padding.
+    Attributes:
+        index: counts the files and the held back parts of the series.
+        status, reason_code: as in the table `volumes`.
+        written: None where it is held back.
+        path, preview_path: in the lake, where there are such.
+        regridded: the grid of resampled voxels; None for those that were acquired.
+        resampled_from: the index of the form that was acquired, where there is one.
     """
 
-    instances: tuple[Instance, ...]
+    index: int
+    part: Part
+    status: str
     reason_code: str = ""
-    planes: Planes | None = None
-    stack: Stack | None = None
-    voxels: NDArray[Any] | None = None
-    units: str | None = None
-    lossy: bool | None = None
-    padding: list[float] | None = None
-
-    @property
-    def converted(self) -> bool:
-        """Whether there is a volume."""
-        return self.voxels is not None
+    written: Written | None = None
+    path: str | None = None
+    preview_path: str | None = None
+    regridded: Regridded | None = None
+    resampled_from: int | None = None
 
 
-def convert(instances: Sequence[Instance], refused: str = "") -> Series:
-    """Make one volume of all instances of a series, or refuse all of them.
-
-    One bad slice refuses the series: a volume with a hole would look right.
+def convert(
+    instances: Sequence[Instance], publication: Publication, settings: VolumesSettings, refused: str = ""
+) -> Iterator[Made]:
+    """Convert a series.
 
     Args:
+        publication: takes the files, `volumes/<PatientID>/<StudyInstanceUID>/<SeriesInstanceUID>_<index>.nii.gz` and their pictures.
         refused: the reason for which the series must not be converted, where there is one already.
     """
-    by_key = tuple(sorted(instances, key=lambda instance: instance.key))
-    headers = [instance.header for instance in by_key]
-    planes = None
+    index = 0
+    for part in parts_of(instances, same_pixels, settings, refused):
+        for made in _of_part(part, index, publication):
+            yield made
+            index += 1
+
+
+def _of_part(part: Part, index: int, publication: Publication) -> Iterator[Made]:
+    if part.reason_code and part.regrid is None:
+        yield Made(index, part, "quarantined", part.reason_code)
+        return
+    if not part.reason_code:
+        acquired = _written(part, index, publication)
+        yield acquired
+        if part.regrid is None or acquired.status == "quarantined":
+            return
+        index += 1
     try:
-        for header in headers:
-            check_class(header)
-        planes = planes_of(headers)
-        if refused:
-            return Series(by_key, refused, planes)
-        stack = arrange(planes)
-        ordered = tuple(by_key[index] for index in stack.order)
-        scale = rescale_of([instance.header for instance in ordered])
-        padding = padding_range([instance.header for instance in ordered], scale)
-        rescaled = apply(_decode(ordered), scale)
+        yield _resampled(part, part.regrid, index, None if part.reason_code else index - 1, publication)
     except SafelightError as refusal:
-        return Series(by_key, refused or refusal.code, planes)
-    voxels = rescaled.transpose(2, 1, 0)
-    return Series(ordered, "", planes, stack, voxels, scale.units, any(is_lossy(header) for header in headers), padding)
+        yield Made(index, part, "quarantined", refusal.code)
 
 
-def without_voxels(series: Series) -> Series:
-    """The same, for the tables, with the memory given back."""
-    return series if series.voxels is None else replace(series, voxels=np.empty((0,) * 3, series.voxels.dtype))
+def _place(part: Part, index: int) -> str:
+    header = part.instances[0].header
+    return f"{header.PatientID}/{header.StudyInstanceUID}/{header.SeriesInstanceUID}_{index}"
 
 
-def _decode(ordered: Sequence[Instance]) -> list[NDArray[np.integer[Any]]]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what decoders grumble about is checked by shape and bits, or raised
-        return [stored_values(instance.file) for instance in ordered]
+def _written(part: Part, index: int, publication: Publication) -> Made:
+    path = f"volumes/{_place(part, index)}.nii.gz"
+    try:
+        written = write_part(part, publication.path(path))
+    except SafelightError as refusal:
+        publication.discard(path)
+        return Made(index, part, "quarantined", refusal.code)
+    publication.hashed(path, written.sha256)
+    return _pictured(Made(index, part, "converted", "", written, path), publication)
+
+
+def _resampled(part: Part, kind: Regrid | None, index: int, archive: int | None, publication: Publication) -> Made:
+    if kind is None:
+        raise ValueError("nothing is to be resampled")
+    path = f"volumes/{_place(part, index)}.nii.gz"
+    try:
+        written, grid = regrid(part, kind, publication.path(path))
+    except SafelightError:
+        publication.discard(path)
+        raise
+    publication.hashed(path, written.sha256)
+    made = Made(index, part, "resampled", kind.value, written, path, regridded=grid, resampled_from=archive)
+    return _pictured(made, publication)
+
+
+def _pictured(made: Made, publication: Publication) -> Made:
+    """With its picture, and without the planes that it was made of."""
+    if made.written is None:
+        return made
+    path = f"previews/{_place(made.part, made.index)}.webp"
+    publication.write(path, picture(made.part, made.written, made.regridded))
+    sight = replace(made.written.sight, planes=[np.empty(0)])
+    return replace(made, preview_path=path, written=replace(made.written, sight=sight))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,8 +14,8 @@ from tasks.stage import Outcome, tally
 from tasks.volumes import tables
 from tasks.volumes.folder import scan
 from tasks.volumes.intake import Intake, take_in
-from tasks.volumes.nifti import write
-from tasks.volumes.series import convert, without_voxels
+from tasks.volumes.policy import VolumesSettings
+from tasks.volumes.series import convert
 
 
 @dataclass(frozen=True)
@@ -24,46 +24,46 @@ class VolumesStage:
 
     lake: Lake
     folder: Path | None = None
+    settings: VolumesSettings = field(default_factory=VolumesSettings)
     name: ClassVar[str] = "volumes"
     upstream: ClassVar[str | None] = "deidentify"
-    revision: ClassVar[int] = 2
+    revision: ClassVar[int] = 3
 
     def label(self) -> str:
         """There is one of it."""
         return self.name
 
     def configuration(self) -> dict[str, Any]:
-        """Nothing can be set."""
-        return {}
+        """What is resampled."""
+        return self.settings.model_dump()
 
     def run(self, study_key: str, inputs: str, fingerprint: str) -> Outcome:  # noqa: ARG002 - the fingerprint covers the inputs
-        """Convert every series of a study or refuse it.
+        """Convert every series of a study, part by part, or hold parts back.
 
-        Every instance has one end in the tally: `converted`, `quarantined` (it has rows in the tables, with the reason), `rejected` (it
-        may not be used and has no row), or `duplicate` (another copy of a file). `passed` counts volumes.
+        Every instance has one end in the tally: `converted`, `partly` or `quarantined` (all have rows in the tables, with the reason),
+        `duplicate` (its frames are copies of others', or it is another copy of a file), or `rejected` (it may not be used and has no row).
+        `passed` counts volumes and images.
         """
-        ends: list[tuple[str, str, str]] = []
-        found = []
+        ends: list[tuple[str, str]] = []
+        passed, headers = 0, []
         with self._intake(study_key) as intake, self.lake.publication(self.name, study_key, fingerprint) as publication:
-            volume_rows, instance_rows = [], []
+            volume_rows, instance_rows, series_rows = [], [], []
             for key, members in intake.series.items():
-                made = convert(members, intake.refused.get(key, ""))
-                path = digest = None
-                if made.stack is not None and made.voxels is not None:
-                    path = f"volumes/{members[0].header.PatientID}/{study_key}/{key}_0.nii.gz"
-                    digest = write(publication.path(path), made.voxels, made.stack.affine_ras)
-                made = without_voxels(made)
-                found.append(made)
-                volume_rows.append(tables.volume_row(made, path, digest))
-                instance_rows += tables.instance_rows(made)
-                ends += [("converted" if made.converted else "quarantined", made.reason_code, "instance")] * len(members)
-            if found:
+                parts = list(convert(members, publication, self.settings, intake.refused.get(key, "")))
+                of_instances = tables.instance_rows(members, parts)
+                ends += [(row["status"], row["reason_code"]) for row in of_instances]
+                passed += sum(made.written is not None for made in parts)
+                of_volumes = [tables.volume_row(made) for made in parts]
+                volume_rows += of_volumes
+                instance_rows += of_instances
+                series_rows.append(tables.series_row(members, of_volumes))
+                headers += [instance.header for instance in members]
+            if headers:
                 publication.write_table(volumes.CONTRACT, volume_rows)
                 publication.write_table(instances.CONTRACT, instance_rows)
-                publication.write_table(series.CONTRACT, [tables.series_row(made) for made in found])
-                publication.write_table(studies.CONTRACT, [tables.study_row(found)])
-            counted = tally([*ends, *((outcome, reason, "instance") for outcome, reason in intake.ends)])
-            passed = sum(made.converted for made in found)
+                publication.write_table(series.CONTRACT, series_rows)
+                publication.write_table(studies.CONTRACT, [tables.study_row(headers, series_rows)])
+            counted = tally((outcome, reason, "instance") for outcome, reason in (*ends, *intake.ends))
             manifest = publication.commit(tally=counted, passed=passed)
         return Outcome("done", output=manifest.digest, passed=passed, tally=counted)
 

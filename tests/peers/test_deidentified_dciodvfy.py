@@ -13,10 +13,10 @@ import pydicom
 import pytest
 from pydicom import dcmread
 
-from tasks.deid import instances
 from tasks.deid.folder import take_in
 from tasks.deid.rules import load
 from tasks.deid.stage import DeidentifyStage
+from tasks.dicom import instances
 from tasks.errors import SafelightError
 from tasks.executor import InlinePool, run_by_ledger
 from tasks.guard import ErrorLog

@@ -14,11 +14,12 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
-from tasks.deid import instances, pixel_data
+from tasks.deid import pixel_data
 from tasks.deid.header import Rewriter
 from tasks.deid.rules import load
 from tasks.deid.uids import Uids
 from tasks.deid.values import Values
+from tasks.dicom import instances
 from tasks.pseudonyms import Pseudonyms
 from tasks.vault import Vault
 

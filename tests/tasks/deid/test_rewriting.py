@@ -21,11 +21,12 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from tasks.deid import codes, instances
+from tasks.deid import codes
 from tasks.deid.header import Rewriter
 from tasks.deid.rules import Profile, load
 from tasks.deid.uids import Uids
 from tasks.deid.values import Values
+from tasks.dicom import instances
 from tasks.errors import SafelightError
 from tasks.pseudonyms import Pseudonyms
 from tests.tasks.deid.making import ct

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import struct
+import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pydicom.datadict import private_dictionary_VR
 from pydicom.tag import Tag
@@ -13,11 +15,13 @@ from tasks.deid.rules import load
 from tasks.deid.safe_private import SafePrivate, safe_private
 from tasks.errors import ConfigurationError
 from tests.tasks.deid.test_profile import written
+from tests.tasks.volumes.phantom import csa
 
 CREATORS = {
     "gems_acqu_01": "GEMS_ACQU_01", "gems_parm_01": "GEMS_PARM_01", "gems_helios_01": "GEMS_HELIOS_01", "gems_sers_01": "GEMS_SERS_01",
     "siemens mr header": "SIEMENS MR HEADER", "philips pet private group": "Philips PET Private Group", "elscint1": "ELSCINT1",
     "philips imaging dd 001": "Philips Imaging DD 001", "philips mr imaging dd 001": "Philips MR Imaging DD 001",
+    "siemens csa header": "SIEMENS CSA HEADER",
 }  # fmt: skip
 
 
@@ -30,7 +34,10 @@ def test_every_row_has_the_vr_that_another_dictionary_knows() -> None:
             assert private_dictionary_VR(Tag(group, 0x2000 + number), CREATORS[creator]) == entry.vr
         except KeyError:
             unknown.append((creator, number))
-        assert entry.vr in {"DS", "IS", "FD", "FL", "SL", "SS", "UL", "US", "CS"}
+        assert entry.vr in {"DS", "IS", "FD", "FL", "SL", "SS", "UL", "US", "CS"} or (creator, entry.vr) == (
+            "siemens csa header",
+            "OB",
+        )
         assert entry.source
     assert unknown == [("elscint1", 0x26)]  # phantom type: in Table E.3.10-1, not in pydicom's dictionary
 
@@ -42,7 +49,8 @@ def test_every_row_has_the_vr_that_another_dictionary_knows() -> None:
         ("Siemens MR Header", 0x0019100E, "FD", "keep"),
         ("GEMS_PARM_01", 0x00431039, "IS", "keep"), ("Philips PET Private Group", 0x70531000, "DS", "keep"),
         ("PHILIPS MR IMAGING DD 001", 0x2005100E, "FL", "keep"), ("SIEMENS MR HEADER", 0x00191009, "LO", "remove"),
-        ("SIEMENS MR HEADER", 0x0019100C, "LO", "remove"), ("SIEMENS CSA HEADER", 0x00291010, "OB", "remove"), ("", 0x0019100C, "IS", "remove"),
+        ("SIEMENS MR HEADER", 0x0019100C, "LO", "remove"), ("SIEMENS CSA HEADER", 0x00291010, "OB", "keep"),
+        ("SIEMENS CSA HEADER", 0x00291020, "OB", "remove"), ("", 0x0019100C, "IS", "remove"),
         ("SIEMENS MR HEADER", 0x0029100C, "IS", "remove"), ("GEMS_PARM_01", 0x0019100C, "IS", "remove"),
         ("Philips PET Private Group", 0x70531003, "ST", "remove"),
     ],
@@ -69,6 +77,21 @@ CODE = SafePrivate("CS", 1, 1, "", "")
 )  # fmt: skip
 def test_only_numbers_and_codes_pass(entry: SafePrivate, value: bytes, fine: bool) -> None:
     assert entry.allows(value) is fine
+
+
+def test_of_siemens_private_header_one_vector_stays() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from nibabel.nicom import csareader
+    entry = SafePrivate("OB", 1, 1, "", "")
+    whole = csa((0.0, 0.6, -0.8)) + b"Mustermann^Erika"
+    kept = entry.kept(whole)
+    assert kept is not None
+    assert b"Muster" not in kept
+    assert np.allclose(csareader.get_slice_normal(csareader.read(kept)), (0, 0.6, -0.8))
+    assert entry.kept(b"SV10" + b"Mustermann^Erika" * 8) is None
+    assert entry.kept(b"") is None
+    assert entry.kept(csa((1.0, 1.0, 0.0))) is None, "no unit vector"
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from pydicom import dcmread
 
 from data_contracts.deid_audit import CONTRACT
-from tasks.deid import instances
 from tasks.deid.header import Rewriter
 from tasks.deid.pixels import Evidence
 from tasks.deid.quarantine import read
 from tasks.deid.rules import load
 from tasks.deid.stage import DeidentifyStage
 from tasks.deid.study import StudyWork
+from tasks.dicom import instances
 from tasks.dicom.instances import Instance
 from tasks.errors import SafelightError, catalogue
 from tasks.executor import WorkerPool

@@ -26,6 +26,7 @@ from tasks.volumes.folder import scan
 from tasks.volumes.stage import VolumesStage
 from tests.tasks.deid.making import spool
 from tests.tasks.volumes.made import SERIES, STUDY, instance, positions, save
+from tests.tasks.volumes.phantom import mosaic
 
 OBLIQUE = Rotation.from_euler("xyz", [20, -35, 50], degrees=True).as_matrix()[:2].ravel()
 SLICES = 7
@@ -183,3 +184,14 @@ def test_a_release_that_moves_one_slice_or_one_voxel_is_seen(sides: Any) -> None
 def test_the_series_key_is_the_pseudonym_of_the_original(sides: Any, vault: Vault) -> None:
     _, after = sides(series())
     assert {path.parts[-2] for path in after} == {Pseudonyms(vault.site_key()).uid(SERIES)}
+
+
+def test_a_mosaic_keeps_the_direction_of_its_slices_and_becomes_a_volume(sides: Any, lake: Lake) -> None:
+    slices = [mosaic(7, normal=(0, 0, -1))]
+    slices[0].PatientName = "Zwiebelturm^Zita"
+    _, after = sides(slices)
+    outcome = VolumesStage(Lake.open(lake.url)).run(after[0].parts[-3], "", "f")
+    assert outcome.passed == 1, outcome.tally
+    image = nibabel.load(next((Path(lake.url) / "volumes").rglob("*.nii.gz")))
+    assert image.shape == (5, 6, 7)
+    assert image.affine[2, 2] == 2.0

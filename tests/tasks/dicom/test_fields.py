@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydicom import config
 from pydicom.datadict import tag_for_keyword
 
-from tasks.deid import instances
+from tasks.dicom import instances
 from tasks.dicom.headers import count, number, numbers, word
 from tasks.dicom.instances import Instance
 from tasks.errors import SafelightError
@@ -36,6 +36,9 @@ WORDS = [
     "SeriesDescription",
     "PatientName",
     "StudyDate",
+    "PatientID",
+    "ConvolutionKernel",
+    "AccessionNumber",
 ]
 FILES = sorted(path for path in TEST_FILES.rglob("*.dcm") if path.stat().st_size < 1 << 20)
 

@@ -79,7 +79,7 @@ def publish(lake: Lake, study: int, *volumes: dict[str, Any]) -> str:
                 "kind": "3d", "is_sheared": False, "units": "HU", "source_instances": [], "source_frames": [],
             }  # fmt: skip
             if given.pop("quarantined", False):
-                rows.append(row | {"status": "quarantined", "reason_code": "E-VOLUME-SINGLE-SLICE"} | given)
+                rows.append(row | {"status": "quarantined", "reason_code": "E-VOLUME-MISSING-SLICES"} | given)
                 continue
             path = f"volumes/{PATIENT}/{key}/{series}_0.nii.gz"
             nifti(publication.path(path), voxels, affine)

@@ -9,16 +9,28 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
+import SimpleITK
+from numpy.typing import NDArray
 from scipy import ndimage
 
+from tasks.errors import SafelightError
+from tasks.imaging.extent import fit
+from tasks.imaging.resampling import respace as resample
+from tasks.imaging.windows import Window, apply
 from tasks.inference.bundle import Input
 from tasks.inference.gates import content_share
-from tasks.inference.preprocess import Volume, along_the_patient, fit, prepare, read_volume, resample, window
+from tasks.inference.preprocess import Volume, along_the_patient, input_grid, prepare, read_volume, restore
+from tests.tasks.imaging.made import within
 from tests.tasks.inference.made import chest_like, lps, manifest, nifti
 
 
 def how(**changes: Any) -> Input:
     return Input.model_validate(manifest()["input"] | changes)
+
+
+def window(image: NDArray[np.float32], center: float, width: float) -> NDArray[np.float32]:
+    """The window that a manifest means."""
+    return apply(image, Window(center, width))
 
 
 WIDE = {"center": 0.0, "width": 100_000.0}
@@ -161,3 +173,80 @@ def sheared(degrees: float) -> Volume:
 )  # fmt: skip
 def test_volumes_that_are_sheared_or_lie_askew_are_recognised(volume: Volume, fits: bool) -> None:
     assert along_the_patient(volume) is fits
+
+
+def as_revision_1_was_written(volume: Volume, settings: Input) -> NDArray[np.float32]:
+    """The demo's path, step by step and by other libraries: what revision 1 of the preprocessing means, to the last bit.
+
+    Where this differs, `PREPROCESSING_REVISION` must be raised and models be trained anew.
+    """
+    turn = nibabel.orientations.ornt_transform(
+        nibabel.orientations.io_orientation(volume.affine_ras), nibabel.orientations.axcodes2ornt(tuple(settings.orientation))
+    )
+    turned = nibabel.orientations.apply_orientation(volume.voxels, turn)
+    image = np.array(turned.transpose(2, 1, 0), np.float32, order="C")
+    if volume.padding is not None:
+        image[(image >= volume.padding[0]) & (image <= volume.padding[1])] = settings.padding_hu
+    np.maximum(image, np.float32(settings.padding_hu), out=image)
+    lengths = np.linalg.norm(volume.affine_ras[:3, :3], axis=0)
+    spacing = [float(lengths[int(np.flatnonzero(turn[:, 0] == axis)[0])]) for axis in range(3)]  # (x, y, z)
+    wanted = settings.spacing_mm[::-1]
+    if not np.allclose(spacing, wanted, rtol=1e-6):
+        old = SimpleITK.GetImageFromArray(image)
+        old.SetSpacing(spacing)
+        size = [max(1, round(n * a / b)) for n, a, b in zip(old.GetSize(), spacing, wanted, strict=True)]
+        grid = SimpleITK.ResampleImageFilter()
+        grid.SetSize(size)
+        grid.SetOutputSpacing(wanted)
+        grid.SetOutputOrigin([(b - a) / 2 for a, b in zip(spacing, wanted, strict=True)])
+        grid.SetInterpolator(SimpleITK.sitkLinear)
+        grid.SetUseNearestNeighborExtrapolator(True)
+        image = SimpleITK.GetArrayFromImage(grid.Execute(old))
+    center, width = settings.window.center, settings.window.width
+    return np.clip((image - np.float32(center - width / 2)) / np.float32(width), 0, 1)
+
+
+@pytest.mark.parametrize("spacing", [(2.5, 2.5, 2.5), (2.5, 2.5, 10.0), (0.703125, 0.703125, 1.25), (1.7, 2.2, 5.1)])
+@pytest.mark.parametrize("degrees", [0.0, 7.3, -19.0])
+@pytest.mark.parametrize("padding", [None, (-2000.0, -900.0)])
+def test_the_numbers_are_those_of_revision_1_to_the_last_bit(
+    spacing: tuple[float, float, float], degrees: float, padding: tuple[float, float] | None
+) -> None:
+    affine = turned(degrees).affine_ras @ np.diag([*(new / old for new, old in zip(spacing, (1.0, 2.0, 3.0), strict=True)), 1.0])
+    volume = Volume(chest_like(8, (34, 27, 21)), affine.astype(np.float32).astype(np.float64), padding)
+    for orientation in ("LPS", "RAS"):
+        settings = how(orientation=orientation)
+        np.testing.assert_array_equal(prepare(volume, settings).voxels, as_revision_1_was_written(volume, settings))
+
+
+def test_what_the_network_says_of_a_place_comes_back_to_that_place() -> None:
+    """The input states its place where the volume does; brought back it is the volume, inside."""
+    volume = turned(20)
+    at = np.stack(np.meshgrid(*(np.arange(n) for n in volume.voxels.shape), indexing="ij"), axis=-1)
+    field = (at @ volume.affine_ras[:3, :3].T + volume.affine_ras[:3, 3]) @ [1.0, 3.0, 7.0]
+    stating = Volume(field.astype(np.float32), volume.affine_ras)
+    for shape, least in ((None, 2500), ([30, 14, 20], 1000)):
+        settings = how(window=WIDE, padding_hu=-1e5, spacing_mm=[1.1, 1.3, 0.9], shape=shape, orientation="RAS")
+        made = (prepare(stating, settings).voxels - 0.5) * 100_000
+        grid = input_grid(stating, settings)
+        assert grid.shape == made.shape[::-1]
+        back = restore(made, stating, settings, outside=np.nan)
+        inside = within(grid, stating.grid, 0.0)  # of the input, and (below) not next to the volume's own edges
+        inner = (slice(2, -2),) * 3
+        assert inside[inner].sum() > least
+        np.testing.assert_allclose(back[inner][inside[inner]], field[inner][inside[inner]], atol=0.05)
+        assert np.isnan(back[~within(grid, stating.grid, -0.5 - 1e-6)]).all()
+
+
+def test_a_mask_comes_back_as_labels() -> None:
+    volume = Volume(chest_like(9, (20, 18, 16)), lps((1.0, 2.0, 3.0)))
+    settings = how(spacing_mm=[0.75, 0.5, 0.5])
+    made = prepare(volume, settings).voxels
+    mask = np.full(made.shape, 3, np.uint8)
+    mask[: made.shape[0] // 2] = 7
+    back = restore(mask, volume, settings, labels=True)
+    assert back.shape == volume.voxels.shape
+    assert back.dtype == np.uint8
+    np.testing.assert_array_equal(back, np.where(np.arange(16) < 8, 7, 3) * np.ones(back.shape, int))
+    with pytest.raises(SafelightError, match="E-IMAGING-VOXELS"):
+        restore(mask[1:], volume, settings)

@@ -24,7 +24,7 @@ def _row(stage: str, outcome: str, n: int, reason: str = "", unit: str = "instan
 NIGHT = (
     _row("find", "found", 15_020), _row("pull", "pulled", 15_020), _row("deidentify", "released", 15_000),
     _row("deidentify", "quarantined", 18, "E-DEID-SOP-CLASS"), _row("deidentify", "quarantined", 2, "E-UNKNOWN-CODE"),
-    _row("volumes", "converted", 14_990), _row("volumes", "quarantined", 10, "E-VOLUME-SINGLE-SLICE"),
+    _row("volumes", "converted", 14_990), _row("volumes", "quarantined", 10, "E-VOLUME-MISSING-SLICES"),
     _row("infer", "read", 300, unit="study"), _row("infer", "not_read", 1, "E-INFER-MODALITY", "study"),
     _row("infer", "waiting", 1, unit="study"),
 )  # fmt: skip

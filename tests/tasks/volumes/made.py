@@ -19,10 +19,17 @@ def positions(n: int, step: np.ndarray, origin: tuple[float, float, float] = (-2
 
 
 def instance(
-    position: np.ndarray, orientation: np.ndarray = AXIAL, *, number: int = 1, rows: int = 6, columns: int = 5, **change
+    position: np.ndarray,
+    orientation: np.ndarray = AXIAL,
+    *,
+    number: int = 1,
+    rows: int = 6,
+    columns: int = 5,
+    spacing: tuple[float, float] = (0.8, 0.5),
+    **change,
 ) -> Dataset:
-    """One slice; PixelSpacing (0.8, 0.5)."""
-    spacing = (0.8, 0.5)
+    """One slice."""
+
     j, i = np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij")
     world = position + i[..., None] * spacing[1] * orientation[:3] + j[..., None] * spacing[0] * orientation[3:]
     dataset = Dataset()

@@ -13,7 +13,8 @@ from scipy.spatial.transform import Rotation
 
 from tasks.lake import Lake
 from tasks.volumes.folder import scan
-from tasks.volumes.stack import arrange, planes_of
+from tasks.volumes.frames import plane_of
+from tasks.volumes.stack import Planes, arrange
 from tasks.volumes.stage import VolumesStage
 from tests.tasks.volumes.made import AXIAL, SERIES, STUDY, WEIGHTS, instance, positions, save
 
@@ -76,7 +77,7 @@ def test_any_orientation_gives_a_right_handed_affine_within_its_certificate(angl
     orientation = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()[:2].ravel()
     placed = positions(n, spacing * normal_of(orientation), origin)
     shuffled = np.random.default_rng(seed).permutation(n)
-    stack = arrange(planes_of([instance(placed[index], orientation) for index in shuffled]))
+    stack = arrange(Planes.of([plane_of(instance(placed[index], orientation)) for index in shuffled]))
     assert stack.max_position_error_mm < 1e-3
     assert np.linalg.det(stack.affine_lps[:3, :3]) == pytest.approx(0.8 * 0.5 * spacing, rel=1e-3)
     assert [int(shuffled[index]) for index in stack.order] == list(range(n))

@@ -1,0 +1,66 @@
+"""There is one implementation: nothing else in the code resamples, and the page's examples run."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from tasks.imaging.presets import presets
+
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs" / "imaging.md").read_text("utf-8")
+
+#: What would make an implementation of its own: ITK, and the functions of scipy, nibabel and pydicom that resample, turn or window.
+OTHERS = {
+    "SimpleITK", "nibabel.processing", "nibabel.orientations", "affine_transform", "map_coordinates", "zoom", "apply_windowing",
+    "apply_orientation", "io_orientation", "gaussian_filter1d",
+}  # fmt: skip
+
+
+def names(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(alias.name for alias in node.names)}
+        elif isinstance(node, ast.Attribute):
+            found |= {node.attr, ast.unparse(node)}
+    return found
+
+
+def test_nothing_else_resamples_turns_or_windows() -> None:
+    seen = set()
+    for path in (ROOT / "tasks").rglob("*.py"):
+        if names(path) & OTHERS:
+            seen.add(path.relative_to(ROOT / "tasks").parent.parts[:1])
+    assert seen == {("imaging",)}
+
+
+def test_training_and_inference_import_what_they_do_to_voxels() -> None:
+    for module in ("stage", "phantoms"):
+        assert "prepare" in names(ROOT / "tasks" / "inference" / f"{module}.py")
+    assert {"tasks.imaging.extent", "tasks.imaging.resampling", "windows", "orientation"} <= names(
+        ROOT / "tasks" / "inference" / "preprocess.py"
+    )
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_examples_of_the_page_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    examples = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    assert len(examples) >= 6
+    names: dict[str, object] = {}
+    for number, example in enumerate(examples):
+        exec(compile(example, f"docs/imaging.md, example {number + 1}", "exec"), names)
+    assert capsys.readouterr().out
+
+
+def test_the_page_lists_the_windows() -> None:
+    table = {row[0]: row[1:] for row in re.findall(r"^\| `(\w+)` \| (\w+) \| (\S+) \| (\S+) \| (\S+) \|", PAGE, re.MULTILINE)}
+    assert table == {name: (each.modality, f"{each.center:g}", f"{each.width:g}", each.unit) for name, each in presets().items()}
