@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import permutations
+from math import sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,8 +34,8 @@ BOX, GAP, ALONE = 96, 4, 160
 #: Lower and upper end in HU: soft tissue (width 400, level 40), and lung (width 1500, level -600).
 SOFT_TISSUE: Window = (-160.0, 240.0)
 LUNG: Window = (-1350.0, 150.0)
-#: HU of aerated lung, and from which on it is tissue; where more than this share of both is lung, the lung window is the better one.
-_AERATED, _TISSUE, _MOSTLY_LUNG = (-950.0, -500.0), -200.0, 0.5
+#: HU of aerated lung, and from which on it is tissue; where more than this share of both is lung, the lung window shows more.
+_AERATED, _TISSUE, _LUNG_SHARE = (-950.0, -500.0), -200.0, 0.3
 #: Pixels of a plane that are looked at for its window.
 _LOOKED_AT = 1 << 16
 _QUALITY, _METHOD = 55, 4
@@ -108,9 +109,9 @@ def upright(planes: Sequence[NDArray[Any]], affine_ras: Floats) -> list[View]:
         planes: as in `drawn`.
         affine_ras: (4, 4), voxel (column, row, slice) → RAS millimetres.
     """
-    steps = np.asarray(affine_ras, np.float64)[:3, :3]
-    cosines = np.abs(steps / np.linalg.norm(steps, axis=0))
-    order = max(permutations(range(3)), key=lambda patient: sum(cosines[patient[axis], axis] for axis in range(3)))
+    steps: Floats = np.asarray(affine_ras, np.float64)[:3, :3]
+    cosines: Floats = np.abs(steps / np.linalg.norm(steps, axis=0))
+    order = max(permutations(range(3)), key=lambda patient: float(np.trace(cosines[list(patient)])))
     shown = planes if len(planes) == 3 and len(planes[1]) > 1 else planes[:1]
     found = {}
     for plane, axes in zip(shown, _AXES, strict=False):
@@ -126,7 +127,7 @@ def upright(planes: Sequence[NDArray[Any]], affine_ras: Floats) -> list[View]:
             pixels, beside = pixels[:, ::-1], -beside
         width = float(np.linalg.norm(beside))
         lean = float(below @ beside) / width
-        height = float(np.sqrt(max(below @ below - lean * lean, 0.0)))
+        height = sqrt(max(float(below @ below) - lean * lean, 0.0))
         found[normal] = View(pixels, (height, width), lean if abs(lean) > 1e-3 * height else 0.0)
     return [found[normal] for normal in (2, 1, 0) if normal in found]
 
@@ -136,7 +137,7 @@ def window_for(
 ) -> Window:
     """Which values are shown as black and as white: lower and upper end, the lower below the upper.
 
-    CT in HU has soft tissue (-160 to 240), or lung (-1350 to 150) where more of what is not air is lung. All else, and CT of which nothing
+    CT in HU has soft tissue (-160 to 240), or lung (-1350 to 150) where lung is more than three tenths of lung and tissue. All else, and CT of which nothing
     lies between those, has the 1st to the 99th percentile.
 
     Args:
@@ -151,7 +152,7 @@ def window_for(
     if modality == "CT" and units == "HU":
         lung = np.count_nonzero((seen > _AERATED[0]) & (seen < _AERATED[1]))
         tissue = np.count_nonzero(seen > _TISSUE)
-        window = LUNG if lung > _MOSTLY_LUNG * (lung + tissue) else SOFT_TISSUE
+        window = LUNG if lung > _LUNG_SHARE * (lung + tissue) else SOFT_TISSUE
         if ((seen > window[0]) & (seen < window[1])).any():
             return window
     low, high = (float(end) for end in np.percentile(seen, (1, 99)))
@@ -162,7 +163,7 @@ def window_for(
 
 def _some(plane: NDArray[Any]) -> NDArray[np.float32]:
     """At most so many of a plane's pixels, evenly chosen."""
-    step = max(1, int(np.ceil(np.sqrt(plane.size / _LOOKED_AT))))
+    step = max(1, int(np.ceil(sqrt(plane.size / _LOOKED_AT))))
     return plane[::step, ::step].astype(np.float32).ravel()
 
 
