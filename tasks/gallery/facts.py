@@ -37,7 +37,8 @@ class Card:
 
     Attributes:
         mark: what a reviewer's mark is kept under: it is of this content, not of whatever comes in its place.
-        reason: the sentence of the reason's code, and what to do; empty where there is no code.
+        reason, remedy: the sentences of the reason's code, and what to do; empty where there is no code.
+        plane: `axial`, `coronal` or `sagittal`; empty for projections.
         lines: facts in short forms.
         thickness: the band.
         sort: what is sorted by, as numbers; None where it is not known.
@@ -52,8 +53,10 @@ class Card:
     status: str
     code: str
     reason: str
+    remedy: str
     modality: str
     body_part: str
+    plane: str
     manufacturer: str
     lines: tuple[str, ...]
     thickness: str
@@ -86,7 +89,8 @@ def card(row: Row, split: str = "") -> Card:
     return Card(
         study=row["StudyInstanceUID"], patient=row["PatientID"], series=row["SeriesInstanceUID"], index=row["volume_index"],
         mark=f"{row['SeriesInstanceUID']}_{row['volume_index']}:{(get('sha256') or code)[:16]}",
-        status=status, code=code, reason=_reason(code), modality=modality, body_part=body_part,
+        status=status, code=code, reason=_reason(code)[0], remedy=_reason(code)[1], modality=modality, body_part=body_part,
+        plane=orientation(get("affine")),
         manufacturer=get("Manufacturer") or NOT_STATED,
         lines=tuple(line for line in (_acquisition(row), *((shape, _values(row)) if get("path") else (_held(row),))) if line),
         thickness=_band(get("SliceThickness")), flags=tuple(flags(row)),
@@ -110,7 +114,9 @@ def _grid(row: Row) -> Iterator[Flag]:
     get = row.get
     if get("status") == "resampled":
         yield Flag(
-            "resampled", "resampled", "These voxels stand on another grid than the images. " + _reason(get("reason_code") or "")
+            "resampled",
+            "resampled",
+            "These voxels stand on another grid than the images. " + _reason(get("reason_code") or "")[0],
         )
     if get("is_sheared"):
         yield Flag("sheared", f"sheared {_number(get('shear_deg'))}°", "The slice axis leans from the normal, as by gantry tilt.")
@@ -178,29 +184,27 @@ def _planes_differ(row: Row) -> Iterator[Flag]:
             yield Flag(text, text, f"The column {column} is false.")
 
 
-def _reason(code: str) -> str:
+def _reason(code: str) -> tuple[str, str]:
+    """The catalogue's meaning and remedy, as sentences."""
     known = catalogue().get(code)
     if known is None:
-        return "This version has no sentence for this code." if code else ""
-    return f"{known.meaning}. {known.remedy}"
+        return ("This version has no sentence for this code." if code else ""), ""
+    return f"{known.meaning}.", known.remedy
 
 
 def _acquisition(row: Row) -> str:
     get = row.get
     thickness, kilovolt, echo, b_value = (get(name) for name in ("SliceThickness", "KVP", "EchoTime", "DiffusionBValue"))
     maker = " ".join(word for word in (get("Manufacturer"), get("ManufacturerModelName")) if word)
-    return " · ".join(
-        part
-        for part in (
-            maker,
-            get("ConvolutionKernel"),
-            f"{_number(kilovolt)} kV" if kilovolt else "",
-            f"TE {_number(echo)} ms" if echo is not None else "",
-            f"b {_number(b_value)}" if b_value is not None else "",
-            f"{_number(thickness)} mm thick" if thickness else "",
-        )
-        if part
+    parts = (
+        f"{_number(thickness)} mm thick" if thickness else "",
+        get("ConvolutionKernel"),
+        f"{_number(kilovolt)} kV" if kilovolt else "",
+        f"TE {_number(echo)} ms" if echo is not None else "",
+        f"b {_number(b_value)}" if b_value is not None else "",
+        maker,
     )
+    return " · ".join(part for part in parts if part)
 
 
 def _held(row: Row) -> str:
@@ -209,23 +213,16 @@ def _held(row: Row) -> str:
 
 
 def _shape(row: Row) -> str:
-    """`axial 512×512×120 · 0.7×0.7×2.5 mm`."""
+    """`512×512×120 · 0.703×0.703×2.5 mm`; in the order of the file's axes."""
     get = row.get
     if not get("n_columns"):
         return ""
-    flat = get("kind") == "2d"
-    counts = (
-        [get("n_columns"), get("n_rows")]
-        + ([] if flat else [get("n_slices")])
-        + ([get("n_volumes")] if (get("n_volumes") or 1) > 1 else [])
-    )
-    steps = [get("column_spacing_mm"), get("row_spacing_mm")] + ([] if flat else [get("slice_spacing_mm")])
-    known = [_number(step) for step in steps if step is not None]
-    # three equal ones say less than one
-    spacing = (known[0] if len(set(known)) == 1 and len(known) == len(steps) else "×".join(known)) + " mm" if known else ""
-    return " · ".join(
-        part for part in (" ".join(filter(None, (orientation(get("affine")), "×".join(map(str, counts))))), spacing) if part
-    )
+    flat, several = get("kind") == "2d", (get("n_volumes") or 1) > 1
+    axes = ("column", "row") if flat else ("column", "row", "slice")
+    counts = [get(f"n_{axis}s") for axis in axes] + [get("n_volumes")] * several
+    steps = [step for axis in axes if (step := get(f"{axis}_spacing_mm")) is not None]
+    spacing = "×".join(f"{step:.3g}" for step in steps) + " mm" if steps else ""
+    return " · ".join(filter(None, ("×".join(map(str, counts)), spacing)))
 
 
 def orientation(affine: list[float] | None) -> str:
@@ -259,8 +256,8 @@ def _band(thickness: float | None) -> str:
 
 
 def _number(value: Any) -> str:
-    """At most four digits, no exponent below a hundred thousand, and a minus that is one."""
+    """Four digits or all before the point, no exponent below ten millions, and a minus that is one."""
     if value is None:
         return "?"
-    text = f"{value:.0f}" if abs(value) < 1e5 and float(value).is_integer() else f"{value:.4g}"
-    return text.replace("-", "−", 1) if text.startswith("-") else text
+    whole = 1e3 <= abs(value) < 1e7 or float(value).is_integer()
+    return (f"{value:.0f}" if whole and abs(value) < 1e7 else f"{value:.4g}").replace("-", "−")

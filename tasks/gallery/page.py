@@ -61,6 +61,7 @@ def _template() -> jinja2.Template:
     )
     environment.filters["data_uri"] = _data_uri
     environment.filters["link"] = _link
+    environment.filters["sentence"] = _sentence
     return environment.from_string(_part("gallery.html"))
 
 
@@ -76,6 +77,12 @@ def _hash(text: str) -> str:
 
 def _data_uri(picture: bytes) -> str:
     return "data:image/webp;base64," + base64.b64encode(picture).decode()
+
+
+def _sentence(text: str) -> Markup:
+    """A sentence of the catalogue: what stands between back quotes is code."""
+    parts = text.split("`")
+    return Markup("").join(Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(parts))
 
 
 def _link(path: str, base: str) -> str:

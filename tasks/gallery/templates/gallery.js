@@ -151,7 +151,6 @@
       const said = words.every((word) => card.text.includes(word));
       const passes = said && !failed.length;
       if (passes) shown += 1;
-      if (passes !== card.shown) card.element.hidden = !passes;
       card.shown = passes;
       if (!said || failed.length > 1) continue;
       for (const [name] of FACETS) {
@@ -165,7 +164,7 @@
       each.label.classList.toggle("none", !n);
       each.box.checked = state.chosen[each.name].has(each.value);
     }
-    order();
+    lay();
     direction.textContent = state.down ? "largest first" : "smallest first";
     direction.setAttribute("aria-pressed", String(state.down));
     direction.hidden = !state.sort;
@@ -179,11 +178,9 @@
     if (!current || !current.shown) choose(cards.find((card) => card.shown));
   };
 
-  let ordered = "";
-  const order = () => {
-    const wanted = state.sort + (state.sort && state.down ? "-" : "");
-    if (wanted === ordered) return;
-    ordered = wanted;
+  // Cards that do not pass leave the list: hiding hundreds that the browser has not yet drawn costs it seconds.
+  let laid = cards.map((card) => card.element);
+  const lay = () => {
     const sign = state.down ? -1 : 1;
     cards.sort((a, b) => {
       if (!state.sort) return a.place - b.place;
@@ -191,7 +188,12 @@
       if (one === null || other === null) return (one === null) - (other === null) || a.place - b.place;
       return sign * (one - other) || a.place - b.place;
     });
-    list.append(...cards.map((card) => card.element));
+    const wanted = cards.filter((card) => card.shown).map((card) => card.element);
+    if (wanted.length === laid.length && wanted.every((element, place) => element === laid[place])) return;
+    const focused = document.activeElement;
+    list.replaceChildren(...wanted);
+    if (list.contains(focused)) focused.focus({ preventScroll: true });
+    laid = wanted;
   };
 
   // ---- the keyboard: one card can be reached by Tab, arrows go from it to others ----
