@@ -22,6 +22,7 @@ _STAGES = {
     "volumes": "tasks.volumes.command:volumes",
     "infer": "tasks.inference.command:infer",
     "evaluate": "tasks.evaluation.command:evaluate",
+    "gallery": "tasks.gallery.command:gallery",
     "report": "tasks.report.command:report",
     "synthesize": "tasks.synthetic.command:synthesize",
 }

@@ -39,7 +39,7 @@ class Card:
         mark: what a reviewer's mark is kept under: it is of this content, not of whatever comes in its place.
         reason, remedy: the sentences of the reason's code, and what to do; empty where there is no code.
         plane: `axial`, `coronal` or `sagittal`; empty for projections.
-        lines: facts in short forms.
+        lines: facts in short forms, each with the whole of it.
         thickness: the band.
         sort: what is sorted by, as numbers; None where it is not known.
         picture_alt: what the picture shows.
@@ -58,7 +58,7 @@ class Card:
     body_part: str
     plane: str
     manufacturer: str
-    lines: tuple[str, ...]
+    lines: tuple[tuple[str, str], ...]
     thickness: str
     flags: tuple[Flag, ...]
     sort: Mapping[str, float | None]
@@ -85,21 +85,22 @@ def card(row: Row, split: str = "") -> Card:
     modality, body_part = get("Modality") or NOT_STATED, get("BodyPartExamined") or ""
     error, spacing = get("max_position_error_mm"), get("slice_spacing_mm")
     low, high = get("value_min"), get("value_max")
-    shape = _shape(row)
+    shape, values = _shape(row), _values(row)
+    lines = [_acquisition(row), *((shape, values) if get("path") else ((_held(row), ""),))]
     return Card(
         study=row["StudyInstanceUID"], patient=row["PatientID"], series=row["SeriesInstanceUID"], index=row["volume_index"],
         mark=f"{row['SeriesInstanceUID']}_{row['volume_index']}:{(get('sha256') or code)[:16]}",
         status=status, code=code, reason=_reason(code)[0], remedy=_reason(code)[1], modality=modality, body_part=body_part,
         plane=orientation(get("affine")),
         manufacturer=get("Manufacturer") or NOT_STATED,
-        lines=tuple(line for line in (_acquisition(row), *((shape, _values(row)) if get("path") else (_held(row),))) if line),
+        lines=tuple((text, whole or text) for text, whole in lines if text),
         thickness=_band(get("SliceThickness")), flags=tuple(flags(row)),
         sort={
             "certificate": error, "spacing": spacing, "slices": get("n_slices"),
             "range": None if low is None or high is None else high - low, "low": low, "high": high,
         },
         path=get("path"), preview_path=get("preview_path"),
-        picture_alt=f"{'Image' if get('kind') == '2d' else 'Middle planes'} of {modality} {body_part}".strip() + (f", {shape}" if shape else ""),
+        picture_alt=f"{'Image' if get('kind') == '2d' else 'Middle planes'} of {modality} {body_part}".strip() + (f", {shape[0]}" if shape[0] else ""),
         split=split,
     )  # fmt: skip
 
@@ -192,7 +193,7 @@ def _reason(code: str) -> tuple[str, str]:
     return f"{known.meaning}.", known.remedy
 
 
-def _acquisition(row: Row) -> str:
+def _acquisition(row: Row) -> tuple[str, str]:
     get = row.get
     thickness, kilovolt, echo, b_value = (get(name) for name in ("SliceThickness", "KVP", "EchoTime", "DiffusionBValue"))
     maker = " ".join(word for word in (get("Manufacturer"), get("ManufacturerModelName")) if word)
@@ -204,7 +205,7 @@ def _acquisition(row: Row) -> str:
         f"b {_number(b_value)}" if b_value is not None else "",
         maker,
     )
-    return " · ".join(part for part in parts if part)
+    return " · ".join(part for part in parts if part), ""
 
 
 def _held(row: Row) -> str:
@@ -212,17 +213,19 @@ def _held(row: Row) -> str:
     return f"{instances} instance{'s' * (instances != 1)}" + (f" · {frames} frames" if frames not in {0, instances} else "")
 
 
-def _shape(row: Row) -> str:
-    """`512×512×120 · 0.703×0.703×2.5 mm`; in the order of the file's axes."""
+def _shape(row: Row) -> tuple[str, str]:
+    """`512×512×120 · 0.7×0.7×2.5 mm` in the order of the file's axes, and the same with all digits of the spacing."""
     get = row.get
     if not get("n_columns"):
-        return ""
+        return "", ""
     flat, several = get("kind") == "2d", (get("n_volumes") or 1) > 1
     axes = ("column", "row") if flat else ("column", "row", "slice")
-    counts = [get(f"n_{axis}s") for axis in axes] + [get("n_volumes")] * several
+    counts = "×".join(map(str, [get(f"n_{axis}s") for axis in axes] + [get("n_volumes")] * several))
     steps = [step for axis in axes if (step := get(f"{axis}_spacing_mm")) is not None]
-    spacing = "×".join(f"{step:.3g}" for step in steps) + " mm" if steps else ""
-    return " · ".join(filter(None, ("×".join(map(str, counts)), spacing)))
+    if not steps:
+        return counts, f"{counts} ({', '.join(axes)})"
+    short = "×".join(f"{step:.2g}" if step < 0.1 else f"{round(step, 2):g}" for step in steps)
+    return f"{counts} · {short} mm", f"{counts} voxels of {' × '.join(f'{step:.6g}' for step in steps)} mm ({', '.join(axes)})"
 
 
 def orientation(affine: list[float] | None) -> str:
@@ -237,8 +240,8 @@ def orientation(affine: list[float] | None) -> str:
     return _PLANES[axis] + (f" {turned:.0f}°" if turned >= _STRAIGHT_DEG else "")
 
 
-def _values(row: Row) -> str:
-    """`int16 HU -1024 … 3071 · ±0.003 mm`."""
+def _values(row: Row) -> tuple[str, str]:
+    """`int16 HU -1024 … 3071 · ±0.003 mm`, and what its parts are."""
     get = row.get
     units = get("units") or ""
     low, high, error = get("value_min"), get("value_max"), get("max_position_error_mm")
@@ -246,7 +249,8 @@ def _values(row: Row) -> str:
     if low is not None and high is not None:
         words.append(f"{_number(low)} … {_number(high)}")
     certificate = f"±{error:.3f} mm" if error is not None else "no certificate" if get("status") == "resampled" else ""
-    return " · ".join(part for part in (" ".join(filter(None, words)), certificate) if part)
+    text = " · ".join(part for part in (" ".join(filter(None, words)), certificate) if part)
+    return text, f"type, unit, lowest and highest value{', certificate' * bool(certificate)}: {text}"
 
 
 def _band(thickness: float | None) -> str:

@@ -37,7 +37,8 @@
     const made = document.createElement("button");
     made.type = "button";
     made.dataset.as = as;
-    made.textContent = MARKS[as];
+    made.textContent = as;
+    made.title = `mark as ${MARKS[as]} (${as === "ok" ? "o" : "l"})`;
     made.tabIndex = -1;
     return made;
   };
