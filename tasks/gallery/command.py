@@ -40,7 +40,8 @@ def gallery(
         seal(errors)
         wanted = listed(studies) if studies is not None else None
         with boundary("gallery", errors):
-            zone = Lake.open(lake)
+            # not opened to be written: a path that is mistyped stays as it is
+            zone = Lake(lake if "://" in lake else str(Path(lake).expanduser().absolute()))
             shown = rows(zone, wanted)
             splits: dict[Number, str] = {}
             if release is not None:

@@ -100,7 +100,7 @@ def card(row: Row, split: str = "") -> Card:
             "range": None if low is None or high is None else high - low, "low": low, "high": high,
         },
         path=get("path"), preview_path=get("preview_path"),
-        picture_alt=f"{'Image' if get('kind') == '2d' else 'Middle planes'} of {modality} {body_part}".strip() + (f", {shape[0]}" if shape[0] else ""),
+        picture_alt=_seen(row) + (f", {shape[0]}" if shape[0] else ""),
         split=split,
     )  # fmt: skip
 
@@ -183,6 +183,11 @@ def _planes_differ(row: Row) -> Iterator[Flag]:
     ):  # fmt: skip
         if get(column) is False:
             yield Flag(text, text, f"The column {column} is false.")
+
+
+def _seen(row: Row) -> str:
+    what = "Image" if row.get("kind") == "2d" else "Middle planes"
+    return " ".join([what, "of", row.get("Modality") or "a volume", row.get("BodyPartExamined") or ""]).strip()
 
 
 def _reason(code: str) -> tuple[str, str]:

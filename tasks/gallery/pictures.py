@@ -10,6 +10,8 @@ from typing import Any
 
 import nibabel
 import numpy as np
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from tasks.gallery.facts import Row
@@ -19,14 +21,7 @@ from tasks.volumes.preview import drawn
 
 #: Small files that are read side by side: an object store answers slowly, and many at once.
 _AT_ONCE = 8
-_DAMAGED = (
-    OSError,
-    EOFError,
-    ValueError,
-    zlib.error,
-    nibabel.filebasedimages.ImageFileError,
-    nibabel.spatialimages.HeaderDataError,
-)
+_DAMAGED = (OSError, EOFError, ValueError, zlib.error, ImageFileError, HeaderDataError)
 
 
 def pictures(lake: Lake, rows: Sequence[Row], on_each: Callable[[], None] = lambda: None) -> dict[Number, bytes]:
@@ -75,7 +70,7 @@ def of_nifti(file: Path, row: Mapping[str, Any]) -> bytes:
         row: of the table `volumes`: Modality, units, padding_range, PhotometricInterpretation and kind are read.
 
     Raises:
-        OSError, EOFError, ValueError, zlib.error, nibabel.filebasedimages.ImageFileError, nibabel.spatialimages.HeaderDataError: the file is damaged.
+        OSError, EOFError, ValueError, zlib.error, ImageFileError, HeaderDataError: the file is damaged.
     """
     image: Any = nibabel.load(file)
     flat = row.get("kind") == "2d"

@@ -70,7 +70,7 @@ def picture(part: Part, written: Written, regridded: Regridded | None) -> bytes:
     affine = regridded.affine_ras if regridded is not None else part.stack.affine_ras if part.stack is not None else None
     planes = written.sight.planes
     if scale is not None and (encoding.slope, encoding.intercept) != (1.0, 0.0):
-        planes = [plane * np.float32(encoding.slope) + np.float32(encoding.intercept) for plane in planes]
+        planes = [plane.astype(np.float64) * encoding.slope + encoding.intercept for plane in planes]
     return drawn(
         planes, affine, written.spacing.millimetres if written.spacing is not None else None,
         modality=word(header, "Modality"), units=scale.units if scale is not None else "unspecified",
@@ -137,8 +137,8 @@ def window_for(
 ) -> Window:
     """Which values are shown as black and as white: lower and upper end, the lower below the upper.
 
-    CT in HU has soft tissue (-160 to 240), or lung (-1350 to 150) where lung is more than three tenths of lung and tissue. All else, and CT of which nothing
-    lies between those, has the 1st to the 99th percentile.
+    CT in HU has soft tissue (-160 to 240), or lung (-1350 to 150) where lung is more than three tenths of lung and
+    tissue. All else, and CT of which nothing lies between those, has the 1st to the 99th percentile.
 
     Args:
         planes: of values; padding and what is not finite do not count.
@@ -158,7 +158,8 @@ def window_for(
     low, high = (float(end) for end in np.percentile(seen, (1, 99)))
     if low == high:
         low, high = float(seen.min()), float(seen.max())
-    return (low, high) if high > low else (low - 0.5, low + 0.5)
+    half = max(0.5, abs(low) * 1e-6)
+    return (low, high) if high - low > 1e-9 * half else (low - half, low + half)
 
 
 def _some(plane: NDArray[Any]) -> NDArray[np.float32]:
@@ -198,9 +199,10 @@ def _eight_bits(pixels: NDArray[Any], window: Window, padding: Sequence[float] |
     outside = ~np.isfinite(shown)
     if padding is not None and len(padding) == 2:
         outside |= (shown >= padding[0]) & (shown <= padding[1])
-    shown -= np.float32(low)
-    shown *= np.float32(255.0 / (high - low))
-    shown = np.clip(shown, 0, 255, out=shown)
+    with np.errstate(over="ignore", invalid="ignore"):  # infinity is clipped, and what is no number is outside
+        shown -= np.float32(low)
+        shown *= np.float32(255.0 / (high - low))
+        shown = np.clip(shown, 0, 255, out=shown)
     if inverted:
         np.subtract(np.float32(255), shown, out=shown)
     shown[outside] = 0
