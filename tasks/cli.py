@@ -23,6 +23,7 @@ _STAGES = {
     "infer": "tasks.inference.command:infer",
     "evaluate": "tasks.evaluation.command:evaluate",
     "compact": "tasks.compact.command:compact",
+    "gallery": "tasks.gallery.command:gallery",
     "report": "tasks.report.command:report",
     "release": "tasks.release.command:release",
     "synthesize": "tasks.synthetic.command:synthesize",

@@ -1,0 +1,90 @@
+"""The gallery as one HTML page that stands alone: it loads nothing, works from a disk, and without a script is a plain list."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from urllib.parse import quote
+
+import jinja2
+from markupsafe import Markup
+
+from tasks.gallery.facts import BANDS, Row, card
+
+#: A volume: SeriesInstanceUID and volume_index.
+Number = tuple[str, int]
+
+
+def render(
+    rows: Sequence[Row], pictures: Mapping[Number, bytes], *, title: str = "Quality gallery", base: str | None = None,
+    splits: Mapping[Number, str] | None = None,
+) -> bytes:  # fmt: skip
+    """The page's bytes; the same input gives the same.
+
+    Every value of a row is text that someone else wrote: all is escaped, and the page's policy lets the browser run its own script alone.
+
+    Args:
+        rows: by the names of the contract `volumes`; a column that is missing counts as null. They are shown in this order.
+        pictures: WebP by (SeriesInstanceUID, volume_index); a file without one says so on its card.
+        base: where the lake is from the page, as a relative path (`..`); None where a link cannot lead there.
+        splits: of a release, by (SeriesInstanceUID, volume_index).
+    """
+    told = splits or {}
+    cards = [card(row, told.get((row["SeriesInstanceUID"], row["volume_index"]), "")) for row in rows]
+    style, script = _part("gallery.css"), _part("gallery.js")
+    page = _template().render(
+        title=title, counts=_counts(rows), cards=cards, pictures=pictures, base=base, bands=BANDS,
+        style=Markup(style), style_hash=_hash(style), script=Markup(script), script_hash=_hash(script),  # noqa: S704 - our own files
+        made_by=f"Made by Safelight {version('safelight')} from the table volumes.",
+    )  # fmt: skip
+    return page.encode()
+
+
+def _counts(rows: Sequence[Row]) -> str:
+    held = sum(row.get("status") == "quarantined" for row in rows)
+    parts = [
+        f"{len(rows) - held:,} volumes and images", f"{held:,} quarantined",
+        f"{len({row['SeriesInstanceUID'] for row in rows}):,} series", f"{len({row['StudyInstanceUID'] for row in rows}):,} studies",
+        f"{len({row['PatientID'] for row in rows}):,} patients",
+    ]  # fmt: skip
+    return " · ".join(parts)
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    environment.filters["data_uri"] = _data_uri
+    environment.filters["link"] = _link
+    environment.filters["sentence"] = _sentence
+    return environment.from_string(_part("gallery.html"))
+
+
+@cache
+def _part(name: str) -> str:
+    return files("tasks.gallery").joinpath("templates", name).read_text("utf-8")
+
+
+def _hash(text: str) -> str:
+    """A source expression of Content Security Policy level 3, section 2.3.1."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _data_uri(picture: bytes) -> str:
+    return "data:image/webp;base64," + base64.b64encode(picture).decode()
+
+
+def _sentence(text: str) -> Markup:
+    """A sentence of the catalogue: what stands between back quotes is code."""
+    parts = text.split("`")
+    return Markup("").join(Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(parts))
+
+
+def _link(path: str, base: str) -> str:
+    """A path of the lake from the page; it begins with a dot, so that no text can make another scheme of it."""
+    return quote(f"./{base}/{path}" if base else f"./{path}")
