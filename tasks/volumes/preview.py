@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 Window = tuple[float, float]
 
 #: Height and width of a plane's box in pixels, the space between boxes, and the box of an image that stands alone.
-BOX, GAP, ALONE = 96, 4, 160
+BOX, GAP, ALONE = 128, 4, 192
 #: Lower and upper end in HU: soft tissue (width 400, level 40), and lung (width 1500, level -600).
 SOFT_TISSUE: Window = (-160.0, 240.0)
 LUNG: Window = (-1350.0, 150.0)
@@ -38,7 +38,7 @@ LUNG: Window = (-1350.0, 150.0)
 _AERATED, _TISSUE, _LUNG_SHARE = (-950.0, -500.0), -200.0, 0.3
 #: Pixels of a plane that are looked at for its window.
 _LOOKED_AT = 1 << 16
-_QUALITY, _METHOD = 55, 4
+_QUALITY, _METHOD = 70, 4
 #: Axes of a volume (column, row, slice) along a plane's rows and columns, as the stage collects planes.
 _AXES = ((1, 0), (2, 0), (2, 1))
 #: By the patient's axis (right, anterior, superior) next to the plane's normal: what grows downwards, what grows to the viewer's right.

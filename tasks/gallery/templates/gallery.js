@@ -246,10 +246,8 @@
     if (pressed) setMark(card, card.has.mark[0] === pressed.dataset.as ? "" : pressed.dataset.as);
     else if (event.target.closest(".sight, .why")) card.element.classList.toggle("large");
     else if (event.target.tagName === "CODE" && navigator.clipboard) {
-      navigator.clipboard.writeText(event.target.textContent).then(
-        () => { by("shown").textContent = "Copied"; },
-        () => { by("shown").textContent = "Selected: copy with the keyboard"; },
-      );
+      const tell = (text) => () => { by("shown").textContent = text; setTimeout(update, 2000); };
+      navigator.clipboard.writeText(event.target.textContent).then(tell("Copied"), tell("Selected: copy it with the keyboard"));
     }
   });
 
