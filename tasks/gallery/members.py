@@ -9,18 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from data_contracts.contract import UID_PATTERN
+from data_contracts.release_members import CONTRACT as MEMBERS
 from data_contracts.volumes import CONTRACT
 from tasks.errors import ConfigurationError
 from tasks.gallery.page import Number
 from tasks.lake import Lake
 
-#: Columns of the table of a release's members that name a volume; those that are missing there stand for any.
 _KEYS = ("StudyInstanceUID", "SeriesInstanceUID", "volume_index")
-_MEMBERS = "release_members"
 _SHOWN = [column.name for column in CONTRACT.columns if column.name not in {"source_instances", "source_frames"}]
 
 
@@ -80,40 +78,25 @@ def _in_text(text: str) -> set[str]:
 
 
 def of_release(lake: Lake, release: str, found: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[Number, str]]:
-    """The rows that are members of a release, and the split of each.
-
-    Members are read from the table `release_members`: rows whose column `release` is the name, or the part that is called so. Of
-    StudyInstanceUID, SeriesInstanceUID and volume_index those columns count that are there; `split` may be missing.
+    """The rows that are members of a release (of its newest version, where `release` names none: NAME or NAME/VERSION), and the split of each.
 
     Raises:
         ConfigurationError: E-GALLERY-RELEASE where the lake has no such release, or nothing of it.
     """
-    members: dict[tuple[Any, ...], str] = {}
-    keys: tuple[str, ...] = ()
-    for table, of in _members(lake, release):
-        keys = of
-        for row in table.to_pylist():
-            members[tuple(row[key] for key in keys)] = row.get("split") or ""
-    chosen = [row for row in found if keys and tuple(row[key] for key in keys) in members]
+    name, _, version = release.partition("/")
+    columns = ["release", "version", "SeriesInstanceUID", "volume_index", "included", "split"]
+    rows = [row for row in lake.table(MEMBERS, columns).to_pylist() if row["release"] == name and row["included"]]
+    newest = version or max((row["version"] for row in rows), key=_in_order, default="")
+    members = {_number(row): row["split"] or "" for row in rows if row["version"] == newest}
+    chosen = [row for row in found if _number(row) in members]
     if not chosen:
         raise ConfigurationError("E-GALLERY-RELEASE")
-    return chosen, {_number(row): members[tuple(row[key] for key in keys)] for row in chosen}
+    return chosen, {_number(row): members[_number(row)] for row in chosen}
 
 
-def _members(lake: Lake, release: str) -> Iterator[tuple[pa.Table, tuple[str, ...]]]:
-    for path in lake.files(f"tables/{_MEMBERS}"):
-        if not path.endswith(".parquet"):
-            continue
-        table = pq.read_table(BytesIO(lake.read(path)))
-        keys = tuple(key for key in _KEYS if key in table.column_names)
-        if not keys:
-            continue
-        if "release" in table.column_names:
-            table = table.filter(pc.equal(table["release"].cast(pa.string()), release))
-        elif Path(path).stem != release:
-            continue
-        if table.num_rows:
-            yield table.select([*keys, *(["split"] if "split" in table.column_names else [])]), keys
+def _in_order(version: str) -> tuple[int, ...]:
+    """A version's numbers, so that 1.10 comes after 1.9."""
+    return tuple(int(part) for part in re.findall(r"\d+", version))
 
 
 def _number(row: Mapping[str, Any]) -> Number:

@@ -27,7 +27,7 @@ class VolumesStage:
     settings: VolumesSettings = field(default_factory=VolumesSettings)
     name: ClassVar[str] = "volumes"
     upstream: ClassVar[str | None] = "deidentify"
-    revision: ClassVar[int] = 3
+    revision: ClassVar[int] = 4
 
     def label(self) -> str:
         """There is one of it."""

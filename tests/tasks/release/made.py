@@ -74,6 +74,7 @@ def _study(
     return rows, {
         "StudyInstanceUID": key, "PatientID": owner, "study_year": 2024, "PatientSex": "FM"[number % 2], "age_years": 20 + number % 60,
         "age_over_89": False, "PatientSize": None, "PatientWeight": None, "modalities": ["CT"], "n_series": len(rows), "n_instances": 4,
+        "n_volumes": len(rows), "n_resampled": 0, "n_quarantined": 0,
     }  # fmt: skip
 
 
