@@ -104,7 +104,7 @@ def apply(values: NDArray[Any], window: Window, output: Range = UNIT) -> Image:
     Returns:
         float32 of the same shape. NaN stays NaN. Beside it no further array is made, where `values` are of 16 bits or float32.
     """
-    work: NDArray[Any] = np.array(values, _work_type(values.dtype), order="C")
+    work: NDArray[Any] = np.array(values, _work_type(values.dtype))  # the layout stays
     number = work.dtype.type
     if window.function == "SIGMOID":
         work -= number(window.center)
@@ -127,7 +127,7 @@ def invert(shown: NDArray[Any], window: Window, output: Range = UNIT) -> Inverse
 
     An output at an end of its range may come from the edge or from anything beyond: it counts as clipped.
     """
-    work: NDArray[Any] = np.array(shown, _work_type(shown.dtype), order="C")
+    work: NDArray[Any] = np.array(shown, _work_type(shown.dtype))
     number = work.dtype.type
     if output != UNIT:
         work -= number(output[0])

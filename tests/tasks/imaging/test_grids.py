@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.errors import SafelightError
@@ -39,6 +39,7 @@ def test_a_grid_keeps_its_own_affine() -> None:
         grid.affine_ras[0, 0] = 1
 
 
+@settings(deadline=None)
 @given(grid=grids(), wanted=spacings)
 def test_another_spacing_keeps_the_outer_edges(grid: Grid, wanted: tuple[float, float, float]) -> None:
     made = to_spacing(grid, wanted)
@@ -51,6 +52,7 @@ def test_another_spacing_keeps_the_outer_edges(grid: Grid, wanted: tuple[float, 
     assert to_spacing(grid, grid.spacing_mm) is grid
 
 
+@settings(deadline=None)
 @given(grid=grids())
 def test_isotropic_is_the_finest_or_as_asked(grid: Grid) -> None:
     np.testing.assert_allclose(isotropic(grid).spacing_mm, min(grid.spacing_mm))
@@ -62,6 +64,7 @@ def test_no_spacing_is_refused() -> None:
         to_spacing(Grid((2, 2, 2), affine()), (1.0, 0.0, 1.0))
 
 
+@settings(deadline=None)
 @given(grid=grids(), shape=shapes)
 def test_a_fitted_grid_is_where_the_fitted_array_is(grid: Grid, shape: tuple[int, int, int]) -> None:
     made = fitted(grid, shape)
@@ -92,6 +95,7 @@ def test_a_sheared_grid_becomes_orthogonal(tilt: float, degrees: tuple[float, fl
     np.testing.assert_allclose(first, np.rint(first), atol=1e-6)
 
 
+@settings(deadline=None)
 @given(grid=grids())
 def test_any_grid_becomes_orthogonal_and_is_covered(grid: Grid) -> None:
     made = orthogonal(grid)
@@ -111,6 +115,7 @@ def test_axes_that_are_skewed_in_plane_are_made_perpendicular() -> None:
     assert lean(orthogonal(Grid((5, 6, 7), made))).shear_deg < 1e-5
 
 
+@settings(deadline=None)
 @given(grid=grids(), shift=st.floats(0.001, 0.5))
 def test_grids_are_the_same_only_where_all_voxels_are(grid: Grid, shift: float) -> None:
     moved = np.array(grid.affine_ras)

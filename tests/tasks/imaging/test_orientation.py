@@ -7,7 +7,7 @@ from itertools import permutations, product
 import nibabel
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.errors import SafelightError
@@ -43,6 +43,7 @@ def test_every_order_is_nibabels_and_every_voxel_stays_where_it_is(codes: str) -
     np.testing.assert_allclose(stating(turn.target), apply(stating(grid), turn), atol=1e-4)
 
 
+@settings(deadline=None)
 @given(grid=grids(), codes=st.sampled_from(CODES), volumes=st.sampled_from([None, 2]), fortran=st.booleans())
 def test_back_are_the_same_bytes(grid: Grid, codes: str, volumes: int | None, fortran: bool) -> None:
     shape = grid.shape if volumes is None else (*grid.shape, volumes)
@@ -56,6 +57,7 @@ def test_back_are_the_same_bytes(grid: Grid, codes: str, volumes: int | None, fo
     np.testing.assert_allclose(places(turn.target), apply(places(grid), turn), atol=1e-9)
 
 
+@settings(deadline=None)
 @given(grid=grids())
 def test_its_own_codes_turn_nothing(grid: Grid) -> None:
     turn = turn_to(grid, lean(grid).codes)
@@ -63,6 +65,7 @@ def test_its_own_codes_turn_nothing(grid: Grid) -> None:
     np.testing.assert_array_equal(turn.target.affine_ras, grid.affine_ras)
 
 
+@settings(deadline=None)
 @given(degrees=st.tuples(*[st.floats(-29.0, 29.0)] * 3))
 def test_the_codes_are_nibabels_where_the_nearest_axis_is_plain(degrees: tuple[float, float, float]) -> None:
     made = affine((1.0, 1.0, 2.0), degrees)

@@ -29,7 +29,7 @@ def noise(grid: Grid, dtype: Any = np.float32) -> np.ndarray:
     return np.random.default_rng(4).normal(0, 300, grid.shape).astype(dtype)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(source=grids(), target=grids())
 def test_linear_is_scipys_with_any_two_grids(source: Grid, target: Grid) -> None:
     voxels = noise(source)
@@ -37,7 +37,7 @@ def test_linear_is_scipys_with_any_two_grids(source: Grid, target: Grid) -> None
     np.testing.assert_allclose(resample(voxels, source, target, outside="edge"), expected, atol=1e-3)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(source=grids(), target=grids())
 def test_beyond_the_outer_edges_is_outside_and_before_them_the_edge(source: Grid, target: Grid) -> None:
     voxels = noise(source)
@@ -54,7 +54,7 @@ def test_nibabel_resamples_to_the_same() -> None:
     np.testing.assert_allclose(resample(voxels, BRAIN, OBLIQUE, outside="edge"), theirs.get_fdata(), atol=2e-3)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(source=grids(), target=grids())
 def test_nearest_gives_the_nearest_voxels_own_value(source: Grid, target: Grid) -> None:
     labels = np.arange(np.prod(source.shape), dtype=np.int32).reshape(source.shape) * 1000 + 7
@@ -77,7 +77,7 @@ def test_a_spline_is_scipys_inside() -> None:
     np.testing.assert_allclose(made[inside], expected[inside], atol=5e-3)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(source=grids(), target=grids())
 def test_voxels_that_state_their_place_state_it_on_any_grid(source: Grid, target: Grid) -> None:
     made = resample(stating(source), source, target)

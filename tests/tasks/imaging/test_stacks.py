@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.errors import SafelightError
@@ -17,6 +17,7 @@ def noise(slices: int, *more: int, dtype: Any = np.int16) -> np.ndarray:
     return np.random.default_rng(slices).normal(0, 400, (4, 3, slices, *more)).astype(dtype)
 
 
+@settings(deadline=None)
 @given(gaps=st.lists(st.floats(0.3, 7.0), min_size=1, max_size=12), step=st.floats(0.3, 6.0), first=st.floats(-500, 500))
 def test_every_column_is_numpys_interpolation(gaps: list[float], step: float, first: float) -> None:
     at = first + np.concatenate([[0], np.cumsum(gaps)])
