@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.imaging.grids import Grid, orthogonal
-from tasks.imaging.resampling import resample
+from tasks.imaging.padding import Range, marked
 from tasks.imaging.stacks import even_stack
 from tasks.volumes.nifti import write
 from tasks.volumes.parts import Part, Regrid
 from tasks.volumes.stack import Planes
-from tasks.volumes.values import Encoding, scale_of
+from tasks.volumes.values import Encoding, padding_range, scale_of
 from tasks.volumes.voxels import Sight, Written, loaded
 
 Floats = NDArray[np.float64]
@@ -35,12 +35,16 @@ class Regridded:
 def regrid(part: Part, kind: Regrid, path: Path) -> tuple[Written, Regridded]:
     """Resample every volume of a part linearly, and write the result.
 
-    Values stay whole numbers of 16 bits where they were such, rounded to the nearest. Voxels outside of the source are its lowest value.
+    Values stay whole numbers of 16 bits where they were such, rounded to the nearest. Padding is no measurement, and between it and the image there
+    is nothing: it becomes the lowest value of the image before, as do voxels outside of the source.
 
     Raises:
         SafelightError: E-VOLUME-DECODE, E-VOLUME-BITS, E-VOLUME-RESCALE.
     """
-    values = loaded(part)
+    values, scale = loaded(part), scale_of(part.frames)
+    outside = marked(values, _range(padding_range(part.frames, scale)))
+    if outside.any() and not outside.all():
+        values[outside] = values[~outside].min()
     per_volume = len(part.frames) // part.n_volumes
     low, high = float(values.min()), float(values.max())
     whole = np.issubdtype(values.dtype, np.integer) and _INT16.min <= low and high <= _INT16.max
@@ -55,7 +59,11 @@ def regrid(part: Part, kind: Regrid, path: Path) -> tuple[Written, Regridded]:
     shape = (*grid.shape, part.n_volumes) if part.n_volumes > 1 else grid.shape
     sha256 = write(path, _slices(volumes, sight), shape, dtype, grid.affine_ras)
     encoding = Encoding(dtype, rescaled=True, exact=False)
-    return Written(sha256, shape, encoding, scale_of(part.frames), sight), grid
+    return Written(sha256, shape, encoding, scale, sight), grid
+
+
+def _range(stated: list[float] | None) -> Range | None:
+    return None if stated is None else (stated[0], stated[-1])
 
 
 def _slices(volumes: list[NDArray[Any]], sight: Sight) -> Iterator[NDArray[Any]]:
@@ -70,6 +78,8 @@ def _one(part: Part, kind: Regrid, voxels: NDArray[Any], outside: float) -> tupl
     """One volume (column, row, slice), in its own type where that is whole numbers."""
     whole = np.issubdtype(voxels.dtype, np.integer)
     if kind is Regrid.ORTHOGONAL:
+        from tasks.imaging.resampling import resample  # SimpleITK is only loaded where it is needed
+
         if part.stack is None:
             raise ValueError("a sheared stack has an affine")
         source = Grid(voxels.shape, part.stack.affine_ras)

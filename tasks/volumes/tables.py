@@ -187,7 +187,7 @@ def _values(made: Made, frames: Sequence[Frame]) -> Row:
         "dtype": "rgb24" if encoding.dtype.fields else str(encoding.dtype),
         "scl_slope": encoding.slope, "scl_inter": encoding.intercept, "exact": encoding.exact,
         "units": scale.units if scale is not None else "unspecified",
-        "padding_range": padding_range(frames, scale) if scale is not None else None,
+        "padding_range": padding_range(frames, scale) if scale is not None and made.regridded is None else None,
         "high_bits_masked": written.sight.masked, "value_min": written.sight.low, "value_max": written.sight.high,
     }  # fmt: skip
     if word(header, "SOPClassUID") == PET or word(header, "Modality") == "PT":

@@ -12,6 +12,7 @@ from lxml import html
 from typer import Typer
 from typer.testing import CliRunner, Result
 
+from data_contracts.release_members import CONTRACT as RELEASE_MEMBERS
 from data_contracts.volumes import CONTRACT
 from tasks.gallery.command import gallery
 from tasks.gallery.members import rows as read_rows
@@ -113,27 +114,26 @@ def test_a_list_of_studies_chooses(form: str, tmp_path: Path) -> None:
     assert {card.get("data-study") for card in cards(tmp_path / "g.html")} == set(wanted)
 
 
-@pytest.mark.parametrize(
-    "columns",
-    [("StudyInstanceUID", "SeriesInstanceUID", "volume_index"), ("StudyInstanceUID",), ("SeriesInstanceUID", "volume_index")],
-)
-def test_a_release_shows_its_members_with_their_splits(columns: tuple[str, ...], tmp_path: Path) -> None:
-    _, shown = filled(tmp_path / "lake")
+def test_a_release_shows_its_members_with_their_splits(tmp_path: Path) -> None:
+    lake, shown = filled(tmp_path / "lake")
     first = sorted({row["StudyInstanceUID"] for row in shown})[:2]
-    members = [row for row in shown if row["StudyInstanceUID"] in first]
-    table = pa.Table.from_pylist(
-        [
-            {name: row[name] for name in columns} | {"release": "one", "split": f"part {first.index(row['StudyInstanceUID'])}"}
-            for row in members
+    keys = ("StudyInstanceUID", "PatientID", "SeriesInstanceUID", "volume_index", "path", "sha256")
+    for version, wanted in (("1.9.0", first[:1]), ("1.10.0", first)):
+        rows = [
+            {name: row[name] for name in keys}
+            | {"release": "one", "version": version, "included": row["StudyInstanceUID"] in wanted, "reason_code": ""}
+            | {"split": ("train", "test")[first.index(row["StudyInstanceUID"])] if row["StudyInstanceUID"] in wanted else None}
+            for row in shown
         ]
-        + [{name: row[name] for name in columns} | {"release": "other", "split": "all"} for row in shown]
-    )
-    (tmp_path / "lake" / "tables" / "release_members").mkdir()
-    pq.write_table(table, tmp_path / "lake" / "tables" / "release_members" / "a.parquet")
-    done = call("--lake", tmp_path / "lake", "--release", "one", "--out", tmp_path / "g.html")
-    assert done.exit_code == 0, done.output
-    found = {card.get("data-series"): card.get("data-split") for card in cards(tmp_path / "g.html")}
-    assert found == {row["SeriesInstanceUID"]: f"part {first.index(row['StudyInstanceUID'])}" for row in members}
+        with lake.publication("release", f"one/{version}", "f") as publication:
+            publication.write_table(RELEASE_MEMBERS, rows, part=f"one-{version}")
+            publication.commit()
+    for name, wanted in (("one", first), ("one/1.9.0", first[:1])):
+        done = call("--lake", tmp_path / "lake", "--release", name, "--out", tmp_path / "g.html")
+        assert done.exit_code == 0, done.output
+        found = {card.get("data-series"): card.get("data-split") for card in cards(tmp_path / "g.html")}
+        members = [row for row in shown if row["StudyInstanceUID"] in wanted]
+        assert found == {row["SeriesInstanceUID"]: ("train", "test")[first.index(row["StudyInstanceUID"])] for row in members}
     missing = call("--lake", tmp_path / "lake", "--release", "two", "--out", tmp_path / "h.html")
     assert (missing.exit_code, "E-GALLERY-RELEASE" in missing.output) == (2, True)
     assert not (tmp_path / "h.html").exists()

@@ -71,7 +71,7 @@ def _study(
             nifti(publication.path(path), number * 10 + place, (*SHAPE, 2) if part.get("kind") == "4d" else SHAPE)
             row |= {"path": path, "sha256": hashlib.sha256(publication.path(path).read_bytes()).hexdigest()}
         rows.append(row | part)
-    return rows, {
+    return rows, dict.fromkeys(column.name for column in studies.CONTRACT.columns) | {
         "StudyInstanceUID": key, "PatientID": owner, "study_year": 2024, "PatientSex": "FM"[number % 2], "age_years": 20 + number % 60,
         "age_over_89": False, "PatientSize": None, "PatientWeight": None, "modalities": ["CT"], "n_series": len(rows), "n_instances": 4,
         "n_volumes": len(rows), "n_resampled": 0, "n_quarantined": 0,
