@@ -109,4 +109,4 @@ def pigz(voxels: Path) -> tuple[str, Callable[[Path, Path], object]]:
         with target.open("wb") as stream:
             subprocess.run([program, "-1", "-c", str(voxels)], check=True, stdout=stream)
 
-    return "floor: pigz -1 of the voxels", work
+    return "pigz -1, of the voxels", work

@@ -3,8 +3,8 @@
     python -m benchmarks.volumes [--repeat 5] [--series …] [--peer-python PYTHON]
 
 All take turns on the same files: the stage (which also writes four tables and a picture), decoding and writing alone, dcm2niix at its fastest
-level and at its default, SimpleITK, and dicom2nifti. Floors are reading every byte, reading and compressing the voxels by one thread, and pigz. A
-peer that is not beside PYTHON or on the path is left out. Memory is the peak of a process of its own, above what it had before it began.
+level and at its default, SimpleITK, and dicom2nifti. The floor is reading every byte and compressing the voxels by one thread. A peer that is
+not beside PYTHON or on the path is left out. Memory is the peak of a process of its own, above what it had before it began.
 """
 
 from __future__ import annotations
@@ -116,13 +116,13 @@ def memory(source: Path, what: str) -> str:
     return f"{int(said) / 1024:.0f} MiB"
 
 
-def _peers(python: str, voxels: Path, *, fast: bool) -> Iterator[tuple[str, Callable[[Path, Path], object]]]:
+def _peers(python: str, voxels: Path, missing: list[str], *, fast: bool) -> Iterator[tuple[str, Callable[[Path, Path], object]]]:
     slow = (lambda: converters.dcm2niix(python), converters.simpleitk, lambda: converters.dicom2nifti(python))
     for found in (lambda: converters.dcm2niix(python, "-1"), lambda: converters.pigz(voxels), *(() if fast else slow)):
         try:
             yield found()
-        except converters.PeerMissingError as missing:
-            print(f"  {missing} is not here and is left out")
+        except converters.PeerMissingError as error:
+            missing.append(str(error))
 
 
 def measure(folder: Path, name: str, repeat: int, python: str, *, fast: bool = False) -> None:
@@ -152,14 +152,15 @@ def measure(folder: Path, name: str, repeat: int, python: str, *, fast: bool = F
         target = targets / f"{number}.nii.gz"
         return Contender(label, lambda: work(source, target), lambda: target.unlink(missing_ok=True))
 
-    peers = list(_peers(python, folder / "voxels", fast=fast))
+    missing: list[str] = []
+    peers = list(_peers(python, folder / "voxels", missing, fast=fast))
     timed = alternate(
         [
             Contender("stage", lambda: stage.run(STUDY, "", "benchmark")),
             contender("decode and write, alone", decode_and_write, 0),
             *(contender(label, work, number) for number, (label, work) in enumerate(peers, 1)),
             Contender("floor: read, compress by one thread, write", floor),
-            Contender("floor: read every byte", read_all),
+            Contender("every byte read, alone", read_all),
         ],
         repeat,
     )
