@@ -52,9 +52,9 @@ def _read(lake: Lake, contract: Contract, schema: pa.Schema) -> pa.Table:
     tables = [chunk(lake, each.path, told, chosen.stale) for each in chosen.chunks]
     base = len(f"tables/{contract.name}/")
     tables += [tell(part(lake, path, lenient(schema)), path[base:]) for path in chosen.parts]
-    table = pa.concat_tables(tables)
+    table = pa.concat_tables(tables).combine_chunks()  # to pick from thousands of pieces takes minutes
     order = pc.sort_indices(table.select([PART, ROW]), sort_keys=[(PART, "ascending"), (ROW, "ascending")])
-    return pa.Table.from_arrays(table.select(schema.names).take(order).combine_chunks().columns, schema=schema)
+    return pa.Table.from_arrays(table.select(schema.names).take(order).columns, schema=schema)
 
 
 def lenient(schema: pa.Schema) -> pa.Schema:
@@ -78,7 +78,7 @@ def chunk(lake: Lake, path: str, schema: pa.Schema, stale: frozenset[str]) -> pa
     """One large file, with the columns of `schema`, without the rows of the parts that do not count."""
     filesystem, [place] = lake.opened([path])
     with filesystem.open_input_file(place) as stream:
-        table = _fitted(pq.ParquetFile(stream), schema)
+        table = _fitted(pq.ParquetFile(stream), schema, small=False)
     if not stale:
         return table
     return table.filter(pc.invert(pc.is_in(table[PART], pa.array(sorted(stale), pa.string()))))
@@ -90,12 +90,18 @@ def tell(table: pa.Table, name: str) -> pa.Table:
     return table.append_column(PART, pa.repeat(pa.scalar(name), count)).append_column(ROW, pa.array(range(count), pa.int32()))
 
 
-def _fitted(file: pq.ParquetFile, schema: pa.Schema) -> pa.Table:
+def _fitted(file: pq.ParquetFile, schema: pa.Schema, *, small: bool = True) -> pa.Table:
+    """What a file has of the columns of `schema`, and nulls for the others. Threads are of use for large files alone."""
     there = set(file.schema_arrow.names)
-    table = file.read(columns=[name for name in schema.names if name in there])
-    arrays = [
-        table[field.name].cast(field.type) if field.name in there else pa.nulls(table.num_rows, field.type) for field in schema
-    ]
+    wanted = [name for name in schema.names if name in there]
+    table = file.read(columns=None if len(wanted) == len(there) else wanted, use_threads=not small)
+    columns = dict(zip(table.column_names, table.columns, strict=True))
+    arrays = []
+    for field in schema:
+        column = columns.get(field.name)
+        if column is None:
+            column = pa.nulls(table.num_rows, field.type)
+        arrays.append(column if column.type == field.type else column.cast(field.type))
     return pa.Table.from_arrays(arrays, schema=schema)
 
 

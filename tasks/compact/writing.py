@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -150,8 +150,9 @@ class _Work:
         self.kept = [number for number in full if number not in join]
         self.anew = [chunks[number] for number in sorted({*join, *dirty})]
         self.chunks, self.listed = chunks, listed
-        told = [*lenient(contract.schema()), pa.field(PART, pa.string()), pa.field(ROW, pa.int32())]
-        self.schema = pa.schema(told, metadata=contract.schema().metadata)
+        self.plain = lenient(contract.schema())
+        told = [*self.plain, pa.field(PART, pa.string()), pa.field(ROW, pa.int32())]
+        self.schema = pa.schema(told, metadata=self.plain.metadata)
 
     @property
     def has_to(self) -> bool:
@@ -174,7 +175,8 @@ class _Work:
         for batch in self._batches(hashes):
             for name in pc.unique(batch[PART]).to_pylist():
                 covered[name] = Covered(parts[name], hashes[name], len(made))
-            made.append(self._write(publication, batch))
+            if batch.num_rows:
+                made.append(self._write(publication, batch))
         names = sorted(covered)
         table = pa.table([
             names, [covered[name].state[0] for name in names], [covered[name].state[1] for name in names],
@@ -190,35 +192,27 @@ class _Work:
 
     def _batches(self, hashes: dict[str, str]) -> Iterator[pa.Table]:
         """Rows for one large file after the other; a part is never divided."""
-        held: list[pa.Table] = []
-        rows = 0
-        for table in self._sources(hashes):
-            if rows and rows + table.num_rows > self.most * 5 // 4:
-                yield pa.concat_tables(held)
-                held, rows = [], 0
-            held.append(table)
-            rows += table.num_rows
-        if rows:
-            yield pa.concat_tables(held)
+        return _joined(self._sources(hashes), self.most * 5 // 4)
 
     def _sources(self, hashes: dict[str, str]) -> Iterator[pa.Table]:
         for each in self.anew:
             yield chunk(self.lake, each.path, self.schema, self.chosen.stale)
         with ThreadPoolExecutor(_READERS) as pool:
             for start in range(0, len(self.chosen.parts), _AHEAD):
-                for name, sha256, table in pool.map(self._part, self.chosen.parts[start : start + _AHEAD]):
-                    hashes[name] = sha256
-                    yield table
+                read = list(pool.map(self._part, self.chosen.parts[start : start + _AHEAD]))
+                hashes |= {name: sha256 for name, sha256, _ in read}
+                yield from _joined([table for _, _, table in read], self.most)
 
     def _part(self, path: str) -> tuple[str, str, pa.Table]:
         name = path.removeprefix(f"tables/{self.contract.name}/")
         content = self.lake.read(path)
-        table = tell(part_of(content, lenient(self.contract.schema())), name)
-        return name, _digest(content), table.cast(self.schema)
+        table = tell(part_of(content, self.plain), name)
+        return name, _digest(content), pa.Table.from_arrays(table.columns, schema=self.schema)
 
     def _write(self, publication: Publication, rows: pa.Table) -> Chunk:
         """One large file: sorted, so that what is asked for together lies together."""
         keys = [name for name in dict.fromkeys((*_SORTED, *self.contract.key)) if name in rows.column_names]
+        rows = rows.combine_chunks()  # to pick from thousands of pieces takes minutes
         rows = rows.take(pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in (*keys, PART, ROW)]))
         draft = publication.scratch / "chunk.parquet"
         write_sorted(rows, draft, keys)
@@ -227,6 +221,20 @@ class _Work:
         path = f"compact/{self.contract.name}/{sha256[:32]}.parquet"
         publication.adopt(path, draft, sha256)
         return Chunk(path, sha256, rows.num_rows)
+
+
+def _joined(tables: Iterable[pa.Table], most: int) -> Iterator[pa.Table]:
+    """Tables in one piece each, of not much more than `most` rows."""
+    held: list[pa.Table] = []
+    rows = 0
+    for table in tables:
+        if rows and rows + table.num_rows > most:
+            yield pa.concat_tables(held).combine_chunks()
+            held, rows = [], 0
+        held.append(table)
+        rows += table.num_rows
+    if held:
+        yield pa.concat_tables(held).combine_chunks()
 
 
 def _digest(content: bytes) -> str:

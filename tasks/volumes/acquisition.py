@@ -22,7 +22,7 @@ from tasks.volumes.intake import Instance
 from tasks.volumes.placement import KEYWORDS as PLACES
 from tasks.volumes.placement import placement
 from tasks.volumes.traits import diffusion_b_value
-from tasks.volumes.views import View, distinct, tags_of, views_of
+from tasks.volumes.views import View, distinct, remembering, tags_of, views_of
 
 Row = dict[str, Any]
 
@@ -313,16 +313,19 @@ def of_series(instances: Sequence[Instance]) -> Row:
     return row | placement(views)
 
 
-def of_instance(instance: Instance) -> Row:
-    """The columns of `instances` that its header tells about its acquisition; null where its frames differ."""
-    views = views_of([instance], _KEYWORDS)
-    row: Row = {}
+def of_instances(instances: Sequence[Instance]) -> list[Row]:
+    """The columns of `instances` that its headers tell about the acquisition, a row each; null where an instance's frames differ."""
+    each = [views_of([instance], _KEYWORDS) for instance in instances]
+    rows: list[Row] = [{} for _ in instances]
     for name in OF_INSTANCES:
-        found = distinct(views, _TAGS[name], _EACH[name].read)
-        row[name] = found[0] if len(found) == 1 else None
-    if row[_B_VALUE] is None and len(views) == 1 and word(instance.header, "Modality") == "MR":
-        row[_B_VALUE] = _vendors_b_value(instance)
-    return row
+        read = remembering(_TAGS[name], _EACH[name].read)
+        for row, views in zip(rows, each, strict=True):
+            first, *others = [read(view) for view in views]
+            row[name] = first if all(other == first for other in others) else None
+    for row, views in zip(rows, each, strict=True):
+        if row[_B_VALUE] is None and len(views) == 1 and word(views[0], "Modality") == "MR":
+            row[_B_VALUE] = _vendors_b_value(views[0].instance)
+    return rows
 
 
 def outcome(volumes: Sequence[Mapping[str, Any]]) -> Row:

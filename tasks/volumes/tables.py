@@ -50,11 +50,12 @@ def instance_rows(members: Sequence[Instance], parts: Sequence[Made]) -> list[Ro
             for instance in made.part.instances:
                 reasons[instance.key] = min(made.reason_code, reasons.get(instance.key, made.reason_code))
     return [
-        _instance_row(each, reasons.get(each.key, ""), placed.get(each.key), counts.get(each.key, [0, 0])) for each in members
+        _instance_row(each, acquired, reasons.get(each.key, ""), placed.get(each.key), counts.get(each.key, [0, 0]))
+        for each, acquired in zip(members, acquisition.of_instances(members), strict=True)
     ]
 
 
-def _instance_row(instance: Instance, reason: str, placed: tuple[int, int, int] | None, counts: list[int]) -> Row:
+def _instance_row(instance: Instance, acquired: Row, reason: str, placed: tuple[int, int, int] | None, counts: list[int]) -> Row:
     header = instance.header
     status = "quarantined" if reason else "converted" if counts[0] else "duplicate"
     if reason and counts[0]:
@@ -72,7 +73,7 @@ def _instance_row(instance: Instance, reason: str, placed: tuple[int, int, int] 
         "ImagePositionPatient": numbers(header, "ImagePositionPatient"),
         "ImageOrientationPatient": numbers(header, "ImageOrientationPatient"),
         "PixelSpacing": numbers(header, "PixelSpacing"),
-        **acquisition.of_instance(instance),
+        **acquired,
         "path": instance.lake_path,
         "status": status,
         "reason_code": reason,

@@ -44,7 +44,7 @@ class Single:
 
     def signature(self, tags: Sequence[int]) -> Hashable:
         """What it states under these tags, as it is encoded."""
-        return tuple(self._stated.get(tag) for tag in tags)
+        return tuple([self._stated.get(tag) for tag in tags])
 
     def get(self, keyword: str, default: Any = None) -> Any:
         """A value; sequences from the whole header."""
@@ -121,15 +121,25 @@ def tags_of(keywords: Iterable[str]) -> tuple[int, ...]:
     return tuple(tag for tag in tags if tag is not None)
 
 
-def distinct(views: Sequence[View], tags: Sequence[int], read: Callable[[View], Any]) -> list[Any]:
-    """What the views state, each different value once, in the order in which it comes first; None where one states nothing."""
+def remembering(tags: Sequence[int], read: Callable[[View], Any]) -> Callable[[View], Any]:
+    """The same reader, which reads views that state the same under these tags once."""
     known: dict[Hashable, Any] = {}
-    for view in views:
+
+    def remembered(view: View) -> Any:
         signature = view.signature(tags)
         if signature not in known:
             known[signature] = read(view)
+        return known[signature]
+
+    return remembered
+
+
+def distinct(views: Sequence[View], tags: Sequence[int], read: Callable[[View], Any]) -> list[Any]:
+    """What the views state, each different value once, in the order in which it comes first; None where one states nothing."""
+    first = {view.signature(tags): view for view in reversed(views)}
     found: list[Any] = []
-    for each in known.values():
-        if each not in found:
-            found.append(each)
+    for view in reversed(first.values()):
+        value_there = read(view)
+        if value_there not in found:
+            found.append(value_there)
     return found

@@ -228,7 +228,7 @@ def test_every_column_is_filled_by_one_of_the_readers(tmp_path: Path) -> None:
     keys = {"StudyInstanceUID", "PatientID", "SeriesInstanceUID"}
     made = {*acquisition.of_series([member]), *acquisition.outcome([])}
     assert made == {column.name for column in series.CONTRACT.columns} - keys
-    assert set(acquisition.of_instance(member)) <= {column.name for column in instances.CONTRACT.columns}
+    assert set(acquisition.of_instances([member])[0]) <= {column.name for column in instances.CONTRACT.columns}
 
 
 def test_what_became_of_a_series_is_counted_and_adds_up_in_its_study(tmp_path: Path) -> None:
