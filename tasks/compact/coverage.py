@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 #: Beside a contract's columns, a large file says of each row which part it is of (its name below `tables/<table>/`), and its place there.
 PART, ROW = "_part", "_row"
+#: So often a table is looked at anew where files went while they were read.
+_TRIES = 10
+Answer = TypeVar("Answer")
 COVERED = pa.schema([
     ("part", pa.string()), ("size", pa.int64()), ("changed_ns", pa.int64()), ("sha256", pa.string()), ("chunk", pa.int32()),
 ])  # fmt: skip
@@ -209,6 +212,16 @@ def _unchanged(lake: Lake, table: str, folders: Mapping[str, int]) -> bool:
         return False
 
 
+def again(work: Callable[[], Answer]) -> Answer:
+    """Do `work`; once more where a file that was to be read has been replaced or withdrawn in the meantime."""
+    for _ in range(_TRIES):
+        try:
+            return work()
+        except FileNotFoundError:
+            continue
+    return work()
+
+
 def of(lake: Lake, paths: Iterable[str]) -> list[str]:
     """The large files that hold rows of parts, given by their lake paths, as they are or as they were."""
     by_table: dict[str, set[str]] = defaultdict(set)
@@ -217,6 +230,10 @@ def of(lake: Lake, paths: Iterable[str]) -> list[str]:
         table, _, part = rest.partition("/")
         if top == "tables" and part:
             by_table[table].add(part)
+    return sorted(again(lambda: _holding(lake, by_table)))
+
+
+def _holding(lake: Lake, by_table: Mapping[str, set[str]]) -> set[str]:
     found: set[str] = set()
     for table, parts in by_table.items():
         index = index_of(lake, table)
@@ -226,4 +243,4 @@ def of(lake: Lake, paths: Iterable[str]) -> list[str]:
             rows = list_of(lake, index)
             held = pc.is_in(rows["part"], pa.array(sorted(parts), pa.string()))
             found |= {index.chunks[number].path for number in rows["chunk"].filter(held).to_pylist()}
-    return sorted(found)
+    return found

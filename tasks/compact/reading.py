@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,14 +11,10 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from data_contracts.contract import Contract
-from tasks.compact.coverage import PART, ROW, Selection, select
+from tasks.compact.coverage import PART, ROW, Selection, again, select
 
 if TYPE_CHECKING:
     from tasks.lake import Lake
-
-#: So often a table is looked at anew where files went while they were read.
-_TRIES = 10
-Answer = TypeVar("Answer")
 
 
 def read(lake: Lake, contract: Contract, columns: Sequence[str] | None = None) -> pa.Table:
@@ -31,16 +27,6 @@ def read(lake: Lake, contract: Contract, columns: Sequence[str] | None = None) -
     """
     schema = contract.schema() if columns is None else pa.schema([contract.schema().field(name) for name in columns])
     return again(lambda: _read(lake, contract, schema))
-
-
-def again(work: Callable[[], Answer]) -> Answer:
-    """Do `work`; once more where a file that was to be read has been replaced or withdrawn in the meantime."""
-    for _ in range(_TRIES):
-        try:
-            return work()
-        except FileNotFoundError:
-            continue
-    return work()
 
 
 def _read(lake: Lake, contract: Contract, schema: pa.Schema) -> pa.Table:

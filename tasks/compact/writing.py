@@ -25,6 +25,7 @@ from tasks.compact.coverage import (
     Covered,
     Index,
     Selection,
+    again,
     columns_digest,
     folders_of,
     index_path,
@@ -33,7 +34,7 @@ from tasks.compact.coverage import (
     list_to_bytes,
     parts_of,
 )
-from tasks.compact.reading import again, chunk, lenient, part_of, tell
+from tasks.compact.reading import chunk, lenient, part_of, tell
 from tasks.lake import Lake, Publication, write_sorted
 from tasks.stage import digest
 
