@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ import typer
 from tasks.console import DONE, INCOMPLETE, one_sentence, progress, say
 from tasks.errors import ConfigurationError
 from tasks.gallery.members import listed, of_release, rows
+from tasks.gallery.members import since as published_since
 from tasks.gallery.page import Number, render
 from tasks.gallery.pictures import missing, pictures
 from tasks.guard import ErrorLog, boundary, seal
@@ -28,6 +30,10 @@ def gallery(
         Path | None,
         typer.Option(help="Only these studies: a file with the column StudyInstanceUID, or one key a line.", show_default=False),
     ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(help="Only studies whose volumes were published since then: last evening, for a night.", show_default=False),
+    ] = None,
 ) -> None:
     """Show every volume on one page: three middle planes, geometry, flags, and what was quarantined and why.
 
@@ -39,17 +45,20 @@ def gallery(
         errors = ErrorLog.default()
         seal(errors)
         wanted = listed(studies) if studies is not None else None
+        if since is not None and wanted is not None:
+            raise ConfigurationError("E-GALLERY-CHOICE")
         with boundary("gallery", errors):
             # not opened to be written: a path that is mistyped stays as it is
             zone = Lake(lake if "://" in lake else str(Path(lake).expanduser().absolute()))
-            shown = rows(zone, wanted)
+            shown = rows(zone, wanted if since is None else published_since(zone, since))
             splits: dict[Number, str] = {}
+            left_out: dict[str, int] = {}
             if release is not None:
-                shown, splits = of_release(zone, release, shown)
+                shown, splits, left_out = of_release(zone, release, shown)
             with progress("gallery", sum(bool(row["path"]) for row in shown)) as advance:
                 found = pictures(zone, shown, lambda: advance("", Outcome("done")))
             title = f"Quality gallery: {release}" if release is not None else "Quality gallery"
-            page = render(shown, found, title=title, base=_from(out, zone), splits=splits)
+            page = render(shown, found, title=title, base=_from(out, zone), splits=splits, left_out=left_out)
             try:
                 out.parent.mkdir(parents=True, exist_ok=True)
                 out.write_bytes(page)

@@ -18,6 +18,8 @@ NOT_STATED = "not stated"
 #: In the order in which they are shown.
 BANDS = (*(name for _, name in _BANDS), NOT_STATED)
 _PLANES = ("sagittal", "coronal", "axial")
+#: Slices may be this share farther apart, or nearer, than they are thick.
+_APART = 0.1
 #: A stack that is turned by less has no word for it.
 _STRAIGHT_DEG = 1.0
 
@@ -90,7 +92,7 @@ def card(row: Row, split: str = "") -> Card:
     return Card(
         study=row["StudyInstanceUID"], patient=row["PatientID"], series=row["SeriesInstanceUID"], index=row["volume_index"],
         mark=f"{row['SeriesInstanceUID']}_{row['volume_index']}:{(get('sha256') or code)[:16]}",
-        status=status, code=code, reason=_reason(code)[0], remedy=_reason(code)[1], modality=modality, body_part=body_part,
+        status=status, code=code, reason=reason(code)[0], remedy=reason(code)[1], modality=modality, body_part=body_part,
         plane=orientation(get("affine")),
         manufacturer=get("Manufacturer") or NOT_STATED,
         lines=tuple((text, whole or text) for text, whole in lines if text),
@@ -107,7 +109,7 @@ def card(row: Row, split: str = "") -> Card:
 
 def flags(row: Row) -> Iterator[Flag]:
     """What is to be known of a volume or a part, the gravest first."""
-    for test in (_grid, _fourth, _pixels, _planes_differ):
+    for test in (_grid, _thickness, _fourth, _pixels, _planes_differ):
         yield from test(row)
 
 
@@ -117,7 +119,7 @@ def _grid(row: Row) -> Iterator[Flag]:
         yield Flag(
             "resampled",
             "resampled",
-            "These voxels stand on another grid than the images. " + _reason(get("reason_code") or "")[0],
+            "These voxels stand on another grid than the images. " + reason(get("reason_code") or "")[0],
         )
     if get("is_sheared"):
         yield Flag("sheared", f"sheared {_number(get('shear_deg'))}°", "The slice axis leans from the normal, as by gantry tilt.")
@@ -127,6 +129,24 @@ def _grid(row: Row) -> Iterator[Flag]:
     if n := get("n_duplicates"):
         yield Flag(
             "duplicates", f"{n} duplicates", "Frames were left out because another has the same position and the same pixels."
+        )
+
+
+def _thickness(row: Row) -> Iterator[Flag]:
+    spacing, thick = row.get("slice_spacing_mm"), row.get("SliceThickness")
+    if not spacing or not thick or not row.get("path"):
+        return
+    if spacing > thick * (1 + _APART):
+        yield Flag(
+            "gap",
+            f"gap {_number(spacing - thick)} mm",
+            "Neighbouring slices are farther apart than they are thick, by at least a tenth.",
+        )
+    if spacing < thick * (1 - _APART):
+        yield Flag(
+            "overlap",
+            f"overlap {_number(thick - spacing)} mm",
+            "Neighbouring slices are nearer to each other than they are thick, by at least a tenth.",
         )
 
 
@@ -162,6 +182,8 @@ def _pixels(row: Row) -> Iterator[Flag]:
         )
     if get("exact") is False and get("status") == "converted":
         yield Flag("not exact", "not exact", "Values are rounded to float32.")
+    if get("value_min") is not None and get("value_min") == get("value_max"):
+        yield Flag("constant", "constant", "Every voxel has the same value.")
     if get("high_bits_masked"):
         yield Flag(
             "masked", "bits masked", "Bits outside of the values, such as an overlay's, stood in the pixels and were left out."
@@ -190,7 +212,7 @@ def _seen(row: Row) -> str:
     return " ".join([what, "of", row.get("Modality") or "a volume", row.get("BodyPartExamined") or ""]).strip()
 
 
-def _reason(code: str) -> tuple[str, str]:
+def reason(code: str) -> tuple[str, str]:
     """The catalogue's meaning and remedy, as sentences."""
     known = catalogue().get(code)
     if known is None:

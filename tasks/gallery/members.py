@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -69,6 +71,23 @@ def listed(file: Path) -> set[str]:
     return keys
 
 
+def since(lake: Lake, moment: datetime) -> set[str]:
+    """Keys of the studies whose volumes were published at or after a moment: by the time at which the file of their manifest was written.
+
+    The lake's own content has no time, so this is the file system's word: a copy of a lake may say otherwise.
+
+    Args:
+        moment: in this machine's time zone where it names none.
+
+    Raises:
+        ConfigurationError: E-GALLERY-SINCE for an object store.
+    """
+    if lake.root is None:
+        raise ConfigurationError("E-GALLERY-SINCE")
+    earliest = moment.astimezone().timestamp()
+    return {file.stem for file in (lake.root / "manifests" / "volumes").glob("*.json") if file.stat().st_mtime >= earliest}
+
+
 def _in_text(text: str) -> set[str]:
     lines = [re.split(r"[,;\t]", line.replace('"', "")) for line in text.splitlines()]
     header = [cell.strip() for cell in lines[0]] if lines else []
@@ -77,21 +96,26 @@ def _in_text(text: str) -> set[str]:
     return {cell for cell in cells if re.fullmatch(UID_PATTERN, cell)}
 
 
-def of_release(lake: Lake, release: str, found: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[Number, str]]:
-    """The rows that are members of a release (of its newest version, where `release` names none: NAME or NAME/VERSION), and the split of each.
+def of_release(
+    lake: Lake, release: str, found: list[dict[str, Any]]
+) -> tuple[list[dict[str, Any]], dict[Number, str], dict[str, int]]:
+    """The rows that are members of a release (of its newest version, where `release` names none: NAME or NAME/VERSION), the split of each,
+    and how many others were left out for which reason, the most first.
 
     Raises:
         ConfigurationError: E-GALLERY-RELEASE where the lake has no such release, or nothing of it.
     """
     name, _, version = release.partition("/")
-    columns = ["release", "version", "SeriesInstanceUID", "volume_index", "included", "split"]
-    rows = [row for row in lake.table(MEMBERS, columns).to_pylist() if row["release"] == name and row["included"]]
+    columns = ["release", "version", "SeriesInstanceUID", "volume_index", "included", "split", "reason_code"]
+    rows = [row for row in lake.table(MEMBERS, columns).to_pylist() if row["release"] == name]
     newest = version or max((row["version"] for row in rows), key=_in_order, default="")
-    members = {_number(row): row["split"] or "" for row in rows if row["version"] == newest}
+    members = {_number(row): row["split"] or "" for row in rows if row["version"] == newest and row["included"]}
+    left_out = Counter(row["reason_code"] for row in rows if row["version"] == newest and not row["included"])
     chosen = [row for row in found if _number(row) in members]
     if not chosen:
         raise ConfigurationError("E-GALLERY-RELEASE")
-    return chosen, {_number(row): members[_number(row)] for row in chosen}
+    counted = sorted(left_out.items(), key=lambda count: (-count[1], count[0]))
+    return chosen, {_number(row): members[_number(row)] for row in chosen}, dict(counted)
 
 
 def _in_order(version: str) -> tuple[int, ...]:

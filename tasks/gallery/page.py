@@ -13,7 +13,7 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
-from tasks.gallery.facts import BANDS, Row, card
+from tasks.gallery.facts import BANDS, Row, card, reason
 
 #: A volume: SeriesInstanceUID and volume_index.
 Number = tuple[str, int]
@@ -21,7 +21,7 @@ Number = tuple[str, int]
 
 def render(
     rows: Sequence[Row], pictures: Mapping[Number, bytes], *, title: str = "Quality gallery", base: str | None = None,
-    splits: Mapping[Number, str] | None = None,
+    splits: Mapping[Number, str] | None = None, left_out: Mapping[str, int] | None = None,
 ) -> bytes:  # fmt: skip
     """The page's bytes; the same input gives the same.
 
@@ -32,6 +32,7 @@ def render(
         pictures: WebP by (SeriesInstanceUID, volume_index); a file without one says so on its card.
         base: where the lake is from the page, as a relative path (`..`); None where a link cannot lead there.
         splits: of a release, by (SeriesInstanceUID, volume_index).
+        left_out: of a release, how many volumes and parts were left out for which reason.
     """
     told = splits or {}
     cards = [card(row, told.get((row["SeriesInstanceUID"], row["volume_index"]), "")) for row in rows]
@@ -39,6 +40,7 @@ def render(
     page = _template().render(
         title=title, counts=_counts(rows), cards=cards, pictures=pictures, base=base, bands=BANDS,
         style=Markup(style), style_hash=_hash(style), script=Markup(script), script_hash=_hash(script),  # noqa: S704 - our own files
+        left_out=[(code, reason(code)[0], n) for code, n in (left_out or {}).items()],
         made_by=f"Made by Safelight {version('safelight')} from the table volumes.",
     )  # fmt: skip
     return page.encode()

@@ -70,10 +70,13 @@ def of_nifti(file: Path, row: Mapping[str, Any]) -> bytes:
         row: of the table `volumes`: Modality, units, padding_range, PhotometricInterpretation and kind are read.
 
     Raises:
-        OSError, EOFError, ValueError, zlib.error, ImageFileError, HeaderDataError: the file is damaged.
+        OSError, EOFError, ValueError, zlib.error, ImageFileError, HeaderDataError: the file is damaged, or not of the row's size.
     """
     image: Any = nibabel.load(file)
     flat = row.get("kind") == "2d"
+    stated = [row.get(name) for name in ("n_columns", "n_rows", "n_slices")][: 2 if flat else 3]
+    if None not in stated and [*image.shape, 1][: len(stated)] != stated:
+        raise ValueError("another size than its row says")  # a damaged header may ask for more than fits in memory
     spacing: tuple[float, float] | None = None
     if flat:
         frames = _slices(image, tuple([slice(None)] * 2 + [n // 2 if axis else 0 for axis, n in enumerate(image.shape[2:])]))

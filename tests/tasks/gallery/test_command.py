@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import os
+from collections import Counter
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +18,10 @@ from typer.testing import CliRunner, Result
 
 from data_contracts.release_members import CONTRACT as RELEASE_MEMBERS
 from data_contracts.volumes import CONTRACT
+from tasks.errors import ConfigurationError
 from tasks.gallery.command import gallery
 from tasks.gallery.members import rows as read_rows
+from tasks.gallery.members import since
 from tasks.gallery.pictures import pictures
 from tasks.gallery.stage import publish_gallery
 from tasks.lake import Lake
@@ -99,6 +105,37 @@ def test_a_volume_that_is_gone_or_damaged_has_a_card_that_says_so(tmp_path: Path
     assert all("No picture" in card.text_content() for card in cards(tmp_path / "g.html"))
 
 
+def test_a_file_of_another_size_than_its_row_is_not_read(tmp_path: Path) -> None:
+    ran = run(tmp_path, CLASSES["sagittal"].make())
+    (row,) = ran.rows
+    assert ran.lake.root is not None
+    (ran.lake.root / row["preview_path"]).unlink()
+    assert pictures(ran.lake, [row])
+    assert not pictures(ran.lake, [row | {"n_slices": row["n_slices"] + 1}])
+    whole = bytearray(gzip.decompress((ran.lake.root / row["path"]).read_bytes()))
+    whole[42:48] = b"\xff\x7f" * 3  # 32,767 voxels along each axis
+    (ran.lake.root / row["path"]).write_bytes(gzip.compress(bytes(whole)))
+    done = call("--lake", ran.lake.root, "--out", tmp_path / "g.html")
+    assert (done.exit_code, "1 without a picture" in done.output) == (1, True)
+
+
+def test_a_night_is_what_was_published_since(tmp_path: Path) -> None:
+    _, shown = filled(tmp_path / "lake")
+    studies = sorted({row["StudyInstanceUID"] for row in shown})
+    evening = datetime(2026, 11, 25, 18).timestamp()
+    for place, study in enumerate(studies):
+        moment = evening - 1 if place else evening
+        os.utime(tmp_path / "lake" / "manifests" / "volumes" / f"{study}.json", (moment, moment))
+    done = call("--lake", tmp_path / "lake", "--since", "2026-11-25T18:00:00", "--out", tmp_path / "g.html")
+    assert done.exit_code == 0, done.output
+    assert {card.get("data-study") for card in cards(tmp_path / "g.html")} == {studies[0]}
+
+
+def test_an_object_store_tells_no_times() -> None:
+    with pytest.raises(ConfigurationError, match="E-GALLERY-SINCE"):
+        since(Lake("s3://bucket/lake"), datetime(2026, 11, 25))
+
+
 @pytest.mark.parametrize("form", ["plain", "csv", "parquet"])
 def test_a_list_of_studies_chooses(form: str, tmp_path: Path) -> None:
     _, shown = filled(tmp_path / "lake")
@@ -121,7 +158,8 @@ def test_a_release_shows_its_members_with_their_splits(tmp_path: Path) -> None:
     for version, wanted in (("1.9.0", first[:1]), ("1.10.0", first)):
         rows = [
             {name: row[name] for name in keys}
-            | {"release": "one", "version": version, "included": row["StudyInstanceUID"] in wanted, "reason_code": ""}
+            | {"release": "one", "version": version, "included": row["StudyInstanceUID"] in wanted}
+            | {"reason_code": "" if row["StudyInstanceUID"] in wanted else row["reason_code"] or "E-LEFT-OUT"}
             | {"split": ("train", "test")[first.index(row["StudyInstanceUID"])] if row["StudyInstanceUID"] in wanted else None}
             for row in shown
         ]
@@ -134,6 +172,10 @@ def test_a_release_shows_its_members_with_their_splits(tmp_path: Path) -> None:
         found = {card.get("data-series"): card.get("data-split") for card in cards(tmp_path / "g.html")}
         members = [row for row in shown if row["StudyInstanceUID"] in wanted]
         assert found == {row["SeriesInstanceUID"]: ("train", "test")[first.index(row["StudyInstanceUID"])] for row in members}
+        counted = Counter(row["reason_code"] or "E-LEFT-OUT" for row in shown if row["StudyInstanceUID"] not in wanted)
+        table = html.fromstring((tmp_path / "g.html").read_text("utf-8")).xpath("//section[@class='left-out']//tbody/tr")
+        assert {line[0].text_content(): int(line[2].text_content()) for line in table} == counted
+        assert all(line[1].text_content() for line in table)
     missing = call("--lake", tmp_path / "lake", "--release", "two", "--out", tmp_path / "h.html")
     assert (missing.exit_code, "E-GALLERY-RELEASE" in missing.output) == (2, True)
     assert not (tmp_path / "h.html").exists()
@@ -153,6 +195,8 @@ def test_a_part_of_an_earlier_version_is_read_too(tmp_path: Path) -> None:
     ("arguments", "code"),
     [(["--lake", "nowhere"], "E-GALLERY-EMPTY"), (["--lake", "lake", "--studies", "nothing.csv"], "E-GALLERY-STUDIES"),
      (["--lake", "lake", "--studies", "other.csv"], "E-GALLERY-EMPTY"), (["--lake", "lake", "--release", "x"], "E-GALLERY-RELEASE"),
+     (["--lake", "lake", "--since", "2100-01-01"], "E-GALLERY-EMPTY"),
+     (["--lake", "lake", "--since", "2026-11-25", "--studies", "other.csv"], "E-GALLERY-CHOICE"),
      (["--lake", "lake", "--out", "lake"], "E-GALLERY-OUTPUT")],
 )  # fmt: skip
 def test_what_cannot_be_shown_is_said_in_one_sentence(

@@ -52,12 +52,20 @@ def test_numbers_have_no_exponent_that_a_reader_must_undo() -> None:
         ({"high_bits_masked": True}, "masked", "bits masked"),
         ({"PhotometricInterpretation": "MONOCHROME1"}, "MONOCHROME1", "MONOCHROME1"),
         ({"suv_reason": "PatientWeight"}, "no SUV", "no SUV"),
+        ({"value_min": 7.0, "value_max": 7.0}, "constant", "constant"),
+        ({"slice_spacing_mm": 3.0}, "gap", "gap 0.5 mm"),
+        ({"slice_spacing_mm": 2.0}, "overlap", "overlap 0.5 mm"),
     ],
 )
 def test_what_is_to_be_known_is_a_flag(change: dict[str, Any], kind: str, text: str) -> None:
     (flag,) = card(row(2, **change)).flags
     assert (flag.kind, flag.text) == (kind, text)
     assert flag.title.endswith(".")
+
+
+@pytest.mark.parametrize(("spacing", "kind"), [(2.749, []), (2.751, ["gap"]), (2.251, []), (2.249, ["overlap"])])
+def test_slices_may_be_a_tenth_apart_from_their_thickness(spacing: float, kind: list[str]) -> None:
+    assert kinds(row(2, slice_spacing_mm=spacing)) == kind
 
 
 def test_a_quarantined_part_says_why_and_of_how_many_instances() -> None:
