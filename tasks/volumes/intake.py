@@ -75,9 +75,8 @@ class Intake:
 def read(file: Path, lake_path: str | None = None) -> Instance | None:
     """A file, or None where it cannot be read as PS3.10."""
     try:
-        source = instances.read(
-            file
-        ).trimmed()  # what cannot be opened is the machine's fault, and passes: the study is tried again
+        # What cannot be opened is the machine's fault, and passes: the study is tried again.
+        source = instances.read(file).bare()
         return Instance(Fields(source), file, lake_path, source)
     except SafelightError:
         content = file.read_bytes()

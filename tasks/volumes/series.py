@@ -70,7 +70,14 @@ def _of_part(part: Part, index: int, publication: Publication) -> Iterator[Made]
     try:
         yield _resampled(part, part.regrid, index, None if part.reason_code else index - 1, publication)
     except SafelightError as refusal:
-        yield Made(index, part, "quarantined", refusal.code)
+        yield _held_back(index, part, refusal)
+
+
+def _held_back(index: int, part: Part, refusal: SafelightError) -> Made:
+    """A part that has a reason of this stage's; whatever else went wrong (a file that changed meanwhile) is for the whole study to be tried again."""
+    if not refusal.code.startswith("E-VOLUME-"):
+        raise refusal
+    return Made(index, part, "quarantined", refusal.code)
 
 
 def _place(part: Part, index: int) -> str:
@@ -84,7 +91,7 @@ def _written(part: Part, index: int, publication: Publication) -> Made:
         written = write_part(part, publication.path(path))
     except SafelightError as refusal:
         publication.discard(path)
-        return Made(index, part, "quarantined", refusal.code)
+        return _held_back(index, part, refusal)
     publication.hashed(path, written.sha256)
     return _pictured(Made(index, part, "converted", "", written, path), publication)
 
