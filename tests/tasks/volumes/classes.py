@@ -381,6 +381,7 @@ CLASSES: dict[str, Class] = {
     "enhanced MR with times": Class(_times_in_one_object, (converted(4, 3),), offsets=(0, 1000, 2000)),
     "enhanced MR with b-values": Class(_diffusion_in_one_object, (converted(4, 1, "DiffusionBValue"),) * 2, offsets=(1000, 0)),
     "enhanced MR with echoes": Class(_echoes_in_one_object, (converted(4, 1, "EchoTime"),) * 2, offsets=(0, 1000)),
+    "enhanced PET with a slope a frame": Class(lambda: [enhanced(pet()[::-1], f"{_ROOT}130")], (converted(6),)),
     "frames that are not all described": Class(_frames_not_described, (held_back("FRAMES"),)),
     "several frames in a classic object": Class(lambda: _changed(stack(), 0, NumberOfFrames=2), (held_back("FRAMES"), held_back("FRAMES"))),
     "Siemens mosaic": Class(lambda: [mosaic(7)], (converted(7),), offsets=(0,)),
