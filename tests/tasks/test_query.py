@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from data_contracts.document import contracts
 from data_contracts.reference import CONTRACT
 from tasks.cli import app
+from tasks.compact.writing import compact
 from tasks.errors import SafelightError
 from tasks.idc import VIEWS
 from tasks.lake import Lake
@@ -46,11 +47,43 @@ def test_the_answer_is_drawn_or_printed_as_csv(lake: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "sql", ["SELECT * FROM read_text('/etc/hostname')", "COPY (SELECT 1) TO '/tmp/x.csv'", "SET enable_external_access = true"]
+    "sql",
+    [
+        "SELECT * FROM read_text('/etc/hostname')",
+        "COPY (SELECT 1) TO '/tmp/x.csv'",
+        "SET enable_external_access = true",
+        "SELECT 1; COPY (SELECT 1) TO '/tmp/x.csv'",
+        "PREPARE p AS COPY (SELECT 1) TO '/tmp/x.csv'",
+    ],
 )
 def test_files_outside_the_lake_cannot_be_read_or_written(lake: Path, sql: str) -> None:
     with pytest.raises(SafelightError, match="E-QUERY"):
         ask(lake, sql)
+
+
+@pytest.mark.parametrize("sql", ["COPY (SELECT 1) TO '{}'", "EXPLAIN ANALYZE COPY (SELECT 1) TO '{}'", "COPY reference TO '{}'"])
+def test_the_large_files_that_are_read_cannot_be_written(sql: str, lake: Path) -> None:
+    compact(Lake(str(lake)), CONTRACT)
+    [file] = (lake / "compact" / "reference").glob("*.parquet")
+    before = file.read_bytes()
+    assert ask(lake, "SELECT count(*) AS n FROM reference")["n"].to_pylist() == [7]
+    with pytest.raises(SafelightError, match="E-QUERY"):
+        ask(lake, sql.format(file))
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DESCRIBE reference",
+        "SUMMARIZE reference",
+        "EXPLAIN SELECT 1",
+        "PIVOT reference ON label USING count(*)",
+        "FROM reference",
+    ],
+)
+def test_every_kind_of_question_may_be_asked(sql: str, lake: Path) -> None:
+    assert ask(lake, sql).num_rows > 0
 
 
 def test_wrong_sql_is_one_sentence_and_exit_code_1(lake: Path) -> None:
