@@ -161,7 +161,7 @@ def test_curves_overlays_and_private_elements_are_removed_under_every_option(opt
         for number in (0x50000010, 0x50003000, 0x60003000, 0x60004000, 0x60000022):
             assert profile.decide(number + (group << 16), "OW").action == "remove"
     assert profile.decide(0x00291010, "OB").action == "remove"
-    assert profile.decide_private("SIEMENS CSA HEADER", 0x00291010, "OB").action == "remove"
+    assert profile.decide_private("SIEMENS CSA HEADER", 0x00291020, "OB").action == "remove"
     safe = profile.decide_private("SIEMENS MR HEADER", 0x0019100C, "IS").action
     assert safe == ("keep" if option == "retain_safe_private" else "remove")
 

@@ -65,7 +65,7 @@ def test_the_flow_names_what_left_with_its_unit_and_reason() -> None:
     flow = steps(made.realistic())
     assert [step.kept.splitlines()[0] for step in flow] == [
         "15\u202f020 instances found in the archive", "15\u202f020 instances pulled", "15\u202f000 instances de-identified and released",
-        "14\u202f990 instances converted to volumes", "300 studies read by the model", "296 studies analysed",
+        "14\u202f990 instances converted to volumes or images", "300 studies read by the model", "296 studies analysed",
     ]  # fmt: skip
     assert flow[2].left == ("18 instances quarantined: E-DEID-SOP-CLASS", "2 instances quarantined: E-UNKNOWN-CODE")
     assert flow[4].left == ("1 study not read: E-INFER-MODALITY", "1 study waiting")
