@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from tasks.dicom.headers import count, integer, is_stated, number, numbers, word
+from tasks.dicom.headers import count, integer, is_stated, numbers, word
 from tasks.errors import SafelightError
 from tasks.volumes.functional_groups import frame_headers
 from tasks.volumes.intake import Instance
@@ -25,7 +25,7 @@ class Plane:
     """Where a frame is, in DICOM's patient frame (LPS), in millimetres.
 
     position: centre of the first pixel. row, column: unit vectors along a row and along a column. spacing: distance of rows, then of columns.
-    matrix: number of rows, then of columns. reference: the frame of reference, None where none is stated.
+    matrix: number of rows, then of columns.
     """
 
     position: Triple
@@ -33,7 +33,6 @@ class Plane:
     column: Triple
     spacing: tuple[float, float]
     matrix: tuple[int, int]
-    reference: str | None
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ def _mosaic(instance: Instance) -> Iterator[Frame]:
     if plane is None:
         raise SafelightError("E-VOLUME-MOSAIC")
     for order, (tile, position) in enumerate(tiles(instance.whole, plane.position, plane.row, plane.column, plane.spacing)):
-        placed = Plane(position, plane.row, plane.column, plane.spacing, tile[2:], plane.reference)
+        placed = Plane(position, plane.row, plane.column, plane.spacing, tile[2:])
         yield Frame(instance, 0, instance.header, placed, tile, order)
 
 
@@ -125,7 +124,6 @@ def plane_of(header: Any) -> Plane | None:
         _triple(column),
         (spacing[0], spacing[1]),
         (rows, columns),
-        word(header, "FrameOfReferenceUID"),
     )
 
 
@@ -139,8 +137,3 @@ def _dot(one: list[float], other: list[float]) -> float:
 
 def _triple(values: list[float]) -> Triple:
     return values[0], values[1], values[2]
-
-
-def scale_of(header: Any) -> tuple[float | None, float | None]:
-    """A frame's slope and intercept as they are stated."""
-    return number(header, "RescaleSlope"), number(header, "RescaleIntercept")

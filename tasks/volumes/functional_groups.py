@@ -26,7 +26,6 @@ _ALSO = {
     "EchoTime": "EffectiveEchoTime", "ImageType": "FrameType", "TemporalPositionIdentifier": "TemporalPositionIndex",
     "AcquisitionNumber": "FrameAcquisitionNumber", "TriggerTime": "NominalCardiacTriggerDelayTime", "InversionTime": "InversionTimes",
     "AcquisitionTime": "FrameAcquisitionDateTime", "FrameReferenceTime": "FrameReferenceDateTime",
-    "GantryDetectorTilt": "GantryDetectorTilt",
 }  # fmt: skip
 
 

@@ -80,10 +80,15 @@ def _by_rule(
     return [(part, (*split_by, keyword)) for part in parts]
 
 
+#: Of fewer slices it cannot be said that a number differs from each to the next by habit.
+_A_FEW = 5
+
+
 def _tells_nothing(frames: list[Frame], parts: list[list[Frame]]) -> bool:
     """Whether a trait differs from slice to slice of what is one stack anyway."""
     return (
-        len(parts) > len(frames) / 2
+        len(frames) >= _A_FEW
+        and len(parts) > len(frames) / 2
         and all(frame.plane is not None for frame in frames)
         and max(_positions(frames).values()) == 1
     )
@@ -227,14 +232,14 @@ def _ranked(frames: list[Frame], most: int, same_pixels: SamePixels) -> Group:
     whole = all(len(each) == most for each in by_place.values())
     for keyword, rule in AXES.items():
         if whole and (ranked := _by_rank(by_place, rule)) is not None:
-            return ranked_group(keyword, rule, ranked)
+            return _ranked_group(keyword, rule, ranked)
     if all(same_pixels(each) for each in by_place.values() if len(each) > 1):
         kept = [min(each, key=lambda frame: frame.key) for each in by_place.values()]
         copies = tuple(frame for frame in frames if frame not in kept)
         return Group((_ascending(kept),), copies=copies)
     numbered = Rule(lambda header: float(integer(header, "InstanceNumber") or 0))
     if whole and (ranked := _by_rank(by_place, numbered)) is not None and _in_blocks(ranked, numbered):
-        return ranked_group("InstanceNumber", numbered, ranked)
+        return _ranked_group("InstanceNumber", numbered, ranked)
     return Group((tuple(frames),), reason_code="E-VOLUME-DUPLICATE-POSITION")
 
 
@@ -263,7 +268,7 @@ def _consecutive(table: NDArray[np.float64]) -> bool:
     return all(before[1] < here[0] for before, here in pairwise(ends))
 
 
-def ranked_group(keyword: str, rule: Rule, stacks: list[tuple[Frame, ...]]) -> Group:
+def _ranked_group(keyword: str, rule: Rule, stacks: list[tuple[Frame, ...]]) -> Group:
     """A group with a fourth axis whose values are the medians over its positions."""
     values = [float(np.median([float(rule.read(frame.header)) for frame in stack])) for stack in stacks]  # type: ignore[arg-type]
     return Group(tuple(stacks), fourth_axis=keyword, fourth_values=tuple(values))

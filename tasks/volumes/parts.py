@@ -92,7 +92,7 @@ def _framed(members: Sequence[Instance]) -> tuple[list[Frame], dict[str, list[In
             if not frames:
                 raise SafelightError("E-VOLUME-SOP-CLASS")
             for frame in frames:
-                check_pixels(frame)
+                _check_pixels(frame)
         except SafelightError as refusal:
             without[refusal.code].append(instance)
         else:
@@ -100,7 +100,7 @@ def _framed(members: Sequence[Instance]) -> tuple[list[Frame], dict[str, list[In
     return found, without
 
 
-def check_pixels(frame: Frame) -> None:
+def _check_pixels(frame: Frame) -> None:
     """Hold that a frame's pixels are laid out in a way that is understood.
 
     Raises:

@@ -67,17 +67,18 @@ def _of_part(part: Part, index: int, publication: Publication) -> Iterator[Made]
         if part.regrid is None or acquired.status == "quarantined":
             return
         index += 1
+    archive = None if part.reason_code else index - 1
     try:
-        yield _resampled(part, part.regrid, index, None if part.reason_code else index - 1, publication)
+        yield _resampled(part, part.regrid, index, archive, publication)
     except SafelightError as refusal:
-        yield _held_back(index, part, refusal)
+        yield _held_back(index, part, refusal, archive)
 
 
-def _held_back(index: int, part: Part, refusal: SafelightError) -> Made:
-    """A part that has a reason of this stage's; whatever else went wrong (a file that changed meanwhile) is for the whole study to be tried again."""
-    if refusal.code.split("-")[1] != "VOLUME":
+def _held_back(index: int, part: Part, refusal: SafelightError, archive: int | None = None) -> Made:
+    """A part with its reason; a file that changed meanwhile is for the whole study to be tried again."""
+    if refusal.code == "E-DEID-CHANGED":
         raise refusal
-    return Made(index, part, "quarantined", refusal.code)
+    return Made(index, part, "quarantined", refusal.code, resampled_from=archive)
 
 
 def _place(part: Part, index: int) -> str:

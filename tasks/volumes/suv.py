@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,11 +20,12 @@ from tasks.volumes.frames import Frame
 _PHILIPS = (0x7053, "Philips PET Private Group", 0x00)
 
 
-def factor(frame: Frame) -> tuple[float | None, str]:
+def factor(frames: Sequence[Frame]) -> tuple[float | None, str]:
     """The factor in g/ml per unit, and the keyword of the first input that is missing (empty where there is a factor).
 
     Values that are SUV by body weight already (Units GML) have the factor 1; Philips' own factor is used where Units is CNTS.
     """
+    frame = frames[0]
     header = frame.instance.whole
     units = word(header, "Units")
     if units == "GML":
@@ -51,6 +53,8 @@ def factor(frame: Frame) -> tuple[float | None, str]:
     if decay == "ADMIN":
         left = float(dose or 0)
     elif decay == "START":
+        if (missing := _not_the_start(frames, header)) is not None:
+            return None, missing
         waited = _waited(header, drug)
         if waited is None:
             return None, "RadiopharmaceuticalStartTime" if _start(drug, header) is None else "SeriesTime"
@@ -58,6 +62,22 @@ def factor(frame: Frame) -> tuple[float | None, str]:
     else:
         return None, "DecayCorrection"
     return float(weight or 0) * 1000 / left, ""
+
+
+def _not_the_start(frames: Sequence[Frame], header: Dataset) -> str | None:
+    """What keeps the series' time from being the one that images are corrected to, or None.
+
+    A series that was computed later than its images were taken states the time of the computation.
+    """
+    scan = _moment(word(header, "SeriesDate"), word(header, "SeriesTime"))
+    for frame in frames:
+        date, time = word(frame.header, "AcquisitionDate") or word(header, "SeriesDate"), word(frame.header, "AcquisitionTime")
+        taken = _moment(date, time)
+        if taken is None:
+            return "AcquisitionTime"
+        if scan is not None and taken < scan:
+            return "SeriesTime"
+    return None
 
 
 def _waited(header: Dataset, drug: Dataset) -> timedelta | None:

@@ -192,7 +192,7 @@ def _values(made: Made, frames: Sequence[Frame]) -> Row:
         "high_bits_masked": written.sight.masked, "value_min": written.sight.low, "value_max": written.sight.high,
     }  # fmt: skip
     if word(header, "SOPClassUID") == PET or word(header, "Modality") == "PT":
-        row["suv_bw_factor"], row["suv_reason"] = suv.factor(frames[0])
+        row["suv_bw_factor"], row["suv_reason"] = suv.factor(frames)
     return row
 
 

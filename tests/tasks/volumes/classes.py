@@ -52,12 +52,14 @@ class Class:
     """A class of series.
 
     offsets: by how much each volume's values are raised, over all converted files; None where that is not asked.
+    rounding: of the stored numbers, in values; a slope multiplies it.
     """
 
     make: Callable[[], list[Dataset]]
     parts: tuple[Part, ...]
     settings: VolumesSettings = field(default_factory=VolumesSettings)
     offsets: tuple[int, ...] | None = None
+    rounding: float = 0.51
 
 
 def converted(slices: int | None, volumes: int = 1, *split_by: str, duplicates: int = 0) -> Part:
@@ -381,7 +383,7 @@ CLASSES: dict[str, Class] = {
     "enhanced MR with times": Class(_times_in_one_object, (converted(4, 3),), offsets=(0, 1000, 2000)),
     "enhanced MR with b-values": Class(_diffusion_in_one_object, (converted(4, 1, "DiffusionBValue"),) * 2, offsets=(1000, 0)),
     "enhanced MR with echoes": Class(_echoes_in_one_object, (converted(4, 1, "EchoTime"),) * 2, offsets=(0, 1000)),
-    "enhanced PET with a slope a frame": Class(lambda: [enhanced(pet()[::-1], f"{_ROOT}130")], (converted(6),)),
+    "enhanced PET with a slope a frame": Class(lambda: [enhanced(pet()[::-1], f"{_ROOT}130")], (converted(6),), rounding=0.51 + 2.25 / 2),
     "frames that are not all described": Class(_frames_not_described, (held_back("FRAMES"),)),
     "several frames in a classic object": Class(lambda: _changed(stack(), 0, NumberOfFrames=2), (held_back("FRAMES"), held_back("FRAMES"))),
     "Siemens mosaic": Class(lambda: [mosaic(7)], (converted(7),), offsets=(0,)),
@@ -389,7 +391,7 @@ CLASSES: dict[str, Class] = {
     "Siemens mosaics over time": Class(lambda: [mosaic(5, 2, 1000), mosaic(5, 1), mosaic(5, 3, 2000)], (converted(5, 3),), offsets=(0, 1000, 2000)),
     "Siemens mosaic without the private header": Class(lambda: [mosaic(7, normal=None)], (held_back("MOSAIC"),)),
     # values
-    "PET with a slope a slice": Class(pet, (converted(6),)),
+    "PET with a slope a slice": Class(pet, (converted(6),), rounding=0.51 + 2.25 / 2),
     # projections
     "CR": Class(lambda: [projection(f"{_ROOT}1", "CR", PixelSpacing=[0.2, 0.2])], (converted(None),)),
     "DX with ImagerPixelSpacing, MONOCHROME1": Class(lambda: [projection(f"{_ROOT}1.1", "DX", ImagerPixelSpacing=[0.14, 0.14], PhotometricInterpretation="MONOCHROME1")], (converted(None),)),

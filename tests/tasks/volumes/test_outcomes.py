@@ -37,7 +37,7 @@ def test_the_outcome_is_the_one_that_is_decided(name: str, tmp_path: Path) -> No
         each
         for row in ran.rows
         if row["affine"] is not None and not row["reason_code"].endswith("SPACING")
-        for each in offsets(ran, row)
+        for each in offsets(ran, row, case.rounding)
     ]
     if case.offsets is not None:
         assert tuple(above) == case.offsets

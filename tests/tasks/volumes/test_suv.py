@@ -22,7 +22,7 @@ def study(**change: Any) -> list[Dataset]:
         drug.RadionuclideTotalDose, drug.RadionuclideHalfLife, drug.RadiopharmaceuticalStartTime = 370e6, HALF_LIFE, "090000"
         each.RadiopharmaceuticalInformationSequence = [drug]
         each.PatientWeight, each.CorrectedImage, each.DecayCorrection = 70, ["DECY", "ATTN", "SCAT"], "START"
-        each.SeriesDate, each.SeriesTime = "20250101", "100000"
+        each.SeriesDate, each.SeriesTime, each.AcquisitionTime = "20250101", "100000", "100130"
         for keyword, value in change.items():
             where = drug if keyword.startswith("Radio") else each
             if value is None:
@@ -46,7 +46,7 @@ def test_the_dose_has_decayed_until_the_series_began(tmp_path: Path) -> None:
 
 
 def test_an_administration_before_midnight_and_a_whole_date_time(tmp_path: Path) -> None:
-    late, _ = factor(tmp_path / "a", study(RadiopharmaceuticalStartTime="233000", SeriesTime="003000"))
+    late, _ = factor(tmp_path / "a", study(RadiopharmaceuticalStartTime="233000", SeriesTime="003000", AcquisitionTime="003130"))
     plain, _ = factor(tmp_path / "b", study())
     stated, _ = factor(
         tmp_path / "c", study(RadiopharmaceuticalStartTime=None, RadiopharmaceuticalStartDateTime="20250101090000.00")
@@ -69,7 +69,8 @@ def test_values_that_are_suv_already_have_the_factor_one(tmp_path: Path) -> None
     ({"CorrectedImage": ["DECY"]}, "CorrectedImage"), ({"DecayCorrection": "NONE"}, "DecayCorrection"),
     ({"SeriesTime": None}, "SeriesTime"), ({"RadiopharmaceuticalStartTime": None}, "RadiopharmaceuticalStartTime"),
     ({"RadiopharmaceuticalStartTime": None, "RadiopharmaceuticalStartDateTime": "2025"}, "RadiopharmaceuticalStartTime"),
-    ({"Units": "CNTS"}, "Units"),
+    ({"Units": "CNTS"}, "Units"), ({"AcquisitionTime": None}, "AcquisitionTime"),
+    ({"SeriesTime": "113000"}, "SeriesTime"),  # a series that was computed later than its images were taken
 ])  # fmt: skip
 def test_no_factor_where_an_input_is_missing(change: dict[str, Any], missing: str, tmp_path: Path) -> None:
     assert factor(tmp_path, study(**change)) == (None, missing)
