@@ -9,8 +9,8 @@ _SHA256 = "[0-9a-f]{64}"
 CONTRACT = Contract(
     name="predictions",
     meaning=(
-        "One row a volume and model version: its score, or why it was not read. A version reads at most one volume of a study; "
-        "a study without any volume has one row without a series."
+        "One row a volume, model version and finding: its score, or why it was not read. A version reads at most one volume of a study; "
+        "a study without any volume has rows without a series."
     ),
     columns=(
         Column("StudyInstanceUID", pa.string(), "The study's key in the lake.", pattern=UID_PATTERN),
@@ -20,16 +20,31 @@ CONTRACT = Contract(
         Column("model_name", pa.string(), "The model."),
         Column("model_version", pa.string(), "Its version."),
         Column("finding", pa.string(), "What the score is about."),
-        Column("score", pa.float64(), "The model's score; null where it did not read.", nullable=True, minimum=0, maximum=1),
+        Column(
+            "kind", pa.string(), "What the model gives for it; tables `detections` and `segments` hold the rest.",
+            allowed=("classification", "detection", "segmentation"),
+        ),
+        Column(
+            "score", pa.float64(), "The model's score (of a detection, the highest box's; 0 without a box); null where it did not read, and for segmentations.",
+            nullable=True, minimum=0, maximum=1,
+        ),
         Column("status", pa.string(), "Whether the model read the volume.", allowed=("read", "not_read")),
         Column("reason_code", pa.string(), "Why not; empty where it did."),
         Column("weights_sha256", pa.string(), "SHA-256 of the weights.", pattern=_SHA256),
         Column("manifest_sha256", pa.string(), "SHA-256 of the model's manifest.", pattern=_SHA256),
         Column("preprocessing_sha256", pa.string(), "SHA-256 of the settings and revision of the way from volume to input.", pattern=_SHA256),
+        Column("code_sha256", pa.string(), "SHA-256 of the code that read it, and of the versions of the packages it computes with.", pattern=_SHA256),
+        Column("variant", pa.string(), "How the network was run: `reference`, or the faster ways that the site opted for, joined by `+`."),
+        Column("device", pa.string(), "Where: `cpu` or `cuda`."),
         Column("input_mean", pa.float64(), "Mean of the input after preprocessing; null where none was made.", nullable=True),
         Column("input_std", pa.float64(), "Standard deviation of the input after preprocessing.", nullable=True, minimum=0),
+        Column("input_min", pa.float64(), "Least value of the input.", nullable=True),
+        Column("input_max", pa.float64(), "Largest value of the input.", nullable=True),
+        Column("input_p01", pa.float64(), "First percentile of the input.", nullable=True),
+        Column("input_p50", pa.float64(), "Median of the input.", nullable=True),
+        Column("input_p99", pa.float64(), "99th percentile of the input.", nullable=True),
         Column(
-            "input_content_share", pa.float64(), "Share of the volume's voxels with the HU that the manifest expects (of lung, say).",
+            "input_content_share", pa.float64(), "Share of the volume's voxels with the values that the manifest expects (of lung, say).",
             nullable=True, minimum=0, maximum=1,
         ),
     ),
