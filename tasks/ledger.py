@@ -237,7 +237,9 @@ class Ledger:
                 "new_passed": outcome.passed, "new_tally": tally_to_json(outcome.tally), "new_finished_at": now,
             }).scalar()  # fmt: skip
             if started is not None:
-                ended = {"reason_code": outcome.reason_code, "error_id": outcome.error_id, "seconds": now - started}
+                ended = {
+                    "reason_code": outcome.reason_code, "error_id": outcome.error_id, "seconds": now - started, "said": outcome.said,
+                }  # fmt: skip
                 self._log(connection, run, outcome.status, study_key=key, stage=stage, **ended)
             if beside is not None:
                 beside(connection)
@@ -358,6 +360,13 @@ class Ledger:
             rows = connection.execute(query).mappings().all()
         return {row["stage"]: Turn(row["stage"], row["event"], row["at"], row["seconds"]) for row in rows}
 
+    def first(self, stage: str) -> float | None:
+        """When a stage first ended with any study (seconds since the epoch); None where it never did."""
+        query = sa.select(sa.func.min(tables.events.c.at)).where(tables.events.c.stage == stage, tables.events.c.study_key != "")
+        with self.reading() as connection:
+            found = connection.scalar(query)
+        return None if found is None else float(found)
+
     def events(self, study_key: str) -> list[dict[str, Any]]:
         """What happened to a study, oldest first."""
         query = sa.select(tables.events).where(tables.events.c.study_key == study_key).order_by(tables.events.c.id)
@@ -439,7 +448,7 @@ class Ledger:
             self._log(connection, "", what, stage=stage, seconds=seconds)
 
     def _log(self, connection: sa.Connection, run: str, what: str, **known: Any) -> None:
-        blank = {"study_key": "", "stage": "", "reason_code": "", "error_id": "", "seconds": 0.0}
+        blank = {"study_key": "", "stage": "", "reason_code": "", "error_id": "", "seconds": 0.0, "said": ""}
         statements.EVENT.on(connection, blank | known | {"at": self._clock(), "run": run, "event": what})
 
 

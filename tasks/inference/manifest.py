@@ -51,6 +51,7 @@ class Weights(_Part):
         sha256: of its content.
         architecture: for `safetensors` and `state_dict`.
         network_id: for `monai`: the id in `configs/inference.json` that makes the network.
+        config_sha256: for `monai`: of that file.
         package, package_version: for `package`: the distribution's name and the version that was tested.
         reader: for `package`: the class that follows `tasks.inference.protocol.Reader`.
     """
@@ -60,6 +61,7 @@ class Weights(_Part):
     sha256: Sha256
     architecture: Architecture | None = None
     network_id: str = "network_def"
+    config_sha256: Sha256 | None = None
     package: str | None = None
     package_version: str | None = None
     reader: Importable | None = None
@@ -71,6 +73,8 @@ class Weights(_Part):
             raise ValueError("file must be a path within the model's folder")
         if (self.architecture is not None) != (self.format in {"safetensors", "state_dict"}):
             raise ValueError("architecture belongs to safetensors and state_dict, and to nothing else")
+        if (self.config_sha256 is not None) != (self.format == "monai"):
+            raise ValueError("config_sha256 belongs to monai, and to nothing else")
         named = (self.package, self.package_version, self.reader)
         if any(value is None for value in named) == (self.format == "package") or (self.format != "package" and any(named)):
             raise ValueError("package, package_version and reader belong to the format package, all three")
@@ -83,7 +87,7 @@ class Weights(_Part):
 class LinearWindow(_Part):
     """Values to 0…1: `center - width/2` becomes 0, `center + width/2` becomes 1, clipped."""
 
-    kind: Literal["window"] = "window"
+    kind: Literal["window"]
     center: float
     width: float = Field(gt=0)
 
@@ -151,7 +155,7 @@ class Input(_Part):
     shape: tuple[int, int, int] | None = None
     orientation: Literal["LPS", "RAS"]
     interpolation: Literal["linear"]
-    window: LinearWindow | Standardised | Percentiles | Unchanged
+    window: LinearWindow | Standardised | Percentiles | Unchanged = Field(discriminator="kind")
     order: Literal["resample_then_window", "window_then_resample"]
     padding: float
     floor: float | None = None
@@ -217,7 +221,7 @@ class Profile(_Part):
 class Classification(_Part):
     """The network gives one score a finding, for the whole input. Activation: what turns its numbers into scores from 0 to 1."""
 
-    kind: Literal["classification"] = "classification"
+    kind: Literal["classification"]
     activation: Literal["none", "sigmoid", "softmax"] = "none"
 
 
@@ -345,6 +349,9 @@ class Manifest(_Part):
         segments = self.head.kind == "segmentation"
         if any(bool(said.operating_points) == segments for said in self.findings):
             raise ValueError("a finding has operating points unless it is segmented")
+        boxes = isinstance(self.head, Detection) and self.head.form == "boxes"
+        if self.input.tiling is not None and (boxes or self.head.kind == "classification"):
+            raise ValueError("only maps can be made tile by tile")
         if isinstance(self.head, Segmentation) and (0 in channels) == (self.head.activation == "softmax"):
             raise ValueError("channel 0 is the background of softmax, and the only one of sigmoid")
         return self

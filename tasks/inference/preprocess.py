@@ -1,66 +1,54 @@
 """From a volume to a network's input: orientation, padding, spacing and window, in the order that the manifest names. And back.
 
 Training and inference go through `prepare` and nothing else. The same volume and settings give the same numbers, whatever else runs.
-What is done to voxels is in `tasks/imaging`; here is in which order.
+What is done to voxels is in `tasks/imaging`; here is in which order, block by block, so that beside the volume and the input
+little memory is needed.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import nibabel
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.errors import SafelightError
-from tasks.imaging import orientation, windows
+from tasks.imaging import orientation
+from tasks.imaging.blocks import divide
 from tasks.imaging.extent import fit
-from tasks.imaging.grids import Grid, fitted, shape_of, to_spacing
-from tasks.imaging.padding import marked
-from tasks.imaging.resampling import resample, respace
-from tasks.inference.bundle import Input, Range
+from tasks.imaging.grids import Grid, fitted, to_spacing
+from tasks.imaging.resampling import resample
+from tasks.inference.intensity import of_values, of_volume
+from tasks.inference.manifest import Input
+from tasks.inference.statistics import Statistics, measure
+from tasks.inference.volume import Volume, cleaned
 
 Image = NDArray[np.float32]
 
 #: The most that a volume's axes may lean from the patient's, and from being perpendicular to each other, in degrees.
 MAXIMUM_TURN_DEG, MAXIMUM_SHEAR_DEG = 30.0, 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Volume:
-    """A volume as NIfTI holds it.
-
-    Args:
-        voxels: (i, j, k), in HU.
-        affine_ras: (4, 4), from voxel to RAS millimetres.
-        padding: the lowest and highest value that marks voxels outside of the image, where there are such.
-    """
-
-    voxels: NDArray[Any]
-    affine_ras: NDArray[np.float64]
-    padding: Range | None = None
-
-    @property
-    def grid(self) -> Grid:
-        """Where the voxels are."""
-        return Grid(shape_of(self.voxels), self.affine_ras)
+#: Voxels of a block and of the part of the volume that it is made from.
+_BLOCK = 1 << 21
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An input, float32 (z, y, x), and its mean and standard deviation for the input gate."""
+    """A network's input.
+
+    Args:
+        voxels: float32 (z, y, x).
+        outside: the value that stands beyond it.
+        statistics: of the voxels.
+        source: where the voxels of the volume are.
+        grid: where the voxels of the input are, axes (x, y, z): the input's the other way round.
+    """
 
     voxels: Image
-    mean: float
-    std: float
-
-
-def read_volume(path: Path, padding: Range | None = None) -> Volume:
-    """Read a NIfTI file; `padding` is `padding_range` of the table `volumes`."""
-    image = nibabel.load(path)
-    return Volume(np.asarray(image.dataobj), np.asarray(image.affine, np.float64), padding)
+    outside: float
+    statistics: Statistics
+    source: Grid
+    grid: Grid
 
 
 def along_the_patient(volume: Volume) -> bool:
@@ -78,48 +66,68 @@ def prepare(volume: Volume, how: Input) -> Prepared:
 
     Returns:
         the input, on a grid along the volume's own axes (an oblique volume is not turned), which covers the same extent. Its axes are
-        (z, y, x); z grows in the last direction that `orientation` names, x in the first.
+        (z, y, x); z grows in the last direction that `orientation` names, x in the first. An edge goes on to the outer edges.
     """
-    turn = orientation.turn_to(volume.grid, how.orientation)
-    image = np.array(orientation.apply(volume.voxels, turn).transpose(2, 1, 0), dtype=np.float32, order="C")
-    x, y, z = turn.target.spacing_mm
-    window = windows.Window(how.window.center, how.window.width)
-    if volume.padding is not None:
-        image[marked(image, volume.padding)] = how.padding_hu
-    np.maximum(image, np.float32(how.padding_hu), out=image)
-    if how.order == "resample_then_window":
-        made = windows.apply(respace(image, (z, y, x), how.spacing_mm), window)
-    else:
-        made = respace(windows.apply(image, window), (z, y, x), how.spacing_mm)
+    source, respaced = volume.grid, _respaced(volume.grid, how)
+    before = of_volume(volume, how) if how.order == "window_then_resample" else None
+    made = np.empty(respaced.shape[::-1], np.float32)
+    for block in divide(respaced.shape, source.shape, source.indices_from(respaced), (1, 1, 1), beyond=False, limit=_BLOCK):
+        part = block.inside(source.shape)
+        if part is None:  # cannot be: both grids cover the same extent
+            raise SafelightError("E-IMAGING-GRID", "an input beyond its volume")
+        box = tuple(slice(a, b) for a, b in zip(part.box_start, part.box_stop, strict=True))
+        values = cleaned(volume.voxels[box], volume.padding, how)
+        if before is not None:
+            before.apply(values)
+        given = resample(
+            values, _cut(source, part.box_start, part.box_stop), _cut(respaced, block.start, block.stop), outside="edge"
+        )
+        (i, j, k), (i_stop, j_stop, k_stop) = block.start, block.stop
+        made[k:k_stop, j:j_stop, i:i_stop] = given.transpose(2, 1, 0)
+    after = before or of_values(made, how)
+    if before is None:
+        after.apply(made)
+    outside = np.array([how.padding], np.float32)
+    after.apply(outside)
     if how.shape is not None:
-        (outside,) = windows.apply(np.array([how.padding_hu], np.float32), window)
-        made = fit(made, how.shape, float(outside))
-    return Prepared(made, float(made.mean(dtype=np.float64)), float(made.std(dtype=np.float64)))
+        made = fit(made, how.shape, float(outside[0]))
+    return Prepared(made, float(outside[0]), measure(made), source, input_grid(source, how))
 
 
-def input_grid(volume: Volume, how: Input) -> Grid:
-    """Where the voxels of the prepared input are. Axes (x, y, z): the input's the other way round."""
-    z, y, x = how.spacing_mm
-    grid = to_spacing(orientation.turn_to(volume.grid, how.orientation).target, (x, y, z))
+def input_grid(source: Grid, how: Input) -> Grid:
+    """Where the voxels of the input are that is prepared from a volume on a grid. Axes (x, y, z): the input's the other way round."""
+    grid = _respaced(source, how)
     return grid if how.shape is None else fitted(grid, (how.shape[2], how.shape[1], how.shape[0]))
 
 
-def restore(output: NDArray[Any], volume: Volume, how: Input, *, labels: bool = False, outside: float = 0.0) -> NDArray[Any]:
+def restore(output: NDArray[Any], prepared: Prepared, *, labels: bool = False, outside: float = 0.0) -> NDArray[Any]:
     """A network's output (a mask, a map of probabilities) on the voxels of the volume that its input was prepared from.
 
     Args:
         output: (z, y, x), one value a voxel of the input.
-        volume, how: as given to `prepare`.
+        prepared: that input.
         labels: take the nearest voxel's value, of the output's own type; float32 by linear interpolation otherwise.
         outside: what stands where the input did not reach.
 
     Returns:
-        (i, j, k), of the volume's shape.
+        (i, j, k), of the volume's shape, the first axis contiguous.
 
     Raises:
         SafelightError: E-IMAGING-VOXELS where the output is not of the input's shape.
     """
-    grid = input_grid(volume, how)
-    if output.shape != grid.shape[::-1]:
+    if output.shape != prepared.grid.shape[::-1]:
         raise SafelightError("E-IMAGING-VOXELS", "another shape than the input's")
-    return resample(output.transpose(2, 1, 0), grid, volume.grid, "nearest" if labels else "linear", outside)
+    return resample(output.transpose(2, 1, 0), prepared.grid, prepared.source, "nearest" if labels else "linear", outside)
+
+
+def _respaced(source: Grid, how: Input) -> Grid:
+    z, y, x = how.spacing_mm
+    return to_spacing(orientation.turn_to(source, how.orientation).target, (x, y, z))
+
+
+def _cut(grid: Grid, start: tuple[int, int, int], stop: tuple[int, int, int]) -> Grid:
+    """A part of a grid, from `start` to before `stop`."""
+    moved = np.eye(4)
+    moved[:3, 3] = start
+    i, j, k = (b - a for a, b in zip(start, stop, strict=True))
+    return Grid((i, j, k), grid.affine_ras @ moved)

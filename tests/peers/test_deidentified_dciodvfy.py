@@ -18,7 +18,8 @@ from tasks.deid.rules import load
 from tasks.deid.stage import DeidentifyStage
 from tasks.dicom import instances
 from tasks.errors import SafelightError
-from tasks.executor import InlinePool, run_by_ledger
+from tasks.executor import run_by_ledger
+from tasks.pools import InlinePool
 from tasks.guard import ErrorLog
 from tasks.lake import Lake
 from tasks.ledger import Ledger

@@ -14,7 +14,8 @@ from tasks.deid.folder import Intake, take_in
 from tasks.deid.quarantine import read
 from tasks.deid.stage import DeidentifyStage
 from tasks.errors import ConfigurationError
-from tasks.executor import InlinePool, Summary, run_by_ledger
+from tasks.executor import Summary, run_by_ledger
+from tasks.pools import InlinePool
 from tasks.guard import ErrorLog
 from tasks.lake import Lake
 from tasks.ledger import Ledger, Study

@@ -25,7 +25,7 @@ from tasks.deid.study import StudyWork
 from tasks.dicom import instances
 from tasks.dicom.instances import Instance
 from tasks.errors import SafelightError, catalogue
-from tasks.executor import WorkerPool
+from tasks.pools import WorkerPool
 from tasks.guard import ErrorLog
 from tasks.lake import Lake
 from tasks.processes import ProcessId
