@@ -360,6 +360,17 @@ class Ledger:
             rows = connection.execute(query).mappings().all()
         return {row["stage"]: Turn(row["stage"], row["event"], row["at"], row["seconds"]) for row in rows}
 
+    def said(self, stage: str, study_key: str | None = None) -> list[dict[str, Any]]:
+        """What stages whose name begins so ever said of a study, or of all: rows of `events` that say something, oldest first."""
+        events = tables.events
+        query = (
+            sa.select(events).where(events.c.stage.startswith(stage, autoescape=True), events.c.said != "").order_by(events.c.id)
+        )
+        if study_key is not None:
+            query = query.where(events.c.study_key == study_key)
+        with self.reading() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
     def first(self, stage: str) -> float | None:
         """When a stage first ended with any study (seconds since the epoch); None where it never did."""
         query = sa.select(sa.func.min(tables.events.c.at)).where(tables.events.c.stage == stage, tables.events.c.study_key != "")

@@ -17,7 +17,6 @@ from pathlib import Path
 
 from tasks.errors import ConfigurationError
 from tasks.inference import bundle as bundles
-from tasks.inference.adapters.monai import CONFIG
 from tasks.inference.bundle import MANIFEST, Bundle
 from tasks.inference.manifest import parse
 from tasks.lake import Lake
@@ -128,9 +127,7 @@ def _contents(bundle: Bundle) -> dict[str, bytes]:
     """The files of a model by their names in its folder; without the weights of a package."""
     contents = {MANIFEST: (bundle.folder / MANIFEST).read_bytes()}
     if bundle.manifest.weights.package is None:
-        contents[bundle.manifest.weights.file] = bundle.weights()
-    if bundle.manifest.weights.format == "monai":
-        contents[CONFIG] = (bundle.folder / CONFIG).read_bytes()
+        contents |= {name: bundle.read(name) for name in bundle.files}
     return contents
 
 
