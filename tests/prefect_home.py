@@ -51,6 +51,8 @@ def _migrate(home: Path) -> None:
         capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    with closing(sqlite3.connect(database)) as connection:  # nothing of it may be left in the write-ahead log, which is not copied
+    with closing(
+        sqlite3.connect(database)
+    ) as connection:  # nothing of it may be left in the write-ahead log, which is not copied
         busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         assert busy == 0

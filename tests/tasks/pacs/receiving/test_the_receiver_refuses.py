@@ -60,7 +60,9 @@ def _answer(association: Association) -> C_STORE | None:
     """The answer to a C-STORE, or None as soon as the receiver has aborted: the library would go on waiting for its whole DIMSE timeout."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        ended = isinstance(association.dul.peek_next_pdu(), (A_ABORT, A_P_ABORT))  # looked at first: an answer may have come before it
+        ended = isinstance(
+            association.dul.peek_next_pdu(), (A_ABORT, A_P_ABORT)
+        )  # looked at first: an answer may have come before it
         _, answer = association.dimse.get_msg(block=False)
         if isinstance(answer, C_STORE):
             return answer
