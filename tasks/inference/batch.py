@@ -15,6 +15,7 @@ from tasks.inference.registry import register
 from tasks.inference.stage import InferStage
 from tasks.lake import Lake
 from tasks.ledger import Ledger, Result
+from tasks.ledger_history import first as first_turn
 from tasks.pools import Pool
 from tasks.stage import fingerprint
 
@@ -98,7 +99,7 @@ def in_turn(stage: InferStage, keys: Sequence[str], ledger: Ledger, run: str, li
     """
     converted = ledger.results("volumes", list(keys))
     read = ledger.results(stage.label(), list(keys))
-    first = ledger.first(stage.label())
+    first = first_turn(ledger, stage.label())
     rows = {key: (row, read.get((key, stage.label()))) for (key, _), row in converted.items()}
     late = [key for key in keys if key in rows and _is_backfill(*rows[key], first)]
     own = [key for key in keys if key not in set(late)]

@@ -106,18 +106,19 @@ def readings(
 
     Example: safelight models readings --config site.yaml --model demo_nodule
     """
+    from tasks.ledger_history import said
     from tasks.site import open_site
 
     with one_sentence():
         site = open_site(str(config.absolute()))
         zone = ZoneInfo(site.settings.timezone)
         table = Table("study", "model", "when", "result", "weights", "preprocessing", "code")
-        for row in site.ledger.said("infer:" + (model or ""), study):
-            said = json.loads(row["said"])
-            scores = ", ".join(f"{name} {'read' if score is None else f'{score:.4f}'}" for name, score in said["scores"].items())
-            hashes = [said[f"{name}_sha256"][:12] for name in ("weights", "preprocessing", "code")]
+        for row in said(site.ledger, "infer:" + (model or ""), study):
+            told = json.loads(row["said"])
+            scores = ", ".join(f"{name} {'read' if score is None else f'{score:.4f}'}" for name, score in told["scores"].items())
+            hashes = [told[f"{name}_sha256"][:12] for name in ("weights", "preprocessing", "code")]
             when = datetime.fromtimestamp(row["at"], zone).isoformat(timespec="seconds")
-            table.add_row(row["study_key"], row["stage"].partition(":")[2], when, scores or said["reason_code"], *hashes)
+            table.add_row(row["study_key"], row["stage"].partition(":")[2], when, scores or told["reason_code"], *hashes)
         console.print(table)
 
 

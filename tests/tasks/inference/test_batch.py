@@ -16,6 +16,7 @@ from tasks.inference.batch import read_batch, stages
 from tasks.inference.policy import InferenceSettings
 from tasks.lake import Lake
 from tasks.ledger import Ledger, Study
+from tasks.ledger_history import said
 from tasks.pools import InlinePool
 from tasks.stage import Outcome
 from tests.tasks.inference.made import PATIENT, bundle, manifest, publish, volume
@@ -77,8 +78,8 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 
 def urgent(folder: Path, minutes: int | None, **change: Any) -> str:
-    said = manifest()["findings"][0] | ({} if minutes is None else {"service_level": {"minutes": minutes}})
-    return bundle(folder, findings=[said], **change)
+    finding = manifest()["findings"][0] | ({} if minutes is None else {"service_level": {"minutes": minutes}})
+    return bundle(folder, findings=[finding], **change)
 
 
 def test_every_model_reads_every_study_once_the_most_urgent_first(tmp_path: Path, site: Site) -> None:
@@ -93,11 +94,11 @@ def test_every_model_reads_every_study_once_the_most_urgent_first(tmp_path: Path
     usable, unusable = stages(site.lake, InferenceSettings.model_validate({"models": models}))
     assert [stage.bundle.manifest.name for _, stage in usable] == ["soon", "mid", "late"]
     assert not unusable
-    rows = site.ledger.said("infer:")
+    rows = said(site.ledger, "infer:")
     assert [row["stage"].partition(":")[2] for row in rows] == ["soon@1.0.0"] * 3 + ["mid@1.0.0"] * 3 + ["late@1.0.0"] * 3
     (again,) = site.night(range(1, 4), *models)
     assert again.studies["done"] == 0
-    assert len(site.ledger.said("infer:")) == 9
+    assert len(said(site.ledger, "infer:")) == 9
 
 
 def test_a_model_that_cannot_be_used_leaves_the_others_alone_and_is_counted(tmp_path: Path, site: Site) -> None:
@@ -163,12 +164,12 @@ def test_which_version_read_a_study_when_and_with_what_result_is_one_query(tmp_p
         site.night(range(1, 2), bundle(tmp_path / version, version=version))
     site.convert(1, Modality="MR")  # other images: read again, or rather refused
     site.night(range(1, 2), bundle(tmp_path / "again", version="1.0.1"))
-    rows = site.ledger.said("infer:tiny", "2.25.1")
+    rows = said(site.ledger, "infer:tiny", "2.25.1")
     assert [row["stage"] for row in rows] == ["infer:tiny@1.0.0", "infer:tiny@1.0.1", "infer:tiny@1.0.1"]
     assert [row["at"] for row in rows] == sorted(row["at"] for row in rows)
-    said = [json.loads(row["said"]) for row in rows]
-    assert said[0]["scores"] == said[1]["scores"]
-    assert 0 <= said[0]["scores"]["nodule"] <= 1
-    assert (said[2]["scores"], said[2]["reason_code"]) == ({}, "E-INFER-MODALITY")
-    assert site.ledger.said("infer:tiny@1.0.0") == rows[:1]
-    assert site.ledger.said("infer:", "2.25.404") == []
+    told = [json.loads(row["said"]) for row in rows]
+    assert told[0]["scores"] == told[1]["scores"]
+    assert 0 <= told[0]["scores"]["nodule"] <= 1
+    assert (told[2]["scores"], told[2]["reason_code"]) == ({}, "E-INFER-MODALITY")
+    assert said(site.ledger, "infer:tiny@1.0.0") == rows[:1]
+    assert said(site.ledger, "infer:", "2.25.404") == []
