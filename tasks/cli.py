@@ -24,6 +24,7 @@ _STAGES = {
     "evaluate": "tasks.evaluation.command:evaluate",
     "compact": "tasks.compact.command:compact",
     "gallery": "tasks.gallery.command:gallery",
+    "review": "tasks.review.command:review",
     "report": "tasks.report.command:report",
     "release": "tasks.release.command:release",
     "synthesize": "tasks.synthetic.command:synthesize",

@@ -19,7 +19,7 @@ def part(package: str, name: str) -> str:
 
 @cache
 def template(package: str, name: str) -> jinja2.Template:
-    """A template of a package: all values are escaped, an undefined name is an error. Filters: `data_uri` and `sentence`."""
+    """A template of a package: all values are escaped, an undefined name is an error. Filters: `data_uri`, `sentence`, `thousands`."""
     loader = jinja2.FunctionLoader(lambda wanted: part(package, wanted))
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
@@ -27,6 +27,7 @@ def template(package: str, name: str) -> jinja2.Template:
     )  # fmt: skip
     environment.filters["data_uri"] = data_uri
     environment.filters["sentence"] = sentence
+    environment.filters["thousands"] = thousands
     return environment.get_template(name)
 
 
@@ -44,3 +45,8 @@ def sentence(text: str) -> Markup:
     """A sentence of the catalogue of reasons: what stands between back quotes is code."""
     parts = text.split("`")
     return Markup("").join(Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(parts))
+
+
+def thousands(n: int) -> str:
+    """`2,000`."""
+    return f"{n:,}"

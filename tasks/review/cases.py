@@ -154,13 +154,17 @@ def collect(lake: Lake, bundle: Bundle, reference: Mapping[tuple[str, str], int]
         path = _shown(rows)
         order = {each.finding: place for place, each in enumerate(manifest.findings)}
         mine = sorted((row for row in rows if row["volume_path"] == path), key=lambda row: order[row["finding"]])
+        if [row["finding"] for row in mine] != [each.finding for each in manifest.findings]:
+            raise ConfigurationError("E-REVIEW-MANIFEST", f"{bundle.label}: study {study} has not one row a finding")
         readings = []
         for row in mine:
             key = (study, path, row["finding"])
             drawn = tuple(sorted(boxes.get(key, ()), key=lambda box: int(box["detection_index"])))
             finding = manifest.findings[order[row["finding"]]]
             readings.append(Reading(finding, row, labels.get((study, finding.finding)), outlined.get(key), drawn))
-        others = {(row["SeriesInstanceUID"], row["volume_path"], row["reason_code"]) for row in rows if row["volume_path"] != path}
+        others = {
+            (row["SeriesInstanceUID"], row["volume_path"], row["reason_code"]) for row in rows if row["volume_path"] != path
+        }
         found.append(Case(
             study, mine[0]["PatientID"], tuple(readings), files.get((study, path)), tuple(sorted(others)), fresh.of(study, mine[0]),
         ))  # fmt: skip
@@ -203,9 +207,7 @@ class _Freshness:
 def _of_model(lake: Lake, contract: Contract, bundle: Bundle) -> list[dict[str, Any]]:
     """Rows of a table that a model version made."""
     table = lake.table(contract)
-    mine = pc.and_(
-        pc.equal(table["model_name"], bundle.manifest.name), pc.equal(table["model_version"], bundle.manifest.version)
-    )
+    mine = pc.and_(pc.equal(table["model_name"], bundle.manifest.name), pc.equal(table["model_version"], bundle.manifest.version))
     found: list[dict[str, Any]] = table.filter(mine).to_pylist()
     return found
 

@@ -108,7 +108,7 @@ class Planes:
         across, down, right = _AXES[plane.name]
         turned = orientation.apply(voxels, self.turn)
         at = plane.index if not self.turn.flips[across] else plane.depth - 1 - plane.index
-        found = np.take(turned, at, axis=across)
+        found: NDArray[Any] = turned[(slice(None),) * across + (at,)]  # a view
         return found if down < right else found.swapaxes(0, 1)
 
     def within(self, plane: Plane, start: Sequence[int], stop: Sequence[int]) -> Rectangle | None:

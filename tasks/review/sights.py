@@ -127,7 +127,9 @@ class _Drawing:
             where = center(box["voxel_start"], box["voxel_stop"])
             sights.append(self._sight(f"{_box_name(box)}, score {number(box['score'])}", where, (box, *others)))
         left = len(boxes) - len(shown)
-        return Sights(tuple(sights), self._window.name, f"{left} more boxes with lower scores are in the table alone." if left else "")
+        return Sights(
+            tuple(sights), self._window.name, f"{left} more boxes with lower scores are in the table alone." if left else ""
+        )
 
     def _segmented(self, readings: list[Reading]) -> Sights:
         maps = {(reading.segment["path"], reading.segment["sha256"]) for reading in readings if reading.segment is not None}
@@ -203,10 +205,14 @@ def _areas(labels: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int
             continue
         found = plane[i, j].astype(np.int64)
         across_k[:, k] = np.bincount(found, minlength=_LABELS)
-        for counted, place in ((across_i, i), (across_j, j)):
-            n = counted.shape[1]
-            counted += np.bincount(found * n + place, minlength=_LABELS * n).reshape(_LABELS, n)
+        across_i += _pairs(found, i, labels.shape[0])
+        across_j += _pairs(found, j, labels.shape[1])
     return across_i, across_j, across_k
+
+
+def _pairs(found: NDArray[np.int64], place: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """How often each label is at each of n places: (256, n)."""
+    return np.bincount(found * n + place, minlength=_LABELS * n).reshape(_LABELS, n)
 
 
 def _box_name(box: Row) -> str:
@@ -222,4 +228,3 @@ def caption(plane: Plane) -> str:
     axis = "ijk"[plane.axis]
     turned = f", turned {plane.turned_deg:.0f}°" if plane.turned_deg >= 1 else ""
     return f"{plane.name}, {axis} {plane.index} of 0 to {plane.depth - 1}{turned}"
-

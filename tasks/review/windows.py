@@ -35,7 +35,9 @@ def choose(row: Row, how: Input, planes: Sequence[NDArray[Any]]) -> Shown:
     unit = row["units"] if row["units"] not in {None, "unspecified"} else ""
     if isinstance(how.window, LinearWindow):
         center, width = how.window.center, how.window.width
-        return Shown(center - width / 2, center + width / 2, f"the model’s{_preset(center, width, unit)}: {_said(center, width, unit)}")
+        return Shown(
+            center - width / 2, center + width / 2, f"the model’s{_preset(center, width, unit)}: {_said(center, width, unit)}"
+        )
     low, high = window_for(row["Modality"], row["units"] or "", planes, row["padding_range"])
     center, width = (low + high) / 2, high - low
     if (low, high) in {LUNG, SOFT_TISSUE}:
@@ -50,6 +52,8 @@ def _said(center: float, width: float, unit: str) -> str:
 def _preset(center: float, width: float, unit: str) -> str:
     """The name of these numbers among the presets, in brackets; empty where they have none."""
     names = [
-        name.replace("_", " ") for name, each in presets().items() if (each.center, each.width, each.unit) == (center, width, unit)
+        name.replace("_", " ")
+        for name, each in presets().items()
+        if (each.center, each.width, each.unit) == (center, width, unit)
     ]
     return f" ({names[0]})" if names else ""
