@@ -84,7 +84,7 @@ def _notices(case: Case, found: tuple[Check, ...]) -> list[tuple[str, str, str]]
 
 # ---- findings -----------------------------------------------------------------------------------------------------------
 
-_FINDING = ("finding", "code", "score or volume", "operating point", "all operating points", "band", "needed")
+_FINDING = ("finding", "code", "score or volume", "result", "operating points", "band", "needed")
 
 
 def _finding(reading: Reading) -> dict[str, object]:

@@ -226,7 +226,7 @@ def _volumes(lake: Lake, studies: list[str]) -> dict[tuple[str, str | None], Row
     table = lake.table(volumes.CONTRACT, _SHOWN)
     rows = table.filter(pc.is_in(table["StudyInstanceUID"], wanted)).to_pylist()
     return {
-        (row["StudyInstanceUID"], row["path"]): row | {"ContrastBolusAgent": given.get(row["SeriesInstanceUID"], [])}
+        (row["StudyInstanceUID"], row["path"]): row | {"ContrastBolusAgent": given.get(row["SeriesInstanceUID"])}
         for row in rows if row["path"] is not None
     }  # fmt: skip
 

@@ -129,7 +129,7 @@ def band(finding: Finding, score: float | None) -> str:
     if score is None:
         return ""
     met = [each for each in finding.bands if each.lowest <= score]
-    return f"{met[-1].name}, {_percent(met[-1].probability[0])}–{_percent(met[-1].probability[1])}" if met else ""
+    return f"{met[-1].name}, {_percent(met[-1].probability)}" if met else ""
 
 
 def service(finding: Finding) -> str:
@@ -177,5 +177,5 @@ def _accepted(value: Any) -> str:
     return number(float(value))
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
+def _percent(shares: Range) -> str:
+    return f"{100 * shares[0]:.3g}–{100 * shares[1]:.3g} %"

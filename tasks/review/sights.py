@@ -154,7 +154,7 @@ class _Drawing:
                 plane = self._planes.plane(name, (at[0], at[1], at[2]))
                 cut = self._planes.cut(labels, plane)
                 outlines = [
-                    Mark(each, self._colours[each], each == finding, path=outline.path(cut == row["label"]))
+                    Mark(_words(each), self._colours[each], each == finding, path=outline.path(cut == row["label"]))
                     for each, row in [(finding, segment), *others]
                 ]
                 pictures.append(self._picture(plane, tuple(mark for mark in outlines if mark.path)))

@@ -108,7 +108,7 @@ def volume(n: int = 0, **change: Any) -> dict[str, Any]:
 
 
 def publish(lake: Lake, study: int, *given: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A study's volumes as the stage `volumes` publishes them; gives their rows."""
+    """A study's volumes as the stage `volumes` publishes them; gives their rows. Without any, a series of it was quarantined."""
     key, rows = f"2.25.{study}", []
     blank = {column.name: None for column in volumes.CONTRACT.columns}
     with lake.publication("volumes", key, "f" * 64) as publication:
@@ -128,7 +128,12 @@ def publish(lake: Lake, study: int, *given: Mapping[str, Any]) -> list[dict[str,
                 "n_volumes": 1, "column_spacing_mm": steps[0], "row_spacing_mm": steps[1], "slice_spacing_mm": steps[2],
                 "SliceThickness": steps[2], "affine": [float(value) for value in where.ravel()], "dtype": "int16",
             } | change)  # fmt: skip
-        publication.write_table(volumes.CONTRACT, rows)
+        held = blank | {
+            "StudyInstanceUID": key, "PatientID": PATIENT, "SeriesInstanceUID": "2.25.5", "volume_index": 0, "status": "quarantined",
+            "reason_code": "E-VOLUME-MISSING-SLICES", "n_instances": 9, "n_frames": 9, "n_duplicates": 0, "split_by": [],
+            "source_instances": [], "source_frames": [],
+        }  # fmt: skip
+        publication.write_table(volumes.CONTRACT, rows or [held])
         publication.commit(passed=len(rows))
     return rows
 
