@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Mapping, Sequence
+from functools import cache
 from hashlib import sha256
 from itertools import permutations, product
 from pathlib import Path
@@ -87,7 +88,9 @@ def with_block(voxels: NDArray[Any], box: Box, value: int = 400) -> NDArray[Any]
     return found
 
 
-def affine(order: Sequence[int] = (0, 1, 2), signs: Sequence[int] = (-1, -1, 1), spacing: Sequence[float] = (1.0, 1.0, 2.5)) -> NDArray[np.float64]:
+def affine(
+    order: Sequence[int] = (0, 1, 2), signs: Sequence[int] = (-1, -1, 1), spacing: Sequence[float] = (1.0, 1.0, 2.5)
+) -> NDArray[np.float64]:
     """Voxel to RAS: axis a of the array runs along the patient's axis `order[a]` (right, anterior, superior), or against it."""
     made = np.zeros((4, 4))
     made[3, 3] = 1
@@ -160,7 +163,7 @@ def say(
         "input_mean": 0.25, "input_std": 0.2, "input_min": 0.0, "input_max": 1.0, "input_p01": 0.01, "input_p50": 0.2, "input_p99": 0.9,
         "input_content_share": 0.3,
     } | statistics  # fmt: skip
-    stage = InferStage(lake, str(model.folder), REFERENCE)
+    stage = _stage(lake, str(model.folder))
     there = lake.manifest("volumes", key)
     part = f"{manifest.name}/{manifest.version}/{key}"
     base = {"StudyInstanceUID": key, "PatientID": PATIENT, "model_name": manifest.name, "model_version": manifest.version}
@@ -203,6 +206,11 @@ def say(
         publication.write_table(detections.CONTRACT, drawn, part=part)
         publication.write_table(segments.CONTRACT, outlined, part=part)
         publication.commit(passed=int("" in reasons))
+
+
+@cache
+def _stage(lake: Lake, folder: str) -> InferStage:
+    return InferStage(lake, folder, REFERENCE)
 
 
 def opened(folder: Path, kind: str = "classification", **changes: Any) -> tuple[Lake, Bundle]:

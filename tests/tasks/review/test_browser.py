@@ -105,7 +105,9 @@ def home(folder: Path, kind: str) -> tuple[Lake, Bundle]:
     return made.opened(folder, kind)
 
 
-def block(folder: Path, kind: str, order: tuple[int, ...], flips: tuple[int, ...]) -> tuple[Path, NDArray[Any], NDArray[np.float64]]:
+def block(
+    folder: Path, kind: str, order: tuple[int, ...], flips: tuple[int, ...]
+) -> tuple[Path, NDArray[Any], NDArray[np.float64]]:
     """A case page about a bright block that is far from any middle."""
     lake, model = home(folder, kind)
     voxels = made.with_block(made.chest((36, 48, 20)), BOX)
@@ -132,7 +134,9 @@ def test_an_outline_surrounds_what_it_is_about(acquired: str, place: Path, brows
 
 
 def test_a_box_on_the_wrong_side_is_seen(place: Path, browser: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planes.Planes, "_along", lambda self, after, start, stop: (start[self.turn.order[after]], stop[self.turn.order[after]]))
+    monkeypatch.setattr(
+        planes.Planes, "_along", lambda self, after, start, stop: (start[self.turn.order[after]], stop[self.turn.order[after]])
+    )
     with pytest.raises(AssertionError):
         check_marks(browser, *block(place, "detection", (0, 1, 2), (1, 1, 1)))
 
@@ -218,7 +222,9 @@ def test_the_list_is_used_by_keyboard(model: tuple[Path, Bundle, list[Case]], br
     browser.ask("document.querySelectorAll('#cases thead button')[3].focus()")
     browser.key("Enter")
     assert browser.ask("location.hash") == "#sort=3&down=1"
-    assert browser.ask(ROWS)[0] == max((case for case in cases if case.is_read), key=lambda case: case.readings[0].score or 0).study
+    assert (
+        browser.ask(ROWS)[0] == max((case for case in cases if case.is_read), key=lambda case: case.readings[0].score or 0).study
+    )
     browser.key("Enter")
     assert browser.ask("location.hash") == "#sort=3"
     browser.key("Enter")
@@ -252,7 +258,9 @@ def test_without_a_script_all_is_there(model: tuple[Path, Bundle, list[Case]], b
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [360, 768, 1440])
-def test_nothing_stands_beyond_the_edge(width: int, dark: bool, model: tuple[Path, Bundle, list[Case]], browser: Page, place: Path) -> None:
+def test_nothing_stands_beyond_the_edge(
+    width: int, dark: bool, model: tuple[Path, Bundle, list[Case]], browser: Page, place: Path
+) -> None:
     try:
         browser.size(width, 844, dark=dark)
         for file in (model[0], block(place, "segmentation", (0, 1, 2), (-1, -1, 1))[0]):

@@ -55,7 +55,12 @@ def test_a_box_lies_where_its_voxels_are(order: tuple[int, ...], signs: tuple[in
         found = planes.within(planes.plane(name, center(start, stop)), start, stop)
         rows, columns = np.nonzero(wanted)
         assert found is not None
-        assert (found.top, found.bottom, found.left, found.right) == (rows.min(), rows.max() + 1, columns.min(), columns.max() + 1), name
+        assert (found.top, found.bottom, found.left, found.right) == (
+            rows.min(),
+            rows.max() + 1,
+            columns.min(),
+            columns.max() + 1,
+        ), name
 
 
 def test_letters_are_where_positions_grow() -> None:
