@@ -18,7 +18,7 @@ from tasks.standalone import part, source_hash, template
 
 PACKAGE = "tasks.review"
 #: Cases of one page of the index.
-LINES = 2000
+LINES = 1000
 
 
 @dataclass(frozen=True, slots=True)

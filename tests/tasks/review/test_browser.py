@@ -270,14 +270,14 @@ def test_nothing_stands_beyond_the_edge(
         browser.size(*SIZE)
 
 
-def test_two_thousand_cases_stand_on_one_page(model: tuple[Path, Bundle, list[Case]], browser: Page, place: Path) -> None:
+def test_a_thousand_cases_stand_on_one_page(model: tuple[Path, Bundle, list[Case]], browser: Page, place: Path) -> None:
     _, bundle, cases = model
     file = place / "many.html"
-    file.write_bytes(listed(cases * 50, bundle))
+    file.write_bytes(listed(cases * (index.LINES // len(cases)), bundle))
     browser.open(file)
-    assert len(browser.ask(ROWS)) == 2000
+    assert len(browser.ask(ROWS)) == index.LINES == 1000
     at(browser, "show=not_read&sort=0")
-    assert len(browser.ask(ROWS)) == 200
+    assert len(browser.ask(ROWS)) == 100
 
 
 # ---- accessibility ------------------------------------------------------------------------------------------------------

@@ -189,11 +189,11 @@ def test_the_plane_of_a_structure_is_its_largest(tmp_path: Path) -> None:
 
 def test_a_version_that_read_nothing_and_another_manifest_are_told(tmp_path: Path) -> None:
     lake, model = made.opened(tmp_path)
-    with pytest.raises(ConfigurationError, match="E-REVIEW-EMPTY.*nothing of this model"):
+    with pytest.raises(ConfigurationError, match=r"E-REVIEW-EMPTY.*nothing of this model"):
         collect(lake, model)
     made.say(lake, model, made.publish(lake, 1, small()), {"nodule": 0.5})
     newer = made.bundle(tmp_path / "newer", version="1.1.0")
-    with pytest.raises(ConfigurationError, match="E-REVIEW-EMPTY.*tiny_classification@1.0.0"):
+    with pytest.raises(ConfigurationError, match=r"E-REVIEW-EMPTY.*tiny_classification@1.0.0"):
         collect(lake, newer)
     other = made.bundle(tmp_path / "other", intended_use="Something else.")
     with pytest.raises(ConfigurationError, match="E-REVIEW-MANIFEST"):

@@ -15,7 +15,7 @@ from tests.tasks.review.made import affine, directions
 
 SPACING = (1.0, 2.0, 3.0)
 SHAPE = (4, 5, 6)
-ALL = pytest.mark.parametrize("order,signs", directions())
+ALL = pytest.mark.parametrize(("order", "signs"), directions())
 
 
 def expected(voxels: NDArray[np.int64], where: NDArray[np.float64], voxel: tuple[int, int, int]) -> dict[Name, NDArray[np.int64]]:
