@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -178,3 +179,18 @@ def test_what_the_real_stage_read_is_shown(tmp_path: Path) -> None:
     # what a page names are the lake's keys, and no time
     assert set(re.findall(r"2\.25\.\d+", page)) == {"2.25.1", "2.25.1000"}
     assert not re.search(r"\b20\d\d-\d\d-\d\d\b|\b\d\d:\d\d:\d\d\b", page)
+
+
+def test_one_volume_at_a_time_is_in_memory(tmp_path: Path) -> None:
+    lake, model = made.opened(tmp_path)
+    peaks, size = [], 96 * 96 * 64 * 2
+    for n in range(5):
+        made.say(lake, model, made.publish(lake, n + 1, made.volume(n, voxels=made.chest((96, 96, 64), n))), {"nodule": 0.5})
+    for limit in (1, 1, 5):  # the first call imports
+        tracemalloc.start()
+        said = call("--lake", tmp_path / "lake", "--model", "tiny_classification@1.0.0", "--out", tmp_path / "out", "--limit", limit)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert said.exit_code == 0, said.output
+    assert peaks[1] > size  # it does see the volume
+    assert peaks[2] < peaks[1] + size
