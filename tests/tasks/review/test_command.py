@@ -188,7 +188,9 @@ def test_one_volume_at_a_time_is_in_memory(tmp_path: Path) -> None:
         made.say(lake, model, made.publish(lake, n + 1, made.volume(n, voxels=made.chest((96, 96, 64), n))), {"nodule": 0.5})
     for limit in (1, 1, 5):  # the first call imports
         tracemalloc.start()
-        said = call("--lake", tmp_path / "lake", "--model", "tiny_classification@1.0.0", "--out", tmp_path / "out", "--limit", limit)
+        said = call(
+            "--lake", tmp_path / "lake", "--model", "tiny_classification@1.0.0", "--out", tmp_path / "out", "--limit", limit
+        )
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         assert said.exit_code == 0, said.output
