@@ -21,6 +21,8 @@ _STAGES = {
     "import": "tasks.deid.command:import_table",
     "volumes": "tasks.volumes.command:volumes",
     "infer": "tasks.inference.command:infer",
+    "deliver": "tasks.delivery.command:deliver",
+    "delivery": "tasks.delivery.command:delivery",
     "evaluate": "tasks.evaluation.command:evaluate",
     "compact": "tasks.compact.command:compact",
     "gallery": "tasks.gallery.command:gallery",

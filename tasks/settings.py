@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from tasks.delivery.policy import DeliverySettings
 from tasks.errors import ConfigurationError
 from tasks.pacs.settings import CohortSettings, PacsSettings, ReceiverSettings, TlsSettings
 from tasks.section import Port, Section
@@ -79,6 +80,7 @@ class Settings(Section):
     deidentify: DeidentifySettings = DeidentifySettings()
     volumes: VolumesSettings = VolumesSettings()
     inference: InferenceSettings = InferenceSettings()
+    delivery: DeliverySettings = DeliverySettings()
     imports: tuple[ImportSettings, ...] = ()
     evaluation: EvaluationSettings | None = None
     executor: ExecutorSettings = ExecutorSettings()
