@@ -127,12 +127,17 @@ class Advice:
 
 @cache
 def guideline() -> Guideline:
-    """The table of `configs/guidelines/`; raise ConfigurationError E-DELIVER-GUIDELINE where it is not whole."""
-    content: Any = yaml.safe_load(files("configs").joinpath("guidelines", "fleischner_2017.yaml").read_text("utf-8"))
+    """The table of `configs/guidelines/`."""
+    return parse(files("configs").joinpath("guidelines", "fleischner_2017.yaml").read_text("utf-8"))
+
+
+def parse(text: str) -> Guideline:
+    """A table from its YAML; raise ConfigurationError E-DELIVER-GUIDELINE where it is not whole."""
     try:
+        content: Any = yaml.safe_load(text)
         return Guideline.model_validate(content)
     except ValidationError as error:
-        raise ConfigurationError("E-DELIVER-GUIDELINE", f"fleischner_2017: {error.error_count()} entries") from None
+        raise ConfigurationError("E-DELIVER-GUIDELINE", f"{error.error_count()} entries") from None
 
 
 def advise(nodules: Sequence[Nodule], patient: Patient) -> Advice:

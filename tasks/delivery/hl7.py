@@ -74,7 +74,7 @@ def messages(content: bytes) -> list[Message]:
         SafelightError: E-DELIVER-HL7 with the line's number (never its text), where a line is no segment, one comes before MSH, MSH does
             not name its separators, or there is no message at all.
     """
-    text = _decoded(content.replace(_START, b"").replace(_END, b""))
+    text = _decoded(content.replace(_START, b"").replace(_END + b"\r", b"").replace(_END, b""))
     lines = re.split(r"\r\n?" if "\r" in text else "\n", text)
     found: list[list[Segment]] = []
     separators = ""
