@@ -135,6 +135,7 @@ def status(config: Config) -> None:
     """
     from zoneinfo import ZoneInfo
 
+    from tasks.delivery.stage import late_now
     from tasks.night import night_table
     from tasks.pacs.waiting import waiting
     from tasks.site import open_site
@@ -145,6 +146,8 @@ def status(config: Config) -> None:
         terminal.console.print(table(overview(site.ledger), "Studies"))
         terminal.console.print(night_table(site))
         for line in waiting(site.ledger, ZoneInfo(site.settings.timezone)):
+            say(line)
+        for line in late_now(site):
             say(line)
         failed = [row for row in site.ledger.results().values() if row.status == "failed"]
         for row in failed[:50]:

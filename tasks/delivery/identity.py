@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pydicom
+from pydicom.errors import InvalidDicomError
 
 from tasks.delivery.policy import Identifier
 from tasks.ledger import Study
@@ -20,8 +21,11 @@ def identity(study: Study, by: Sequence[Identifier], vault: Vault) -> dict[str, 
 
 
 def _name(vault: Vault, study_key: str) -> str:
-    """The PatientName of the study's first instance."""
+    """The PatientName of the study's first instance; empty where there is none that can be read."""
     first = min((vault.spool / study_key).glob("*/*.dcm"), default=None)
     if first is None:
         return ""
-    return str(pydicom.dcmread(first, stop_before_pixels=True, specific_tags=["PatientName"]).get("PatientName", ""))
+    try:
+        return str(pydicom.dcmread(first, stop_before_pixels=True, specific_tags=["PatientName"]).get("PatientName", ""))
+    except (InvalidDicomError, OSError):
+        return ""  # the other identifiers are the ledger's

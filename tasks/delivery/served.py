@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -12,6 +13,9 @@ from tasks.errors import ConfigurationError
 from tasks.inference.bundle import MANIFEST, folder_of
 from tasks.inference.manifest import Finding, Manifest, parse
 from tasks.lake import Lake
+
+#: Letters of a word that can tell anything: `of` tells nothing.
+_SHORTEST = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +70,14 @@ def served(lake: Lake, models: Iterable[str], settings: DeliverySettings) -> lis
 
 
 def told(manifest: Manifest) -> set[str]:
-    """All words and codes, in small letters, by which something would tell what a model looks for."""
+    """Words and codes, in small letters, by which something would tell what a model looks for: all but short words."""
     said = {manifest.name}
     for finding in manifest.findings:
-        said.add(finding.finding)
+        said |= {finding.finding, *finding.finding.split("_")}
         for code in (finding.code, finding.site):
             if code is not None:
-                said |= {code.value, code.meaning}
-    return {word.lower() for word in said}
+                said |= {code.value, *re.split(r"\W+", code.meaning)}
+    return {word.lower() for word in said if len(word) >= _SHORTEST or word == manifest.name}
 
 
 def _hold_silence(one: Served) -> None:

@@ -23,7 +23,7 @@ from tasks.delivery.served import Served, served
 from tasks.delivery.service_levels import Level
 from tasks.delivery.standing import Reading, Standing, reading, standings
 from tasks.delivery.statements import Statements
-from tasks.errors import SafelightError
+from tasks.errors import ConfigurationError, SafelightError
 from tasks.lake import Lake
 from tasks.ledger import Ledger, Study
 from tasks.settings import Settings
@@ -200,6 +200,15 @@ def late_lines(found: Sequence[Level], since: float) -> list[str]:
     """A line for each model, finding and state that became late since a time (seconds since the epoch); none where nothing did."""
     counted = service_levels.late(found, since)
     return [f"E-DELIVER-LATE: {n} {state}: {finding} by {model}" for (model, finding, state), n in sorted(counted.items())]
+
+
+def late_now(site: Site) -> list[str]:
+    """The same of all that a site delivers just now; a model that cannot be delivered is said instead."""
+    try:
+        desk = Desk.of(site)
+    except ConfigurationError as error:
+        return [str(error)]
+    return late_lines(desk.levels(), site.ledger.now() - 3600 * site.settings.delivery.keep_hours)
 
 
 @dataclass

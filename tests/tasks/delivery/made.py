@@ -33,7 +33,9 @@ BANDS = [
 ]
 
 
-def finding(name: str = "nodule", *, threshold: float = 0.5, bands: Sequence[Any] = (), level: dict[str, Any] | None = None) -> dict[str, Any]:
+def finding(
+    name: str = "nodule", *, threshold: float = 0.5, bands: Sequence[Any] = (), level: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """A finding of a manifest."""
     scheme, value, meaning = CODES[name]
     return {
@@ -97,7 +99,15 @@ class World:
         uid = f"1.2.826.0.1.999.{number}"
         key, patient_id = self.keys.study(uid), patient or f"PAT-{number}"
         known = Study(
-            key, self.keys.patient("", patient_id), "pacs", uid, patient_id, "", accession or f"ACC-{number}", {"1.2.3": 1}, "found"
+            key,
+            self.keys.patient("", patient_id),
+            "pacs",
+            uid,
+            patient_id,
+            "",
+            accession or f"ACC-{number}",
+            {"1.2.3": 1},
+            "found",
         )
         self.ledger.register([known])
         before = "found"
@@ -113,7 +123,14 @@ class World:
         return outcome.output
 
     def read(
-        self, key: str, model: str, scores: dict[str, float | None], *, reason: str = "", boxes: Sequence[dict[str, Any]] = (), volumes_ml: float | None = None
+        self,
+        key: str,
+        model: str,
+        scores: dict[str, float | None],
+        *,
+        reason: str = "",
+        boxes: Sequence[dict[str, Any]] = (),
+        volumes_ml: float | None = None,
     ) -> None:
         """Let a model have read a study just now; or not, for a reason."""
         one = next(each for each in self.served() if each.manifest.name == model)
@@ -158,7 +175,13 @@ class World:
         """Publish the numbers by which people find the study's images: series 4, image 112."""
         patient = self.ledger.study(key).patient_key
         tables = {
-            series.CONTRACT: {"SeriesInstanceUID": "2.25.77", "SeriesNumber": 4, "n_instances": 1, "reason_codes": [], "mixed": []},
+            series.CONTRACT: {
+                "SeriesInstanceUID": "2.25.77",
+                "SeriesNumber": 4,
+                "n_instances": 1,
+                "reason_codes": [],
+                "mixed": [],
+            },
             instances.CONTRACT: {"SeriesInstanceUID": "2.25.77", "SOPInstanceUID": "2.25.88", "InstanceNumber": 112},
         }
         with self.lake.publication("volumes", key, "f" * 64) as publication:
@@ -181,17 +204,37 @@ class World:
     def delivered(self, *below: str) -> dict[str, bytes]:
         """Every file that was delivered, in the vault and in the lake: path to bytes."""
         assert self.lake.root is not None
-        roots = [*(self.vault.root / name for name in ("worklist", "panels", "fields")), self.lake.root / "worklist", self.lake.root / "tables" / "worklist"]
-        return {str(path.relative_to(self.folder)): path.read_bytes() for root in roots for path in sorted(root.rglob("*")) if path.is_file()}
+        roots = [
+            *(self.vault.root / name for name in ("worklist", "panels", "fields")),
+            self.lake.root / "worklist",
+            self.lake.root / "tables" / "worklist",
+        ]
+        return {
+            str(path.relative_to(self.folder)): path.read_bytes()
+            for root in roots
+            for path in sorted(root.rglob("*"))
+            if path.is_file()
+        }
 
 
 def _blank(kind: str) -> Any:
-    return "" if kind == "string" else [] if kind.startswith("list") else False if kind == "bool" else 0
+    return "" if kind == "string" else [] if kind.startswith("list") else False if kind == "bool" else 1
 
 
-def oru(*orders: str, control: str = "1", at: str = "20260302203000", patient: str = "", kind: str = "ORU^R01^ORU_R01", end: str = "\r") -> str:
+def oru(
+    *orders: str,
+    control: str = "1",
+    at: str = "20260302203000",
+    patient: str = "",
+    kind: str = "ORU^R01^ORU_R01",
+    end: str = "\r",
+) -> str:
     """A result message with these OBR segments."""
-    segments = [rf"MSH|^~\&|RIS|HOSP|SAFELIGHT|HOSP|{at}||{kind}|{control}|P|2.5.1", f"PID|1||{patient}^^^HOSP^MR||DOE^JANE", *orders]
+    segments = [
+        rf"MSH|^~\&|RIS|HOSP|SAFELIGHT|HOSP|{at}||{kind}|{control}|P|2.5.1",
+        f"PID|1||{patient}^^^HOSP^MR||DOE^JANE",
+        *orders,
+    ]
     return end.join(segments) + end
 
 

@@ -73,7 +73,9 @@ def test_solid_nodules(row: tuple[str, str, Any], words: tuple[str, ...]) -> Non
         assert ("consider" in advice.recommendation.lower()) == any("onsider" in word for word in words)
 
 
-@pytest.mark.parametrize(("row", "words"), SUBSOLID.items(), ids=lambda value: "-".join(value) if isinstance(value, tuple) else "")
+@pytest.mark.parametrize(
+    ("row", "words"), SUBSOLID.items(), ids=lambda value: "-".join(value) if isinstance(value, tuple) else ""
+)
 @pytest.mark.parametrize("risk", ["low", "high", None])
 def test_subsolid_nodules_whatever_the_risk(row: tuple[Any, str, str], words: tuple[str, ...], risk: Any) -> None:
     kind, number, band = row
@@ -93,7 +95,11 @@ def test_every_row_is_reached_by_these_tests_and_no_size_is_of_two_rows() -> Non
     assert reached == {row.id for row in guideline().rows}
 
 
-@given(st.decimals(min_value="0.1", max_value="60", places=3), st.decimals(min_value="0.1", max_value="60", places=3), st.sampled_from(["low", "high"]))
+@given(
+    st.decimals(min_value="0.1", max_value="60", places=3),
+    st.decimals(min_value="0.1", max_value="60", places=3),
+    st.sampled_from(["low", "high"]),
+)
 def test_any_measured_nodule_has_exactly_one_row(first: Any, second: Any, risk: Any) -> None:
     long, short = max(first, second), min(first, second)
     advice = advise([Nodule("solid", float(long), float(short))], Patient(**ELIGIBLE, risk=risk))

@@ -18,7 +18,9 @@ FIELDS = st.lists(st.lists(st.lists(TEXT, min_size=1, max_size=3), min_size=1, m
 @given(st.lists(st.tuples(st.sampled_from(["PID", "OBR", "OBX", "ZDS"]), FIELDS), min_size=1, max_size=4))
 def test_every_value_is_what_another_library_reads(segments: list[tuple[str, list[list[list[str]]]]]) -> None:
     lines = ["MSH|^~\\&|A|B|C|D|20260302203000||ORU^R01|1|P|2.5"]
-    lines += [f"{name}|" + "|".join("~".join("^".join(parts) for parts in field) for field in fields) for name, fields in segments]
+    lines += [
+        f"{name}|" + "|".join("~".join("^".join(parts) for parts in field) for field in fields) for name, fields in segments
+    ]
     text = "\r".join(lines) + "\r"
     ours = hl7.messages(text.encode())[0]
     theirs = peer.parse(text)

@@ -30,7 +30,10 @@ def below(folder: Path) -> set[str]:
 
 def test_a_table_of_finals(world: World) -> None:
     keys = [world.study(number) for number in (1, 2, 3, 4)]
-    world.drop("finals-0302.csv", "AccessionNumber;StudyInstanceUID;status;at\nACC-1;;;2026-03-02T20:05:00\n;1.2.826.0.1.999.2;F;2026-03-02T21:05:00+01:00\nACC-3;;P;\n")
+    world.drop(
+        "finals-0302.csv",
+        "AccessionNumber;StudyInstanceUID;status;at\nACC-1;;;2026-03-02T20:05:00\n;1.2.826.0.1.999.2;F;2026-03-02T21:05:00+01:00\nACC-3;;P;\n",
+    )
     assert intake(world) == Intake(taken=1, statements=3)
     assert [state(world, key).state for key in keys] == ["final", "final", "not_final", "not_final"]
     assert [state(world, key).since for key in keys[:2]] == [EVENING + 300, EVENING + 300]
@@ -42,9 +45,13 @@ def test_a_table_of_finals(world: World) -> None:
     ("F", ("final", False)), ("P", ("not_final", False)), ("PF", ("final", False)), ("FC", ("final", True)), ("C", ("final", True)),
     ("FX", ("withdrawn", False)), ("FP", ("withdrawn", False)), ("FXF", ("final", False)), ("FCR", ("withdrawn", False)), ("X", ("not_final", False)),
 ])  # fmt: skip
-def test_messages_in_any_order_of_arrival_count_in_the_order_of_their_times(world: World, statuses: str, expected: tuple[str, bool]) -> None:
+def test_messages_in_any_order_of_arrival_count_in_the_order_of_their_times(
+    world: World, statuses: str, expected: tuple[str, bool]
+) -> None:
     key = world.study(1)
-    sent = [oru(obr("ACC-1", status, at=f"2026030220{minute:02}00"), control=str(minute)) for minute, status in enumerate(statuses)]
+    sent = [
+        oru(obr("ACC-1", status, at=f"2026030220{minute:02}00"), control=str(minute)) for minute, status in enumerate(statuses)
+    ]
     for place, message in enumerate(reversed(sent)):
         world.drop(f"{place}.hl7", message)
         assert intake(world).taken == 1
@@ -54,7 +61,12 @@ def test_messages_in_any_order_of_arrival_count_in_the_order_of_their_times(worl
 
 def test_where_a_message_has_its_keys(world: World) -> None:
     keys = [world.study(number) for number in (1, 2, 3)]
-    world.drop("a.hl7", oru(obr("", "F", filler="ACC-1^RIS")) + oru(obr("", "F", uid="1.2.826.0.1.999.2")) + oru("OBR|1||||||||||||||||||||||F", "ZDS|1.2.826.0.1.999.3^100^Application^DICOM").replace("|F\r", "|||F\r"))
+    world.drop(
+        "a.hl7",
+        oru(obr("", "F", filler="ACC-1^RIS"))
+        + oru(obr("", "F", uid="1.2.826.0.1.999.2"))
+        + oru("OBR|1||||||||||||||||||||||F", "ZDS|1.2.826.0.1.999.3^100^Application^DICOM").replace("|F\r", "|||F\r"),
+    )
     assert intake(world).statements == 3
     assert [state(world, key).state for key in keys] == ["final"] * 3
 
@@ -136,9 +148,16 @@ def test_what_is_still_being_written_waits(world: World) -> None:
 def test_clinical_facts_add_up_and_the_latest_counts(world: World) -> None:
     key = world.study(1)
     world.drop("clinical-1.csv", "AccessionNumber,PatientID,age_years,risk,at\nACC-1,PAT-1,61,low,2026-03-01\n")
-    world.drop("clinical-2.csv", "AccessionNumber,PatientID,screening,risk,at\nACC-1,PAT-1,no,high,2026-03-02\nACC-1,PAT-9,yes,low,2026-03-03\n")
+    world.drop(
+        "clinical-2.csv",
+        "AccessionNumber,PatientID,screening,risk,at\nACC-1,PAT-1,no,high,2026-03-02\nACC-1,PAT-9,yes,low,2026-03-03\n",
+    )
     intake(world)
-    assert Statements(world.ledger).clinical([world.ledger.study(key)])[key] == {"age_years": 61, "risk": "high", "screening": False}
+    assert Statements(world.ledger).clinical([world.ledger.study(key)])[key] == {
+        "age_years": 61,
+        "risk": "high",
+        "screening": False,
+    }
 
 
 def test_a_statement_has_the_same_id_however_often_it_is_read() -> None:

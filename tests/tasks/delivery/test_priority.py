@@ -31,7 +31,9 @@ def test_a_higher_score_never_has_a_lower_priority(threshold: float, first: floa
     assert places[0].value <= places[1].value
 
 
-@pytest.mark.parametrize(("score", "name"), [(0.0, "low"), (0.2999, "low"), (0.3, "middle"), (0.79, "middle"), (0.8, "high"), (1.0, "high")])
+@pytest.mark.parametrize(
+    ("score", "name"), [(0.0, "low"), (0.2999, "low"), (0.3, "middle"), (0.79, "middle"), (0.8, "high"), (1.0, "high")]
+)
 def test_the_band_of_a_score(score: float, name: str) -> None:
     band = band_of(CALIBRATED, score)
     assert band is not None
@@ -56,7 +58,15 @@ def test_one_finding_without_bands_makes_the_list_compare_with_operating_points(
     assert place.value == 0.5  # at its operating point; the middle of its band would be 0.3
 
 
-@pytest.mark.parametrize("probabilities", [[(0.0, 0.1), (0.5, 0.9), (0.2, 0.95)], [(0.0, 0.2), (0.1, 0.15), (0.5, 0.9)], [(0.1, 0.0), (0.2, 0.3), (0.3, 0.4)], [(0, 0.1), (0.2, 0.3), (0.3, 1.4)]])
+@pytest.mark.parametrize(
+    "probabilities",
+    [
+        [(0.0, 0.1), (0.5, 0.9), (0.2, 0.95)],
+        [(0.0, 0.2), (0.1, 0.15), (0.5, 0.9)],
+        [(0.1, 0.0), (0.2, 0.3), (0.3, 0.4)],
+        [(0, 0.1), (0.2, 0.3), (0.3, 1.4)],
+    ],
+)
 def test_bands_that_would_turn_the_order_round_are_refused(probabilities: list[tuple[float, float]]) -> None:
     wrong = [band | {"probability": list(given)} for band, given in zip(BANDS, probabilities, strict=True)]
     with pytest.raises(ConfigurationError, match="E-DELIVER-BANDS"):

@@ -28,7 +28,9 @@ def test_the_order_is_strict_total_and_stable(due: list[Due], random: object) ->
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     assert order(shuffled) == ordered
     for before, after in pairwise(ordered):
-        assert before.urgency <= after.urgency  # no study of a less urgent class before one of a more urgent one, whatever their deadlines
+        assert (
+            before.urgency <= after.urgency
+        )  # no study of a less urgent class before one of a more urgent one, whatever their deadlines
         if before.urgency == after.urgency:
             assert before.deadline <= after.deadline
 
