@@ -66,7 +66,11 @@ def take_in(
         if path.name.startswith(".") or path.name.endswith(_UNFINISHED) or time.time() - path.stat().st_mtime < settled_s:
             intake.unsettled += 1
             continue
-        content = path.read_bytes()
+        try:
+            content = path.read_bytes()
+        except OSError:
+            intake.set_aside["E-DELIVER-UNREADABLE"] += 1  # it stays where it is, and is told every time
+            continue
         name = f"{hashlib.sha256(content).hexdigest()[:16]}-{path.name}"
         try:
             sayings = read(path.name, content, zone, accession)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,8 @@ from tests.tasks.delivery.made import World, finding, manifest, obr, oru
 
 
 @pytest.fixture
-def config(world: World, monkeypatch: pytest.MonkeyPatch) -> Path:
+def config(world: World) -> Path:
     """The site's configuration: a second reader with a service level, of which one study was read at once, the other not."""
-    monkeypatch.setattr("tasks.delivery.inbox.SETTLED_S", 0)
     model = world.model(manifest("chest", finding(level={"minutes": 15})))
     keys = [world.study(number, accession=f"PLANTED-{number}") for number in (1, 2)]
     world.read(keys[0], model, {"nodule": 0.7})
@@ -38,13 +38,8 @@ def test_deliver(world: World, config: Path) -> None:
     code, said = run("deliver", "--config", str(config))
     assert code == 0
     assert "chest@1.0.0 (second_reader): 1 held, 1 waiting" in said
-    world.drop("final.hl7", oru(obr("PLANTED-1", "F")))
-    world.drop("broken-PLANTED.hl7", "PLANTED")
-    old = world.vault.root / "inbox"
-    for path in old.glob("*.hl7"):
-        import os
-
-        os.utime(path, (1, 1))
+    for name, content in (("final.hl7", oru(obr("PLANTED-1", "F"))), ("broken-PLANTED.hl7", "PLANTED")):
+        os.utime(world.drop(name, content), (1, 1))  # nobody is writing them any more
     code, said = run("deliver", "--config", str(config))
     assert code == 1
     assert "1 files taken, 1 statements new, 1 set aside (E-DELIVER-HL7)" in said

@@ -145,6 +145,23 @@ def test_what_is_still_being_written_waits(world: World) -> None:
     assert take_in(world.vault, statements, UTC, FIELDS, settled_s=0) == Intake(taken=1, unsettled=1, statements=1)
 
 
+def test_a_file_that_cannot_be_read_stays_and_is_told_and_stops_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = world.study(1)
+    locked = world.drop("a.hl7", oru(obr("ACC-1", "P")))
+    world.drop("finals.csv", "AccessionNumber\nACC-1\n")
+    really = Path.read_bytes
+
+    def read_bytes(path: Path) -> bytes:
+        if path == locked:
+            raise PermissionError
+        return really(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    found = intake(world)
+    assert (dict(found.set_aside), found.taken, locked.exists()) == ({"E-DELIVER-UNREADABLE": 1}, 1, True)
+    assert state(world, key).state == "final"
+
+
 def test_clinical_facts_add_up_and_the_latest_counts(world: World) -> None:
     key = world.study(1)
     world.drop("clinical-1.csv", "AccessionNumber,PatientID,age_years,risk,at\nACC-1,PAT-1,61,low,2026-03-01\n")

@@ -75,7 +75,7 @@ def test_in_a_browser(browser: Page, tmp_path: Path) -> None:
         assert browser.ask("[...document.querySelectorAll('h2, .present, .absent')].map(each => each.textContent)") == [
             "Findings",
             "present",
-            "not found",
+            "below operating point",
             "Nodule: where",
         ]
         assert browser.ask("document.querySelectorAll('table')[1].rows.length") == 3
