@@ -42,7 +42,7 @@ def numbers(lake: Lake, study_key: str) -> Numbers:
         content = lake.read(path) if lake.exists(path) else b""
         if sha256(content).hexdigest() != published.files[path]:
             raise SafelightError("E-DELIVER-STALE", f"study {study_key}")
-        rows = pq.read_table(io.BytesIO(content), columns=[key, number]).to_pylist()
+        rows = pq.read_table(io.BytesIO(content), columns=[key, number], use_threads=False).to_pylist()
         found.append({row[key]: row[number] for row in rows if row[number] is not None})
     return Numbers(*found)
 

@@ -20,6 +20,8 @@ from tasks.stage import STUDY_STAGES
 
 Status = Literal["read", "not_read", "failed", "waiting"]
 
+#: Columns of a table that are used, where not all are: a study has a few rows, and reading costs by the column.
+_USED = {"predictions": ["finding", "status", "score", "manifest_sha256"]}
 #: Outcomes of a stage that say why a study went no further.
 _HELD = {"quarantined", "rejected", "failed", "not_read", "refused"}
 
@@ -45,7 +47,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a model wrote of a study: rows of the tables `predictions`, `detections` and `segments`."""
+    """What a model wrote of a study: rows of the tables `predictions` (what is used of them), `detections` and `segments`."""
 
     predictions: tuple[Mapping[str, Any], ...]
     detections: tuple[Mapping[str, Any], ...]
@@ -97,7 +99,7 @@ def _rows(lake: Lake, published: Manifest, contract: Contract, one: Served, key:
     content = lake.read(path) if lake.exists(path) else b""
     if sha256(content).hexdigest() != published.files[path]:
         raise SafelightError("E-DELIVER-STALE", f"study {key}")
-    return tuple(pq.read_table(io.BytesIO(content)).to_pylist())
+    return tuple(pq.read_table(io.BytesIO(content), columns=_USED.get(contract.name), use_threads=False).to_pylist())
 
 
 def _standing(study: Study, results: Mapping[tuple[str, str], Result], label: str) -> Standing:

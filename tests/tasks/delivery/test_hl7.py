@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import hl7 as peer
 import pytest
 from hypothesis import given
@@ -65,7 +67,8 @@ def test_character_sets(name: str, codec: str) -> None:
 
 @pytest.mark.parametrize(("text", "where"), [
     ("", "no message"), ("\r\r", "no message"), ("PID|1\rMSH|^~\\&|A\r", "line 1 comes before MSH"), ("MSH|^~\\&|A\rhello\r", "line 2 is no segment"),
-    ("MSH|^~\\&|A\rOBRX|1\r", "line 2 is no segment"), ("MSH", "separators"), ("MSH|^^\\&|A", "separators"), ("MSHabc", "separators"), ("{\"json\": 1}", "line 1"),
+    ("MSH|^~\\&|A\rOBRX|1\r", "line 2 is no segment"), ("MSH", "separators"), ("MSH|^^\\&|A", "separators"), ("MSHabc", "separators"),
+    ("{\"json\": 1}", "line 1"),
 ])  # fmt: skip
 def test_what_is_broken_is_refused_with_its_place_and_without_its_text(text: str, where: str) -> None:
     with pytest.raises(SafelightError, match="E-DELIVER-HL7") as refused:
@@ -76,10 +79,8 @@ def test_what_is_broken_is_refused_with_its_place_and_without_its_text(text: str
 
 @given(st.binary(max_size=200))
 def test_no_bytes_raise_anything_else(content: bytes) -> None:
-    try:
-        hl7.messages(b"MSH|^~\\&|A\r" + content)
-    except SafelightError as error:
-        assert error.code == "E-DELIVER-HL7"
+    with suppress(SafelightError):
+        assert hl7.messages(b"MSH|^~\\&|A\r" + content)[0].header.field(3) == "A"
 
 
 @pytest.mark.parametrize(("text", "seconds"), [

@@ -97,16 +97,28 @@ def test_a_final_that_comes_before_its_study_waits_for_it(world: World) -> None:
 
 
 @pytest.mark.parametrize(("name", "content", "code"), [
-    ("a.hl7", "MSH|^~\\&|A\rhello PLANTED\r", "E-DELIVER-HL7"), ("a.hl7", oru(), "E-DELIVER-HL7"), ("a.hl7", oru(obr("PLANTED", "F"), kind="ADT^A01"), "E-DELIVER-HL7-TYPE"),
-    ("a.hl7", oru(obr("PLANTED", "")), "E-DELIVER-HL7"), ("a.hl7", oru(obr("PLANTED", "Q")), "E-DELIVER-HL7"), ("a.hl7", oru(obr("PLANTED", "FF")), "E-DELIVER-HL7"),
-    ("a.hl7", oru(obr("", "F"), patient="PLANTED"), "E-DELIVER-HL7-KEY"), ("a.hl7", oru(obr("PLANTED", "F"), at="yesterday"), "E-DELIVER-HL7"),
+    ("a.hl7", "MSH|^~\\&|A\rhello PLANTED\r", "E-DELIVER-HL7"),
+    ("a.hl7", oru(), "E-DELIVER-HL7"),
+    ("a.hl7", oru(obr("PLANTED", "F"), kind="ADT^A01"), "E-DELIVER-HL7-TYPE"),
+    ("a.hl7", oru(obr("PLANTED", "")), "E-DELIVER-HL7"),
+    ("a.hl7", oru(obr("PLANTED", "Q")), "E-DELIVER-HL7"),
+    ("a.hl7", oru(obr("PLANTED", "FF")), "E-DELIVER-HL7"),
+    ("a.hl7", oru(obr("", "F"), patient="PLANTED"), "E-DELIVER-HL7-KEY"),
+    ("a.hl7", oru(obr("PLANTED", "F"), at="yesterday"), "E-DELIVER-HL7"),
     ("a.hl7", oru(obr("ACC-1", "F")) + oru(obr("PLANTED", "F"))[:-10], "E-DELIVER-HL7"),
-    ("finals.csv", "Accession\nPLANTED\n", "E-DELIVER-COLUMN"), ("finals.csv", "AccessionNumber,Status\nPLANTED,P\n", "E-DELIVER-COLUMN"), ("finals.csv", "", "E-DELIVER-COLUMN"),
-    ("finals.csv", "AccessionNumber\nACC-1\n\"PLANTED", "E-DELIVER-VALUE"), ("finals.csv", "AccessionNumber,status\nPLANTED,final\n", "E-DELIVER-VALUE"),
-    ("finals.csv", "AccessionNumber,status\nPLANTED\n", "E-DELIVER-VALUE"), ("finals.csv", "AccessionNumber,at\nPLANTED,soon\n", "E-DELIVER-VALUE"),
-    ("finals.csv", "AccessionNumber,status\n,F\n", "E-DELIVER-VALUE"), ("finals.csv", b"AccessionNumber\n\xff\n", "E-DELIVER-VALUE"),
-    ("clinical.csv", "AccessionNumber,risk\nPLANTED,medium\n", "E-DELIVER-VALUE"), ("clinical.csv", "AccessionNumber,screening\nPLANTED,1\n", "E-DELIVER-VALUE"),
-    ("clinical.csv", "AccessionNumber,age_years\nPLANTED,-3\n", "E-DELIVER-VALUE"), ("PLANTED.pdf", "x", "E-DELIVER-FILE"),
+    ("finals.csv", "Accession\nPLANTED\n", "E-DELIVER-COLUMN"),
+    ("finals.csv", "AccessionNumber,Status\nPLANTED,P\n", "E-DELIVER-COLUMN"),
+    ("finals.csv", "", "E-DELIVER-COLUMN"),
+    ("finals.csv", "AccessionNumber\nACC-1\n\"PLANTED", "E-DELIVER-VALUE"),
+    ("finals.csv", "AccessionNumber,status\nPLANTED,final\n", "E-DELIVER-VALUE"),
+    ("finals.csv", "AccessionNumber,status\nPLANTED\n", "E-DELIVER-VALUE"),
+    ("finals.csv", "AccessionNumber,at\nPLANTED,soon\n", "E-DELIVER-VALUE"),
+    ("finals.csv", "AccessionNumber,status\n,F\n", "E-DELIVER-VALUE"),
+    ("finals.csv", b"AccessionNumber\n\xff\n", "E-DELIVER-VALUE"),
+    ("clinical.csv", "AccessionNumber,risk\nPLANTED,medium\n", "E-DELIVER-VALUE"),
+    ("clinical.csv", "AccessionNumber,screening\nPLANTED,1\n", "E-DELIVER-VALUE"),
+    ("clinical.csv", "AccessionNumber,age_years\nPLANTED,-3\n", "E-DELIVER-VALUE"),
+    ("PLANTED.pdf", "x", "E-DELIVER-FILE"),
 ])  # fmt: skip
 def test_what_is_broken_is_set_aside_whole_with_its_reason(world: World, name: str, content: str | bytes, code: str) -> None:
     key = world.study(1)
@@ -129,9 +141,10 @@ def test_a_kill_between_noting_and_moving_counts_nothing_twice(world: World, mon
     def killed(_path: Path, _target: Path) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr(inbox, "_move", killed)
-        intake(world)
+        with pytest.raises(KeyboardInterrupt):
+            intake(world)
     assert intake(world) == Intake(taken=1, statements=0)
     assert state(world, key).state == "final"
 

@@ -15,7 +15,7 @@ import pytest
 
 from tasks.delivery.outbox import replace_all
 from tasks.errors import ConfigurationError
-from tasks.stage import Outcome, tally
+from tasks.stage import Outcome
 from tests.tasks.delivery.made import BANDS, World, finding, manifest
 
 CALIBRATED = manifest("chest", finding(bands=BANDS))
