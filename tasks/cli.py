@@ -115,7 +115,7 @@ def doctor(
         typer.Option(help="The site's configuration; without one, only the installation is checked.", envvar="SAFELIGHT_CONFIG"),
     ] = None,
 ) -> None:
-    """Check versions, keys, permissions, the PACS (C-ECHO), Prefect, the model and the disk.
+    """Check versions, keys, permissions, the PACS (C-ECHO), Prefect, the model, the delivery and the disk.
 
     Example: `safelight doctor --config site.yaml`
     """

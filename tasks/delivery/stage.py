@@ -196,6 +196,11 @@ def deliver(site: Site) -> Delivered:
         return Desk.of(site).deliver()
 
 
+def outlook(site: Site) -> str:
+    """Which model is delivered how, for a person who looks before the first night; raises ConfigurationError as `served` does."""
+    return ", ".join(f"{one.manifest.name}@{one.manifest.version} as {one.mode}" for one in Desk.of(site).models)
+
+
 def late_lines(found: Sequence[Level], since: float) -> list[str]:
     """A line for each model, finding and state that became late since a time (seconds since the epoch); none where nothing did."""
     counted = service_levels.late(found, since)

@@ -9,7 +9,10 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from tasks import doctor
 from tasks.cli import app
+from tasks.delivery.stage import outlook
+from tasks.site import open_site
 from tests.tasks.delivery.made import World, finding, manifest, obr, oru
 
 
@@ -60,6 +63,11 @@ def test_status_names_it_too(config: Path) -> None:
     code, said = run("status", "--config", str(config))
     assert code == 0  # nothing failed
     assert "E-DELIVER-LATE: 1 overdue: nodule by chest" in said
+
+
+def test_the_doctor_says_what_is_shown(config: Path) -> None:
+    assert outlook(open_site(str(config))) == "chest@1.0.0 as second_reader"
+    assert dict(doctor._more(open_site(str(config))))["delivery"]() == "chest@1.0.0 as second_reader"
 
 
 def test_a_model_that_is_not_there_could_not_start(config: Path) -> None:
