@@ -53,12 +53,12 @@ def delivery(config: Config) -> None:
         with boundary(STAGE, site.errors):
             desk = Desk.of(site)
             found = desk.levels()
-            since = site.ledger.now() - 3600 * desk.settings.keep_hours
+            since = desk.oldest()
         if not found:
             say("delivery: no finding has a service level, or there is no study")
             raise typer.Exit(DONE)
         terminal.console.print(_table(found))
-        behind = [each for each in found if each.late_at is not None and each.late_at >= since]
+        behind = [each for each in found if each.is_late(since, since)]
         for each in behind[:50]:
             why = f": {each.reason_code}" if each.reason_code else ""
             say(f"{each.state} {each.finding} by {each.model.manifest.name}: study {each.standing.study.study_key}{why}")

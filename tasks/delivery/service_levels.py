@@ -41,10 +41,11 @@ class Level:
     deadline: float | None
     result_at: float | None
 
-    @property
-    def late_at(self) -> float | None:
-        """When it became late; None where it is not."""
-        return self.deadline if self.state in LATE else None
+    def is_late(self, since: float, overdue_since: float) -> bool:
+        """Whether its result came too late since a time, or is overdue since another (or a later one)."""
+        if self.state == "missed":
+            return self.result_at is not None and self.result_at >= since
+        return self.state == "overdue" and self.deadline is not None and self.deadline >= overdue_since
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +140,14 @@ def publish(lake: Lake, found: Sequence[Level]) -> Manifest:
         return publication.commit(passed=len(made))
 
 
-def late(found: Sequence[Level], since: float) -> Counter[tuple[str, str, str]]:
-    """How many became late since a time, by model, finding and state."""
-    return Counter(
-        (each.model.manifest.name, each.finding, each.state)
-        for each in found
-        if each.late_at is not None and each.late_at >= since
-    )
+def late(found: Sequence[Level], since: float, overdue_since: float) -> Counter[tuple[str, str, str]]:
+    """How many are late, by model, finding and state.
+
+    Args:
+        since: results that came too late before then are left out: another night has told of them.
+        overdue_since: what became overdue before then is left out. Earlier than `since`: what is still missing is told again.
+    """
+    return Counter((each.model.manifest.name, each.finding, each.state) for each in found if each.is_late(since, overdue_since))
 
 
 def _level(standing: Standing, one: Served, finding: str, level: ServiceLevel, past: History, now: float, zone: tzinfo) -> Level:

@@ -48,6 +48,7 @@ class Delivered:
         aged: studies that were complete too long ago to be delivered.
         changed: files of the vault that were written or removed.
         levels: every study, model and finding with a service level.
+        since: studies that were complete before then were not delivered (seconds since the epoch).
     """
 
     intake: Intake = field(default_factory=Intake)
@@ -57,6 +58,7 @@ class Delivered:
     aged: int = 0
     changed: int = 0
     levels: list[Level] = field(default_factory=list)
+    since: float = 0.0
 
     @property
     def doubts(self) -> int:
@@ -106,7 +108,7 @@ class Desk:
         made = Delivered()
         made.intake = take_in(self.vault, self.statements, self.zone, self.settings.accession, settled_s=settled_s)
         all_of = standings(self.ledger, self.models)
-        since = self.ledger.now() - 3600 * self.settings.keep_hours
+        since = made.since = self.oldest()
         current = {
             label: [each for each in found if each.complete_at is None or each.complete_at >= since]
             for label, found in all_of.items()
@@ -125,6 +127,10 @@ class Desk:
     def levels(self) -> list[Level]:
         """How it stands with the service levels now; nothing is written."""
         return self._levels(standings(self.ledger, self.models))
+
+    def oldest(self) -> float:
+        """Studies that were complete before then are not delivered any more (seconds since the epoch)."""
+        return self.ledger.now() - 3600 * self.settings.keep_hours
 
     @cached_property
     def statements(self) -> Statements:
@@ -203,7 +209,7 @@ def outlook(site: Site) -> str:
 
 def late_lines(found: Sequence[Level], since: float) -> list[str]:
     """A line for each model, finding and state that became late since a time (seconds since the epoch); none where nothing did."""
-    counted = service_levels.late(found, since)
+    counted = service_levels.late(found, since, since)
     return [f"E-DELIVER-LATE: {n} {state}: {finding} by {model}" for (model, finding, state), n in sorted(counted.items())]
 
 
@@ -213,7 +219,7 @@ def late_now(site: Site) -> list[str]:
         desk = Desk.of(site)
     except ConfigurationError as error:
         return [str(error)]
-    return late_lines(desk.levels(), site.ledger.now() - 3600 * site.settings.delivery.keep_hours)
+    return late_lines(desk.levels(), desk.oldest())
 
 
 @dataclass

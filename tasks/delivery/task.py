@@ -15,7 +15,7 @@ def deliver_results(config: str, since: float) -> dict[str, int]:
         since: when the night began, in seconds since the epoch.
 
     Returns:
-        `undelivered`: what someone should look at; `late`: results that missed their service level since then.
+        `undelivered`: what someone should look at; `late`: results that came too late since then, or are overdue.
     """
     from tasks.delivery.service_levels import late
     from tasks.delivery.stage import deliver
@@ -23,4 +23,4 @@ def deliver_results(config: str, since: float) -> dict[str, int]:
     site = open_site(config)
     with boundary("deliver", site.errors):
         made = deliver(site)
-        return {"undelivered": made.doubts, "late": sum(late(made.levels, since).values())}
+        return {"undelivered": made.doubts, "late": sum(late(made.levels, since, made.since).values())}

@@ -85,8 +85,22 @@ def test_each_finding_has_its_own_level_and_one_without_has_no_row(world: World)
     world.read(key, model, {"nodule": 0.1, "embolism": 0.2})
     made = world.deliver()
     assert [(row["finding"], row["state"]) for row in rows(world)] == [("embolism", "missed")]
-    assert late(made.levels, EVENING + 901) == {}  # it became late at 900 s, before then
-    assert late(made.levels, EVENING + 900) == {("both", "embolism", "missed"): 1}
+    assert late(made.levels, EVENING + 1001, 0.0) == {}  # an earlier night has told of it
+    assert late(made.levels, EVENING + 1000, 0.0) == {("both", "embolism", "missed"): 1}
+
+
+def test_what_is_still_missing_is_told_every_night_until_it_is_too_old(world: World) -> None:
+    world.model(manifest("vessels", QUARTER))
+    world.study(1)
+    world.at(7200)
+    made = world.deliver(keep_hours=3)
+    night = EVENING + 7000
+    assert late(made.levels, night, made.since) == {
+        ("vessels", "embolism", "overdue"): 1
+    }  # its deadline was before this night began
+    world.at(4 * 3600)
+    made = world.deliver(keep_hours=3)
+    assert late(made.levels, night, made.since) == {}
 
 
 def test_a_second_version_does_not_make_late_what_the_first_read_in_time(world: World) -> None:
@@ -144,3 +158,16 @@ def test_the_table_is_written_once(world: World) -> None:
     world.at(10**6)
     world.deliver()
     assert path.stat().st_mtime_ns == before
+
+
+def test_the_night_hears_of_it_as_counts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tasks.delivery import task
+
+    world.model(manifest("vessels", QUARTER))
+    world.study(1)
+    world.drop("other.pdf", "x")
+    world.at(7200)
+    site = type("Site", (), {"errors": None, "ledger": world.ledger})
+    monkeypatch.setattr(task, "open_site", lambda _config: site)
+    monkeypatch.setattr("tasks.delivery.stage.deliver", lambda _site: world.deliver())
+    assert task.deliver_results.fn("site.yaml", EVENING) == {"undelivered": 1, "late": 1}
