@@ -25,7 +25,7 @@ CONTRACT = Contract(
             allowed=("classification", "detection", "segmentation"),
         ),
         Column(
-            "score", pa.float64(), "The model's score (of a detection, the highest box's; 0 without a box); null where it did not read, and for segmentations.",
+            "score", pa.float64(), "Of a detection the highest box's, 0 without one; null where the model did not read, and of segmentations.",
             nullable=True, minimum=0, maximum=1,
         ),
         Column("status", pa.string(), "Whether the model read the volume.", allowed=("read", "not_read")),
@@ -33,7 +33,7 @@ CONTRACT = Contract(
         Column("weights_sha256", pa.string(), "SHA-256 of the weights.", pattern=_SHA256),
         Column("manifest_sha256", pa.string(), "SHA-256 of the model's manifest.", pattern=_SHA256),
         Column("preprocessing_sha256", pa.string(), "SHA-256 of the settings and revision of the way from volume to input.", pattern=_SHA256),
-        Column("code_sha256", pa.string(), "SHA-256 of the code that read it, and of the versions of the packages it computes with.", pattern=_SHA256),
+        Column("code_sha256", pa.string(), "SHA-256 of the code that read it and of its packages' versions.", pattern=_SHA256),
         Column("variant", pa.string(), "How the network was run: `reference`, or the faster ways that the site opted for, joined by `+`."),
         Column("device", pa.string(), "Where: `cpu` or `cuda`."),
         Column("input_mean", pa.float64(), "Mean of the input after preprocessing; null where none was made.", nullable=True),

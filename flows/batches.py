@@ -89,7 +89,7 @@ def verdict(counts: Counter[str]) -> State[dict[str, int]]:
     Failed, so that alerts fire, where a study failed, the plan may lack one, or a PACS was given up.
     """
     said = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()) if n) or "nothing was due"
-    if counts["failed"] or counts["doubts"] or counts["given_up"]:
+    if counts["failed"] or counts["doubts"] or counts["given_up"] or counts["unusable"]:
         return Failed(message=f"{INCOMPLETE}: {said}")
     return Completed(message=said, data=dict(counts))
 

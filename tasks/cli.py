@@ -38,6 +38,16 @@ _PACS = {
     "drain": "tasks.pacs.control:drain",
 }
 
+_MODELS = {
+    "list": "tasks.inference.models_command:listed",
+    "show": "tasks.inference.models_command:show",
+    "add": "tasks.inference.models_command:add",
+    "promote": "tasks.inference.models_command:promote",
+    "verify": "tasks.inference.models_command:verify",
+    "readings": "tasks.inference.models_command:readings",
+    "compare": "tasks.inference.models_command:compare_variants",
+}
+
 app = typer.Typer(
     cls=deferring(_STAGES), no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown",
     help="From a hospital's PACS to de-identified data sets, overnight model readings and subgroup validation reports.",
@@ -45,6 +55,10 @@ app = typer.Typer(
 pacs = typer.Typer(
     cls=deferring(_PACS), no_args_is_help=True,
     help="How it stands with each PACS, and orders to wait; the embedded PACS.",
+)  # fmt: skip
+models = typer.Typer(
+    cls=deferring(_MODELS), no_args_is_help=True,
+    help="Model versions of a lake: which there are, what each said, and faster ways compared.",
 )  # fmt: skip
 
 
@@ -211,6 +225,7 @@ def query(
 
 
 app.add_typer(pacs, name="pacs")
+app.add_typer(models, name="models")
 
 
 def main() -> None:

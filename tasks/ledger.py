@@ -237,8 +237,8 @@ class Ledger:
                 "new_passed": outcome.passed, "new_tally": tally_to_json(outcome.tally), "new_finished_at": now,
             }).scalar()  # fmt: skip
             if started is not None:
-                ended = {"reason_code": outcome.reason_code, "error_id": outcome.error_id, "seconds": now - started}
-                self._log(connection, run, outcome.status, study_key=key, stage=stage, **ended)
+                ended = {"reason_code": outcome.reason_code, "error_id": outcome.error_id, "said": outcome.said}
+                self._log(connection, run, outcome.status, study_key=key, stage=stage, seconds=now - started, **ended)
             if beside is not None:
                 beside(connection)
         if started is None:
@@ -439,7 +439,7 @@ class Ledger:
             self._log(connection, "", what, stage=stage, seconds=seconds)
 
     def _log(self, connection: sa.Connection, run: str, what: str, **known: Any) -> None:
-        blank = {"study_key": "", "stage": "", "reason_code": "", "error_id": "", "seconds": 0.0}
+        blank = {"study_key": "", "stage": "", "reason_code": "", "error_id": "", "seconds": 0.0, "said": ""}
         statements.EVENT.on(connection, blank | known | {"at": self._clock(), "run": run, "event": what})
 
 

@@ -53,6 +53,7 @@ events = sa.Table(
     sa.Column("reason_code", sa.String, nullable=False),
     sa.Column("error_id", sa.String, nullable=False),
     sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("said", sa.Text, nullable=False, default=""),
 )  # fmt: skip
 
 runs = sa.Table(

@@ -44,7 +44,7 @@ def looks(site: Site) -> Iterator[Look]:
     for pacs in settings.pacs:
         yield f"{_PACS} {pacs.source}", lambda pacs=pacs: _echo(pacs, site.ledger)  # type: ignore[misc]
     yield "de-identification", lambda: _profile(site)
-    yield "model", lambda: site.stage("infer").label()
+    yield "models", lambda: _models(site)
     if settings.evaluation is not None:
         plan = settings.evaluation.plan
         yield "plan", lambda: _plan(plan, settings)
@@ -59,6 +59,17 @@ def _profile(site: Site) -> str:
     if isinstance(stage, DeidentifyStage):
         stage.require()
     return f"profile {stage.configuration()['profile']}"
+
+
+def _models(site: Site) -> str:
+    """Those that can read, and those that cannot; raise where none can."""
+    from tasks.inference.batch import stages
+
+    usable, unusable = stages(site.lake, site.settings.inference)
+    if not usable:
+        raise unusable[0].error
+    said = [stage.label().partition(":")[2] for _, stage in usable]
+    return ", ".join([*said, *(f"without {gone.model.rpartition('/')[2]}: {gone.error.code}" for gone in unusable)])
 
 
 def _echo(pacs: PacsSettings, ledger: Ledger) -> str:
@@ -77,7 +88,7 @@ def _plan(path: Path, settings: Settings) -> str:
     from tasks.evaluation.threshold import operating_point
 
     plan = load_plan(path)
-    point = operating_point(plan, settings.inference.model)
+    point = operating_point(plan, settings.inference.named(plan.model_name))
     return f"{plan.name} ({path.name}), positive from {point.threshold:g}"
 
 

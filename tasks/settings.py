@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from tasks.delivery.policy import DeliverySettings
 from tasks.errors import ConfigurationError
+from tasks.inference.policy import InferenceSettings
 from tasks.pacs.settings import CohortSettings, PacsSettings, ReceiverSettings, TlsSettings
 from tasks.section import Port, Section
 from tasks.volumes.policy import VolumesSettings
@@ -24,12 +25,6 @@ class DeidentifySettings(Section):
     recipe: Path | None = None
     #: The recall that `safelight audit` must have found with this profile before anything is released; none is asked for without it.
     audit_floor: float | None = Field(default=None, gt=0, lt=1)
-
-
-class InferenceSettings(Section):
-    """Which model reads: a name below `configs/models/`, or a folder with a manifest."""
-
-    model: str = "demo_nodule"
 
 
 class EvaluationSettings(Section):
@@ -181,8 +176,11 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     if settings.prefect.home is not None:
         changed["prefect"] = settings.prefect.model_copy(update={"home": folder / settings.prefect.home})
     changed["deidentify"] = _with_paths(settings.deidentify, folder)
-    if "/" in settings.inference.model:
-        changed["inference"] = settings.inference.model_copy(update={"model": str(folder / settings.inference.model)})
+    models = tuple(
+        each.model_copy(update={"model": str(folder / each.model)}) if "/" in each.model else each
+        for each in settings.inference.models
+    )
+    changed["inference"] = settings.inference.model_copy(update={"models": models})
     return settings.model_copy(update=changed)
 
 

@@ -10,10 +10,11 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from tasks.errors import ConfigurationError
-from tasks.executor import OnEnd, OnWait, Pool, Summary, make_pool, run_by_ledger
+from tasks.executor import OnEnd, OnWait, Summary, run_by_ledger
 from tasks.guard import ErrorLog, seal
 from tasks.lake import Lake
 from tasks.ledger import Ledger
+from tasks.pools import Pool, make_pool
 from tasks.settings import Settings, load
 from tasks.stage import Stage
 from tasks.vault import Vault
@@ -42,8 +43,21 @@ class Site:
         atexit.register(pool.close)
         return pool
 
+    @cached_property
+    def model_pool(self) -> Pool:
+        """The workers that models read in, several studies under way in each; the others where the site has none of its own."""
+        executor, inference = self.settings.executor, self.settings.inference
+        if executor.kind != "processes":
+            return self.pool
+        from tasks.threaded_pool import ThreadedPool
+
+        processes = 1 if inference.device == "cuda" else max(1, executor.workers // inference.threads)
+        pool = ThreadedPool(processes, inference.ahead + 1, self.errors)
+        atexit.register(pool.close)
+        return pool
+
     def stage(self, name: str) -> Stage:
-        """A study stage by its name (`deidentify`, `volumes`, `infer`), as this site configures it."""
+        """A study stage by its name (`deidentify`, `volumes`), as this site configures it."""
         return _BUILDERS[name](self)
 
     def work(self, name: str, run: str, keys: list[str], on_end: OnEnd | None = None, on_wait: OnWait | None = None) -> Summary:
@@ -52,6 +66,13 @@ class Site:
             from tasks.pacs.batch import pull_batch
 
             return pull_batch(self.settings, self.vault, self.ledger, run, keys, self.errors, on_end, on_wait)
+        if name == "infer":
+            from tasks.inference.batch import read_batch
+
+            return read_batch(
+                self.settings.inference, keys, lake=self.lake, ledger=self.ledger, run=run, pool=self.model_pool, errors=self.errors,
+                max_attempts=self.settings.executor.max_attempts, on_end=on_end,
+            )  # fmt: skip
         return run_by_ledger(
             self.stage(name), keys, ledger=self.ledger, run=run, pool=self.pool, errors=self.errors,
             max_attempts=self.settings.executor.max_attempts, on_end=on_end,
@@ -110,10 +131,4 @@ def _volumes(site: Site) -> Stage:
     return VolumesStage(site.lake, settings=site.settings.volumes)
 
 
-def _infer(site: Site) -> Stage:
-    from tasks.inference.stage import InferStage
-
-    return InferStage(site.lake, site.settings.inference.model)
-
-
-_BUILDERS: dict[str, Callable[[Site], Stage]] = {"deidentify": _deidentify, "volumes": _volumes, "infer": _infer}
+_BUILDERS: dict[str, Callable[[Site], Stage]] = {"deidentify": _deidentify, "volumes": _volumes}

@@ -45,6 +45,7 @@ class Outcome:
         tally: where every unit went.
         reason_code: why it failed or was postponed; empty when done.
         error_id: names the detailed entry in the vault's error log; empty when there is none.
+        said: what the stage says of the study, as JSON, to be kept in the ledger's history for good; empty for most stages.
     """
 
     status: Status
@@ -53,6 +54,7 @@ class Outcome:
     tally: tuple[Count, ...] = ()
     reason_code: str = ""
     error_id: str = ""
+    said: str = ""
 
 
 class Identified(Protocol):

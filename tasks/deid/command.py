@@ -13,10 +13,11 @@ from tasks.deid.folder import take_in
 from tasks.deid.stage import DeidentifyStage, rules_of
 from tasks.deid.tables import KEYS
 from tasks.errors import ConfigurationError
-from tasks.executor import Summary, make_pool, run_by_ledger
+from tasks.executor import Summary, run_by_ledger
 from tasks.guard import ErrorLog, boundary, seal
 from tasks.lake import Lake
 from tasks.ledger import Ledger
+from tasks.pools import make_pool
 from tasks.stage import Outcome
 from tasks.vault import Vault
 

@@ -12,6 +12,7 @@ from tasks.delivery.priority import require
 from tasks.errors import ConfigurationError
 from tasks.inference.bundle import MANIFEST, folder_of
 from tasks.inference.manifest import Finding, Manifest, parse
+from tasks.inference.registry import current
 from tasks.lake import Lake
 
 #: Letters of a word that can tell anything: `of` tells nothing.
@@ -46,7 +47,7 @@ def served(lake: Lake, models: Iterable[str], settings: DeliverySettings) -> lis
     """The models that read for a site, by name.
 
     Args:
-        lake: may have them in its registry, whose highest version counts.
+        lake: may have them in its registry.
         models: as `inference` of the configuration names them: `name`, `name@version`, or a bundle's folder.
         settings: what is delivered how.
 
@@ -89,16 +90,15 @@ def _hold_silence(one: Served) -> None:
 
 
 def _manifest(lake: Lake, model: str) -> bytes:
-    """The manifest of a registered model, or of a bundle's folder."""
+    """The manifest of the model that a name means (`tasks.inference.registry.find`); its weights are left alone."""
     name, _, version = model.partition("@")
+    shipped = folder_of(model if "/" in model else name) / MANIFEST
     if "/" not in model:
-        paths = [path for path in lake.files(f"models/{name}") if path.endswith(f"/{MANIFEST}") and path.count("/") == 3]
-        of_version = {path.split("/")[2]: path for path in paths}
-        if version in of_version:
-            return lake.read(of_version[version])
-        if of_version and not version:
-            return lake.read(of_version[max(of_version, key=lambda each: tuple(int(part) for part in each.split(".")))])
-    path = folder_of(name if "/" not in model else model) / MANIFEST
-    if not path.is_file():
-        raise ConfigurationError("E-DELIVER-MODEL", model)
-    return path.read_bytes()
+        wanted = version or current(lake, name)
+        path = f"models/{name}/{wanted}/{MANIFEST}"
+        if wanted and lake.exists(path):
+            return lake.read(path)
+    content = shipped.read_bytes() if shipped.is_file() else b""
+    if not content or ("/" not in model and version and parse(content, name).version != version):
+        raise ConfigurationError("E-DELIVER-MODEL", model.rpartition("/")[2])
+    return content

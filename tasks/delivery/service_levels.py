@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,7 +53,8 @@ class Level:
 class History:
     """What the ledger tells of one model, any version: when the run began in which it first read, and when studies were read.
 
-    A version that did not read a study, by its gates say, gave no result of it.
+    A version that did not read a study, by its gates say, gave no result of it. Of what the ledger noted before it told of readings, the present
+    row says so.
     """
 
     began_at: float | None
@@ -67,7 +69,7 @@ def history(ledger: Ledger, names: Collection[str]) -> dict[str, History]:
     """The history of each model, by its name."""
     event, run = tables.events.c, tables.runs.c
     query = (
-        sa.select(event.stage, event.study_key, event.event, event.at, event.run)
+        sa.select(event.stage, event.study_key, event.event, event.at, event.run, event.said)
         .where(event.stage.like("infer:%"))
         .order_by(event.id)
     )
@@ -89,9 +91,14 @@ def history(ledger: Ledger, names: Collection[str]) -> dict[str, History]:
             if name not in done:
                 continue
             began.setdefault(name, starts.get(row.run, row.at))
-            if row.event == "done" and (row.study_key, row.stage) not in refused:
+            if row.event == "done" and (_was_read(row.said) if row.said else (row.study_key, row.stage) not in refused):
                 done[name].setdefault(row.study_key, []).append(row.at)
     return {name: History(began.get(name), done[name]) for name in names}
+
+
+def _was_read(said: str) -> bool:
+    """Whether a reading that is told of gave a result."""
+    return not json.loads(said)["reason_code"]
 
 
 def levels(

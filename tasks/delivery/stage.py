@@ -193,7 +193,7 @@ class Desk:
 
 def models_of(settings: Settings) -> list[str]:
     """The models that read for a site."""
-    return [settings.inference.model]
+    return [each.model for each in settings.inference.models]
 
 
 def deliver(site: Site) -> Delivered:

@@ -28,4 +28,4 @@ def measure(config: str) -> bool:
             return False
         plan = load_plan(site.settings.evaluation.plan)
         accounted = accountability.rows(site.ledger)
-        return evaluate_lake(site.lake, plan, accounted, model=site.settings.inference.model) is not None
+        return evaluate_lake(site.lake, plan, accounted, model=site.settings.inference.named(plan.model_name)) is not None

@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 
 from tasks.errors import ConfigurationError
 from tasks.evaluation.plan import Plan
-from tasks.inference.bundle import Manifest, load
+from tasks.inference.bundle import load
+from tasks.inference.manifest import Manifest
 
 _VERSION = "model_version"
 
@@ -43,10 +44,11 @@ def operating_point(plan: Plan, model: str | None = None) -> OperatingPoint:
         return OperatingPoint(plan.threshold)
     manifest = _manifest(plan, model or plan.model_name)
     same = manifest.name == plan.model_name and plan.model_version in {"", manifest.version}
-    if not same or manifest.output.finding != plan.finding:
-        found = f"the manifest is of {manifest.name}@{manifest.version}, {manifest.output.finding}"
+    said = manifest.finding(plan.finding)
+    if not same or said is None or not said.operating_points:
+        found = f"the manifest is of {manifest.name}@{manifest.version}, {', '.join(each.finding for each in manifest.findings)}"
         raise ConfigurationError("E-EVAL-THRESHOLD", f"{plan.model}, {plan.finding}; {found}")
-    return OperatingPoint(manifest.operating_point.threshold, manifest.version)
+    return OperatingPoint(said.operating_point.threshold, manifest.version)
 
 
 def _manifest(plan: Plan, model: str) -> Manifest:

@@ -1,47 +1,117 @@
-"""What a model may be shown: by the header before a volume is opened, by what is in it before it is read."""
+"""What a model may be shown: by the header before a volume is opened, by what is in it before it is read.
+
+Each gate compares one measured value with what the manifest accepts. Missing counts as not accepted, where anything is asked for.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from tasks.inference.bundle import Manifest, Range
-from tasks.inference.preprocess import Prepared, Volume
+from tasks.inference.manifest import Accepted, Manifest, Profile, Range
+from tasks.inference.statistics import Statistics
+from tasks.inference.volume import Volume
 
 Row = Mapping[str, Any]
 
 #: Devices of the synthetic cohort say so; a model that is for synthetic data reads no other.
 SYNTHETIC = "SYNTHETIC"
 
-#: The gates in the order in which a volume meets them. A study that is not read gives the reason of the volume that came furthest.
+_SLICES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One comparison. `accepted` is None where the manifest asks for nothing."""
+
+    reason_code: str
+    measured: Any
+    accepted: Any
+    is_open: bool
+
+
+def _listed(code: str, value: Any, accepted: tuple[str, ...] | None) -> Gate:
+    return Gate(code, value, accepted, accepted is None or value in accepted)
+
+
+def _ranged(code: str, values: Sequence[float | None], accepted: Range | None) -> Gate:
+    return Gate(code, tuple(values), accepted, accepted is None or all(_within(value, accepted) for value in values))
+
+
+def _modality(row: Row, said: Manifest) -> Gate:
+    return _listed("E-INFER-MODALITY", row["Modality"], said.accepted.modality)
+
+
+def _body_part(row: Row, said: Manifest) -> Gate:
+    return _listed("E-INFER-BODY-PART", row["BodyPartExamined"], said.accepted.body_part)
+
+
+def _synthetic(row: Row, said: Manifest) -> Gate:
+    maker = str(row["Manufacturer"] or "")
+    wanted = SYNTHETIC if said.synthetic_only else None
+    return Gate("E-INFER-NOT-SYNTHETIC", maker, wanted, wanted is None or maker.startswith(SYNTHETIC))
+
+
+def _kernel(row: Row, said: Manifest) -> Gate:
+    return _listed("E-INFER-KERNEL", row["ConvolutionKernel"], said.accepted.convolution_kernel)
+
+
+def _tube_voltage(row: Row, said: Manifest) -> Gate:
+    return _ranged("E-INFER-KVP", [row["KVP"]], said.accepted.kvp)
+
+
+def _echo_time(row: Row, said: Manifest) -> Gate:
+    return _ranged("E-INFER-ECHO-TIME", [row["EchoTime"]], said.accepted.echo_time_ms)
+
+
+def _contrast(row: Row, said: Manifest) -> Gate:
+    agents = row.get("ContrastBolusAgent")
+    given = None if agents is None else "with" if any(agents) else "without"
+    return _listed("E-INFER-CONTRAST", given, None if said.accepted.contrast is None else (said.accepted.contrast,))
+
+
+def _slices(row: Row, said: Manifest) -> Gate:
+    return _ranged("E-INFER-SPACING", [slice_mm(row)], said.accepted.slice_mm)
+
+
+def _pixels(row: Row, said: Manifest) -> Gate:
+    return _ranged("E-INFER-PIXEL-SPACING", [row["column_spacing_mm"], row["row_spacing_mm"]], said.accepted.pixel_mm)
+
+
+def _length(row: Row, said: Manifest) -> Gate:
+    return _ranged("E-INFER-LENGTH", [row["n_slices"] * float(row["slice_spacing_mm"])], said.accepted.length_mm)
+
+
+def _complete(row: Row, said: Manifest) -> Gate:
+    missing = len(row["missing_positions_mm"] or ())
+    return Gate("E-INFER-INCOMPLETE", missing, 0 if said.accepted.complete else None, not (said.accepted.complete and missing))
+
+
+#: The header's gates, in the order in which a volume meets them.
+_HEADER: tuple[Callable[[Row, Manifest], Gate], ...] = (
+    _modality, _body_part, _synthetic, _kernel, _tube_voltage, _echo_time, _contrast, _slices, _pixels, _length, _complete,
+)  # fmt: skip
+
+#: All of them in that order. A study that is not read gives the reason of the volume that came furthest.
 GATES = (
-    "E-INFER-NO-VOLUME",
-    "E-INFER-MODALITY",
-    "E-INFER-BODY-PART",
-    "E-INFER-NOT-SYNTHETIC",
-    "E-INFER-KERNEL",
-    "E-INFER-SPACING",
-    "E-INFER-GEOMETRY",
+    "E-INFER-NO-VOLUME", "E-INFER-MODALITY", "E-INFER-BODY-PART", "E-INFER-NOT-SYNTHETIC", "E-INFER-KERNEL", "E-INFER-KVP", "E-INFER-ECHO-TIME",
+    "E-INFER-CONTRAST", "E-INFER-SPACING", "E-INFER-PIXEL-SPACING", "E-INFER-LENGTH", "E-INFER-INCOMPLETE", "E-INFER-GEOMETRY",
     "E-INFER-INPUT",
-)
+)  # fmt: skip
+
+
+def header(row: Row, manifest: Manifest) -> list[Gate]:
+    """Every gate of the header, by a volume's row of the table `volumes` and its series' `ContrastBolusAgent` of the table `series`."""
+    return [gate(row, manifest) for gate in _HEADER]
 
 
 def by_header(row: Row, manifest: Manifest) -> str:
-    """Why the model may not be shown a volume, by its row of the table `volumes`: the first gate that is closed, or empty."""
-    accepted = manifest.accepted
-    closed = {
-        "E-INFER-MODALITY": row["Modality"] not in accepted.modality,
-        "E-INFER-BODY-PART": accepted.body_part is not None and row["BodyPartExamined"] not in accepted.body_part,
-        "E-INFER-NOT-SYNTHETIC": manifest.synthetic_only and not str(row["Manufacturer"] or "").startswith(SYNTHETIC),
-        "E-INFER-KERNEL": (
-            accepted.convolution_kernel is not None and row["ConvolutionKernel"] not in accepted.convolution_kernel
-        ),
-        "E-INFER-SPACING": not _within(slice_mm(row), accepted.slice_mm),
-    }
-    return next((gate for gate in GATES if closed.get(gate)), "")
+    """Why the model may not be shown a volume: the first gate that is closed, or empty."""
+    return next((gate.reason_code for gate in header(row, manifest) if not gate.is_open), "")
 
 
 def slice_mm(row: Row) -> float:
@@ -54,20 +124,29 @@ def choose(eligible: Sequence[Row]) -> Row | None:
     return min(eligible, key=lambda row: (slice_mm(row), -row["n_slices"], row["path"]), default=None)
 
 
-def content_share(volume: Volume, content_hu: Range) -> float:
-    """The share of a volume's voxels whose HU are within a range; padding never is."""
-    low, high = content_hu
-    found = (volume.voxels >= low) & (volume.voxels <= high)
-    if volume.padding is not None:
-        found &= (volume.voxels < volume.padding[0]) | (volume.voxels > volume.padding[1])
-    return float(np.count_nonzero(found) / max(found.size, 1))
+def content_share(volume: Volume, content: Range | None) -> float | None:
+    """The share of a volume's voxels whose values are within a range; padding never is. None without a range."""
+    if content is None:
+        return None
+    low, high = content
+    found = 0
+    for start in range(0, volume.voxels.shape[2], _SLICES):
+        voxels = volume.voxels[:, :, start : start + _SLICES]
+        inside = (voxels >= low) & (voxels <= high)
+        if volume.padding is not None:
+            inside &= (voxels < volume.padding[0]) | (voxels > volume.padding[1])
+        found += int(np.count_nonzero(inside))
+    return found / max(volume.voxels.size, 1)
 
 
-def plausible(prepared: Prepared, share: float, manifest: Manifest) -> bool:
+def plausible(statistics: Statistics, share: float | None, profile: Profile) -> bool:
     """Whether an input is like those of the training; a wrong rescale, a wrong window or another body part makes it unlike them."""
-    profile = manifest.profile
-    measured = ((prepared.mean, profile.mean), (prepared.std, profile.std), (share, profile.content_share))
-    return all(math.isfinite(value) and _within(value, limits) for value, limits in measured)
+    held: list[tuple[float | None, Range | None]] = [
+        (statistics.mean, profile.mean), (statistics.std, profile.std), (share, profile.content_share),
+        (statistics.p01, profile.p01), (statistics.p50, profile.p50), (statistics.p99, profile.p99),
+    ]  # fmt: skip
+    finite = all(math.isfinite(value) for value, _ in held if value is not None)
+    return finite and all(limits is None or _within(value, limits) for value, limits in held)
 
 
 def furthest(reasons: Sequence[str]) -> str:
@@ -75,6 +154,11 @@ def furthest(reasons: Sequence[str]) -> str:
     return max(reasons, key=GATES.index, default=GATES[0])
 
 
-def _within(value: float, limits: Range) -> bool:
+def needs_series(accepted: Accepted) -> bool:
+    """Whether the header gate asks for something that the table `series` alone tells."""
+    return accepted.contrast is not None
+
+
+def _within(value: float | None, limits: Range) -> bool:
     """Whether a number is within limits, give or take what a decimal string loses."""
-    return limits[0] - 1e-6 <= value <= limits[1] + 1e-6
+    return value is not None and limits[0] - 1e-6 <= value <= limits[1] + 1e-6

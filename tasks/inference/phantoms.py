@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.inference.bundle import Input
-from tasks.inference.preprocess import Prepared, Volume, prepare
+from tasks.inference.manifest import Input
+from tasks.inference.preprocess import Prepared, prepare
+from tasks.inference.volume import Volume
 from tasks.synthetic.phantom import MEDIUM, SCANNER_NOISE_HU, SHARP_NOISE, THICK, THIN, Kernel, Phantom, chest
 from tasks.synthetic.seeds import training_seed
 

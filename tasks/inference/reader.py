@@ -1,91 +1,77 @@
-"""Runs a bundle's network: loaded once a process, one thread, deterministic, one study at a time.
-
-So a score depends on neither the batch a study came in, nor the number of workers, nor what was read before.
-"""
+"""The reader of every model whose manifest says all: prepared, shown to its network, and put back on the volume's voxels."""
 
 from __future__ import annotations
 
 import importlib
-from functools import lru_cache
+from dataclasses import dataclass
+from typing import Self
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
-from torch import nn
+import numpy as np
 
-from tasks.errors import ConfigurationError, SafelightError
-from tasks.inference.bundle import Architecture, Bundle
-from tasks.inference.preprocess import Image
-from tasks.stage import digest
-
-_networks: dict[str, nn.Module] = {}
-
-
-def be_deterministic(threads: int = 1) -> None:
-    """Make this process's torch give the same bits for the same input each time."""
-    if torch.get_num_threads() != threads:
-        torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(mode=True)
+from tasks.errors import ConfigurationError
+from tasks.inference.adapters.opening import Network, open_network
+from tasks.inference.bundle import Bundle
+from tasks.inference.execution import Execution, be_deterministic
+from tasks.inference.heads import read
+from tasks.inference.preprocess import Prepared, prepare, restore
+from tasks.inference.protocol import Box, Found, PlacedBox, Reader, Reading
+from tasks.inference.volume import Volume
 
 
-def network(bundle: Bundle) -> nn.Module:
-    """The bundle's network with its weights, in evaluation mode; kept for the next study.
+@dataclass(frozen=True, slots=True)
+class ManifestReader:
+    """Follows the manifest, and nothing else. See `tasks.inference.protocol.Reader`."""
 
-    Raises:
-        ConfigurationError: E-INFER-ARCHITECTURE, E-INFER-WEIGHTS.
-    """
-    key = digest({
-        "architecture": bundle.manifest.architecture.model_dump(mode="json"),
-        "weights": bundle.manifest.weights_sha256,
-    })  # fmt: skip
-    if key not in _networks:
-        content = bundle.weights()
-        made = build(bundle.manifest.architecture)
-        try:
-            made.load_state_dict(load_tensors(content))
-        except (SafetensorError, RuntimeError):
-            raise ConfigurationError(
-                "E-INFER-ARCHITECTURE", f"{bundle.manifest.name}: the weights are not of this network"
-            ) from None
-        _networks.clear()
-        _networks[key] = made.eval()
-    return _networks[key]
+    bundle: Bundle
+    how: Execution
+    network: Network
+
+    @classmethod
+    def open(cls, bundle: Bundle, how: Execution) -> Self:
+        """Open the network."""
+        return cls(bundle, how, open_network(bundle, how))
+
+    def prepare(self, volume: Volume) -> Prepared:
+        """The manifest's input."""
+        return prepare(volume, self.bundle.manifest.input)
+
+    def infer(self, prepared: Prepared) -> Found:
+        """The network's answer."""
+        be_deterministic(self.how)
+        return read(self.network, prepared, self.bundle.manifest, whole="whole" in self.how.variant)
+
+    def finish(self, found: Found, prepared: Prepared) -> Reading:
+        """Boxes and labels on the volume's voxels."""
+        labels = None if found.labels is None else restore(found.labels, prepared, labels=True)
+        return Reading(found.scores, tuple(placed(box, prepared) for box in found.boxes), labels)
 
 
-def build(architecture: Architecture) -> nn.Module:
-    """A network without its weights; only subclasses of `torch.nn.Module` are ever called.
+def open_reader(bundle: Bundle, how: Execution) -> Reader:
+    """The reader of a bundle: the manifest's own, or the class that a package brings.
 
     Raises:
-        ConfigurationError: E-INFER-ARCHITECTURE where there is none of that name, or it does not take the arguments.
+        ConfigurationError: where the model cannot be run so.
     """
-    kind = _class(architecture.network)
-    if kind is None:
-        raise ConfigurationError("E-INFER-ARCHITECTURE", f"{architecture.network} is not a network that can be imported")
+    named = bundle.manifest.weights.reader
+    if named is None:
+        return ManifestReader.open(bundle, how)
+    module, _, attribute = named.partition(":")
     try:
-        return kind(**architecture.arguments)
-    except (TypeError, ValueError):
-        raise ConfigurationError("E-INFER-ARCHITECTURE", f"{architecture.network} does not take these arguments") from None
+        kind = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError):
+        raise ConfigurationError("E-INFER-PACKAGE", f"{bundle.label}: {named} cannot be imported") from None
+    opened: Reader = kind.open(bundle, how)
+    return opened
 
 
-@lru_cache
-def _class(name: str) -> type[nn.Module] | None:
-    module, _, attribute = name.partition(":")
-    try:
-        found = getattr(importlib.import_module(module), attribute, None)
-    except ImportError:
-        return None
-    return found if isinstance(found, type) and issubclass(found, nn.Module) else None
-
-
-def score(bundle: Bundle, voxels: Image) -> float:
-    """The score, 0 to 1, of one prepared volume (z, y, x).
-
-    Raises:
-        SafelightError: E-INFER-SCORE where the network gives anything else for it.
-    """
-    be_deterministic()
-    with torch.inference_mode():
-        given = network(bundle)(torch.from_numpy(voxels)[None, None])
-    if given.numel() != 1 or not 0 <= given.item() <= 1:  # NaN is neither
-        raise SafelightError("E-INFER-SCORE", f"{bundle.manifest.name} {bundle.manifest.version}")
-    return float(given.item())
+def placed(box: Box, prepared: Prepared) -> PlacedBox:
+    """A box of the input as whole voxels of the volume that it touches; the nearest voxel where it lies beyond."""
+    corners = np.array([box.start[::-1], box.stop[::-1]], np.float64) - 0.5  # (x, y, z) in voxels, from edges to centres
+    all_corners = np.array([[corners[a, 0], corners[b, 1], corners[c, 2], 1] for a in (0, 1) for b in (0, 1) for c in (0, 1)])
+    edges = (prepared.source.indices_from(prepared.grid) @ all_corners.T)[:3] + 0.5
+    shape = np.array(prepared.source.shape)
+    start = np.clip(np.floor(edges.min(axis=1) + 1e-6), 0, shape - 1).astype(int)
+    stop = np.clip(np.ceil(edges.max(axis=1) - 1e-6), start + 1, shape).astype(int)
+    i, j, k = (int(n) for n in start)
+    i_stop, j_stop, k_stop = (int(n) for n in stop)
+    return PlacedBox(box.finding, box.score, (i, j, k), (i_stop, j_stop, k_stop))

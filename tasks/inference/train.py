@@ -22,16 +22,18 @@ from safetensors.torch import save
 
 from tasks.console import one_sentence, say
 from tasks.errors import ConfigurationError
-from tasks.inference.bundle import MANIFEST, Manifest, OperatingPoint, Profile, Range, folder_of, parse
+from tasks.inference.adapters.modules import build
+from tasks.inference.bundle import MANIFEST, folder_of
+from tasks.inference.execution import Execution, be_deterministic
 from tasks.inference.gates import content_share
 from tasks.inference.learning import learn
+from tasks.inference.manifest import Manifest, OperatingPoint, Profile, Range, parse
 from tasks.inference.networks import NoduleNet
 from tasks.inference.phantoms import PROTOCOLS, TEST, TRAIN, TRAINED_ON, VALIDATE, Case, auc, cases
 from tasks.inference.preprocess import Image
-from tasks.inference.reader import be_deterministic, build
 
-_HEADER = """# The model's manifest; docs/models.md says what each entry means. weights_sha256, profile, operating_points and training are
-# written by `make train-demo-model`, which raises the last part of the version when the weights become others.
+_HEADER = """# The model's manifest; docs/models.md says what each entry means. weights.sha256, profile, operating_points and training are written by
+# `make train-demo-model`, which raises the last part of the version when the weights become others.
 """
 
 Say = Callable[[str], None]
@@ -70,11 +72,11 @@ def train(folder: Path, recipe: Recipe, report: Say = lambda _line: None) -> Man
     if not (folder / MANIFEST).is_file():
         raise ConfigurationError("E-INFER-MODEL-MISSING", folder.name)
     manifest = parse((folder / MANIFEST).read_bytes(), folder.name)
-    be_deterministic(recipe.threads)
+    be_deterministic(Execution(threads=recipe.threads))
     torch.manual_seed(recipe.seed)
-    network = build(manifest.architecture)
+    network = None if manifest.weights.architecture is None else build(manifest.weights.architecture)
     if not isinstance(network, NoduleNet):
-        raise ConfigurationError("E-INFER-TRAINING", manifest.architecture.network)
+        raise ConfigurationError("E-INFER-TRAINING", manifest.name)
     shown = [*cases(TRAIN, range(recipe.phantoms), manifest.input)]
     report(f"{len(shown)} training phantoms are ready")
     losses: list[float] = []
@@ -84,7 +86,7 @@ def train(folder: Path, recipe: Recipe, report: Say = lambda _line: None) -> Man
         if step % 50 == 0 or step == recipe.steps:
             report(f"step {step} of {recipe.steps}: mean loss {np.mean(losses[-50:]):.3f}")
 
-    learn(network, shown, manifest.input.spacing_mm, seed=recipe.seed, steps=recipe.steps, report=after)
+    learn(network, shown, manifest.input.spacing_mm or (1.0, 1.0, 1.0), seed=recipe.seed, steps=recipe.steps, report=after)
     tuned = [_measure(network, case, manifest) for case in cases(VALIDATE, range(recipe.validation), manifest.input)]
     scale, offset = calibrate(_column(tuned, "hottest"), _column(tuned, "label"))
     network.scale.fill_(scale)
@@ -94,7 +96,7 @@ def train(folder: Path, recipe: Recipe, report: Say = lambda _line: None) -> Man
     made = _described(manifest, network, recipe, tuned, held_out)
     for name in PROTOCOLS:
         report(f"test, {name}: AUC {made.training[f'test_auc_{name}']}")
-    (folder / made.weights).write_bytes(_weights(network))
+    (folder / made.weights.file).write_bytes(_weights(network))
     (folder / MANIFEST).write_text(as_yaml(made), "utf-8")
     return made
 
@@ -130,15 +132,21 @@ def threshold_at(sensitivity: float, scores: NDArray[np.float64], labels: NDArra
 def as_yaml(manifest: Manifest) -> str:
     """A manifest as its file holds it."""
     body = yaml.safe_dump(
-        manifest.model_dump(mode="json"), sort_keys=False, default_flow_style=None, width=120, allow_unicode=True
+        manifest.model_dump(mode="json", exclude_defaults=True),
+        sort_keys=False,
+        default_flow_style=None,
+        width=120,
+        allow_unicode=True,
     )
     return _HEADER + body
 
 
 def _measure(network: NoduleNet, case: Case, manifest: Manifest) -> Measured:
     prepared = case.prepared
-    share = content_share(case.volume, manifest.profile.content_hu)
-    return Measured(case.protocol, _hottest(network, prepared.voxels), case.label, prepared.mean, prepared.std, share)
+    share = content_share(case.volume, manifest.profile.content_range) or 0.0
+    return Measured(
+        case.protocol, _hottest(network, prepared.voxels), case.label, prepared.statistics.mean, prepared.statistics.std, share
+    )
 
 
 def _hottest(network: NoduleNet, voxels: Image) -> float:
@@ -172,12 +180,13 @@ def _described(
     for name in PROTOCOLS:
         facts[f"test_auc_{name}"] = round(_auc([one for one in held_out if one.protocol == name]), 3)
     profile = Profile(
-        mean=_range(tuned, "mean"), std=_range(tuned, "std"), content_hu=manifest.profile.content_hu,
+        mean=_range(tuned, "mean"), std=_range(tuned, "std"), content_range=manifest.profile.content_range,
         content_share=_range(tuned, "share"),
     )  # fmt: skip
     return manifest.model_copy(update={
-        "version": manifest.version if digest == manifest.weights_sha256 else _next(manifest.version),
-        "weights_sha256": digest, "profile": profile, "operating_points": points, "training": facts,
+        "version": manifest.version if digest == manifest.weights.sha256 else _next(manifest.version),
+        "weights": manifest.weights.model_copy(update={"sha256": digest}), "profile": profile, "training": facts,
+        "findings": (manifest.findings[0].model_copy(update={"operating_points": points}), *manifest.findings[1:]),
     })  # fmt: skip
 
 

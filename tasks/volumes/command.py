@@ -10,9 +10,10 @@ import typer
 
 from tasks.console import finish, one_sentence, progress
 from tasks.errors import ConfigurationError
-from tasks.executor import Summary, make_pool, run_by_manifest
+from tasks.executor import Summary, run_by_manifest
 from tasks.guard import ErrorLog, boundary, seal
 from tasks.lake import Lake
+from tasks.pools import make_pool
 from tasks.volumes.folder import published_inputs, scan
 from tasks.volumes.policy import VolumesSettings
 from tasks.volumes.stage import VolumesStage

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from tasks import accountability
-from tasks.executor import InlinePool, Pool, WorkerPool, make_pool, run_by_ledger
+from tasks.executor import run_by_ledger
 from tasks.guard import ErrorLog
 from tasks.ledger import Ledger, Study, is_current
 from tasks.night import command
+from tasks.pools import InlinePool, Pool, WorkerPool, make_pool
 from tests.tasks.stages import Counting, Second
 
 KEYS = [f"2.25.{number}" for number in range(1, 7)]
@@ -120,7 +121,7 @@ def test_the_workers_of_a_night_do_not_import_prefect_again(tmp_path: Path) -> N
     start = command(Path("site.yaml"))
     asked = """
 from pathlib import Path
-from tasks.executor import WorkerPool
+from tasks.pools import WorkerPool
 from tasks.guard import ErrorLog
 from tasks.night import command
 from tests.tasks.stages import loaded

@@ -25,9 +25,9 @@ from tasks.deid.study import StudyWork
 from tasks.dicom import instances
 from tasks.dicom.instances import Instance
 from tasks.errors import SafelightError, catalogue
-from tasks.executor import WorkerPool
 from tasks.guard import ErrorLog
 from tasks.lake import Lake
+from tasks.pools import WorkerPool
 from tasks.processes import ProcessId
 from tasks.pseudonyms import Pseudonyms
 from tasks.stage import Outcome, fingerprint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,12 +73,13 @@ class World:
         _clock[0] = EVENING + seconds
 
     def model(self, content: bytes) -> str:
-        """Register a model in the lake; give its name."""
+        """Put a model into the lake's registry, as the version that its name means; give its name."""
         said = yaml.safe_load(content)
         assert self.lake.root is not None
         path = self.lake.root / "models" / said["name"] / said["version"] / "manifest.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
+        (path.parents[1] / "current.json").write_text(json.dumps({"version": said["version"]}))
         if said["name"] not in self.models:
             self.models.append(said["name"])
         return str(said["name"])
@@ -169,7 +171,12 @@ class World:
                 publication.write_table(contract, found, part=f"{model}/{version}/{key}")
             published = publication.commit(tally=counted, passed=int(not reason))
         volumes = self.ledger.results("volumes", [key])[key, "volumes"]
-        self.finish(one.label, key, volumes.output, Outcome("done", published.digest, int(not reason), counted))
+        self.finish(
+            one.label,
+            key,
+            volumes.output,
+            Outcome("done", published.digest, int(not reason), counted, said=json.dumps({"reason_code": reason})),
+        )
 
     def numbered(self, key: str) -> None:
         """Publish the numbers by which people find the study's images: series 4, image 112."""

@@ -126,6 +126,17 @@ def test_a_version_that_refused_a_study_gave_no_result(world: World) -> None:
     assert states(world) == [("missed", False, 20.0, "")]
 
 
+def test_a_reading_that_replaced_a_refusal_is_the_result(world: World) -> None:
+    model = world.model(manifest("vessels", QUARTER))
+    key = world.study(1)
+    world.read(key, model, {"embolism": None}, reason="E-INFER-KERNEL")
+    world.at(1200)
+    with world.ledger.writing() as connection:  # the same version is let read again, by another variant say
+        connection.exec_driver_sql("UPDATE results SET fingerprint = 'older' WHERE stage LIKE 'infer:%'")
+    world.read(key, model, {"embolism": 0.2})
+    assert states(world) == [("missed", False, 20.0, "")]
+
+
 def test_what_was_there_before_the_model_is_a_backfill(world: World) -> None:
     old = world.study(1)
     world.at(86_400)

@@ -184,6 +184,7 @@ def test_what_identifies_a_study_is_configured(world: World) -> None:
 
     world.model(CALIBRATED)
     key = world.study(1)
+    world.at(60)
     world.study(2)
     instance, instance.file_meta = Dataset(), FileMetaDataset()
     instance.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -203,10 +204,17 @@ def test_a_model_or_finding_that_is_not_there_is_refused(world: World, wrong: di
         world.deliver(**wrong)
 
 
-def test_the_highest_version_counts_by_its_numbers(world: World) -> None:
-    for version in ("1.9.0", "1.10.0"):
+def test_a_name_means_the_version_that_was_promoted_or_the_one_that_is_named(world: World) -> None:
+    for version in ("1.10.0", "1.9.0"):
         world.model(manifest("chest", finding(bands=BANDS), version=version))
+    assert [one.label for one in world.served()] == ["infer:chest@1.9.0"]
+    world.models = ["chest@1.10.0"]
     assert [one.label for one in world.served()] == ["infer:chest@1.10.0"]
+    world.models = ["demo_nodule"]
+    assert [one.manifest.name for one in world.served()] == ["demo_nodule"]  # what is shipped
+    world.models = ["demo_nodule@0.0.1"]
+    with pytest.raises(ConfigurationError, match="E-DELIVER-MODEL"):
+        world.served()
 
 
 READER = """

@@ -23,10 +23,12 @@ PATIENT = "SL-ABCDEFGHIJKL"
 
 
 def manifest(**changes: Any) -> dict[str, Any]:
-    """The demo's manifest as data, for a network of 4 channels and any plausible input; `changes` replace whole entries."""
-    said = load("demo_nodule").manifest.model_dump(mode="json")
-    said["architecture"]["arguments"] = {"channels": 4}
-    said["profile"] = {"mean": [0.01, 0.9], "std": [0.01, 0.6], "content_hu": [-950, -650], "content_share": [0.05, 0.9]}
+    """The demo's manifest as data, for a network of 4 channels and any plausible input; `changes` replace whole entries,
+    but those of `weights` one by one."""
+    said = load("demo_nodule").manifest.model_dump(mode="json", exclude_none=True)
+    said["weights"]["architecture"]["arguments"] = {"channels": 4}
+    said["profile"] = {"mean": [0.01, 0.9], "std": [0.01, 0.6], "content_range": [-950, -650], "content_share": [0.05, 0.9]}
+    said["weights"] |= changes.pop("weights", {})
     return said | {"name": "tiny", "version": "1.0.0"} | changes
 
 
@@ -35,7 +37,9 @@ def bundle(folder: Path, *, scale: float = 1.0, **changes: Any) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(5)
     content = save(NoduleNet(4).state_dict() | {"scale": torch.tensor(scale)})
-    said = manifest(**{"weights_sha256": sha256(content).hexdigest()} | changes)
+    said = manifest(**changes)
+    if "sha256" not in changes.get("weights", {}):
+        said["weights"]["sha256"] = sha256(content).hexdigest()
     (folder / "weights.safetensors").write_bytes(content)
     (folder / "manifest.yaml").write_text(yaml.safe_dump(said, sort_keys=False), "utf-8")
     return str(folder)

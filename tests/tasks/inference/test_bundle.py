@@ -10,18 +10,22 @@ import pytest
 import torch
 import yaml
 from pydicom.sr.codedict import codes
-from safetensors.torch import save
+from safetensors.torch import load_file, save
 
 from tasks.errors import ConfigurationError
+from tasks.inference.adapters.modules import build
 from tasks.inference.bundle import MANIFEST, Bundle, folder_of, load, names
+from tasks.inference.execution import REFERENCE
 from tasks.inference.networks import NoduleNet
-from tasks.inference.reader import build, network
+from tasks.inference.reader import open_reader
 from tests.tasks.inference.made import bundle, manifest
+
+FINDING, WINDOW = manifest()["findings"][0], manifest()["input"]["window"]
 
 
 def refusal(model: str) -> ConfigurationError:
     with pytest.raises(ConfigurationError) as caught:
-        network(load(model))
+        open_reader(load(model), REFERENCE)
     return caught.value
 
 
@@ -61,15 +65,28 @@ def test_an_unknown_model_is_told_with_those_there_are() -> None:
         ({"surprise": 1}, "surprise"),
         ({"name": "Has Spaces"}, "name"),
         ({"version": "1.0"}, "version"),
-        ({"weights": "../elsewhere.safetensors"}, "weights"),
-        ({"weights": "weights.pkl"}, "weights"),
-        ({"operating_points": []}, "operating_points"),
-        ({"operating_points": [{"name": "x", "threshold": 1.5, "source": "y"}]}, "threshold"),
-        ({"architecture": {"network": "os.system", "arguments": {}}}, "architecture.network"),
-        ({"profile": {"mean": [0, float("nan")], "std": [0, 1], "content_hu": [0, 1], "content_share": [0, 1]}}, "profile.mean"),
+        ({"weights": {"file": "../elsewhere.safetensors"}}, "within the model's folder"),
+        ({"weights": {"file": "/etc/weights"}}, "within the model's folder"),
+        ({"weights": {"format": "pickle"}}, "weights.format"),
+        ({"weights": {"format": "onnx"}}, "architecture belongs to safetensors"),
+        ({"weights": {"package": "deepbet"}}, "belong to the format package"),
+        ({"weights": {"also": {"../x": "0" * 64}}}, "within the model's folder"),
+        ({"findings": []}, "findings"),
+        ({"findings": [FINDING | {"operating_points": []}]}, "operating points unless"),
+        ({"findings": [FINDING, FINDING]}, "names and channels of their own"),
+        ({"findings": [FINDING | {"operating_points": [{"name": "x", "threshold": 1.5, "source": "y"}]}]}, "threshold"),
+        ({"findings": [FINDING | {"service_level": {"minutes": 5, "by": "07:00"}}]}, "either minutes or by"),
+        ({"findings": [FINDING | {"bands": [{"name": "a", "lowest": 0.5, "probability": [0, 1], "source": "b"}]}]}, "begin at 0"),
+        ({"weights": {"architecture": {"network": "os.system", "arguments": {}}}}, "architecture.network"),
+        ({"head": {"kind": "segmentation"}}, "operating points unless"),
+        ({"input": manifest()["input"] | {"tiling": {"shape": [8, 8, 8]}}}, "only maps"),
+        (
+            {"profile": {"mean": [0, float("nan")], "std": [0, 1], "content_range": [0, 1], "content_share": [0, 1]}},
+            "profile.mean",
+        ),
         ({"input": manifest()["input"] | {"order": "window"}}, "input.order"),
         ({"input": manifest()["input"] | {"spacing_mm": [2.5, 0, 2.5]}}, "positive"),
-        ({"input": manifest()["input"] | {"window": {"center": 0, "width": 0}}}, "input.window.width"),
+        ({"input": manifest()["input"] | {"window": WINDOW | {"width": 0}}}, "width"),
     ],
 )
 def test_a_wrong_entry_of_the_manifest_is_named(tmp_path: Path, change: dict[str, object], field: str) -> None:
@@ -107,19 +124,21 @@ def test_a_file_that_is_no_manifest_is_told(tmp_path: Path, content: bytes) -> N
     ],
 )
 def test_only_a_network_is_ever_called(tmp_path: Path, name: str) -> None:
-    model = bundle(tmp_path / "m", architecture={"network": name, "arguments": {"channels": 4}})
+    model = bundle(tmp_path / "m", weights={"architecture": {"network": name, "arguments": {"channels": 4}}})
     assert refusal(model).code == "E-INFER-ARCHITECTURE"
 
 
 def test_arguments_that_the_network_does_not_take_are_told(tmp_path: Path) -> None:
     for arguments in ({"channels": "many"}, {"layers": 4}):
-        model = bundle(tmp_path / "m", architecture={"network": "tasks.inference.networks:NoduleNet", "arguments": arguments})
+        model = bundle(
+            tmp_path / "m", weights={"architecture": {"network": "tasks.inference.networks:NoduleNet", "arguments": arguments}}
+        )
         assert refusal(model).code == "E-INFER-ARCHITECTURE"
 
 
 def test_weights_of_another_network_are_told(tmp_path: Path) -> None:
     content = save(NoduleNet(6).state_dict())
-    model = bundle(tmp_path / "m", weights_sha256=sha256(content).hexdigest())
+    model = bundle(tmp_path / "m", weights={"sha256": sha256(content).hexdigest()})
     (tmp_path / "m" / "weights.safetensors").write_bytes(content)
     assert refusal(model).code == "E-INFER-ARCHITECTURE"
 
@@ -130,7 +149,7 @@ def test_a_pickle_is_never_opened_even_where_its_hash_is_right(tmp_path: Path) -
             return (Path.touch, (tmp_path / "sprung",))  # type: ignore[return-value]
 
     content = pickle.dumps(Trap())
-    model = bundle(tmp_path / "m", weights_sha256=sha256(content).hexdigest())
+    model = bundle(tmp_path / "m", weights={"sha256": sha256(content).hexdigest()})
     (tmp_path / "m" / "weights.safetensors").write_bytes(content)
     assert refusal(model).code == "E-INFER-ARCHITECTURE"
     assert not (tmp_path / "sprung").exists()
@@ -139,9 +158,9 @@ def test_a_pickle_is_never_opened_even_where_its_hash_is_right(tmp_path: Path) -
 def test_each_preprocessing_setting_has_its_own_hash(tmp_path: Path) -> None:
     plain = manifest()["input"]
     changes = [
-        {}, {"order": "window_then_resample"}, {"window": {"center": -400.0, "width": 1201.0}}, {"window": {"center": -401.0, "width": 1200.0}},
+        {}, {"order": "window_then_resample"}, {"window": WINDOW | {"width": 1201.0}}, {"window": WINDOW | {"center": -401.0}},
         {"spacing_mm": [2.5, 2.5, 2.6]}, {"spacing_mm": [2.6, 2.5, 2.5]}, {"shape": [8, 8, 8]}, {"orientation": "RAS"},
-        {"padding_hu": -1000.0},
+        {"padding": -1000.0}, {"floor": -1000.0},
     ]  # fmt: skip
     opened = [load(bundle(tmp_path / str(number), input=plain | change)) for number, change in enumerate(changes)]
     assert len({made.preprocessing_sha256 for made in opened}) == len(changes)
@@ -161,14 +180,14 @@ def test_the_demos_bundle_is_small_and_says_what_it_is() -> None:
     assert sum(path.stat().st_size for path in folder_of("demo_nodule").iterdir()) < 2_000_000
     assert demo.manifest.synthetic_only
     assert "not for clinical use" in demo.manifest.intended_use
-    parameters = sum(values.numel() for values in build(demo.manifest.architecture).parameters())
+    parameters = sum(values.numel() for values in build(demo.manifest.weights.architecture).parameters())
     assert demo.manifest.training["parameters"] == parameters <= 400_000
-    assert all(torch.isfinite(values).all() for values in network(demo).state_dict().values())
+    assert all(torch.isfinite(values).all() for values in load_file(demo.path(demo.manifest.weights.file)).values())
 
 
 def test_the_findings_code_is_that_of_the_dicom_dictionary() -> None:
-    said = load("demo_nodule").manifest.output
-    assert (said.code_value, said.code_scheme, said.code_meaning) == (
+    said = load("demo_nodule").manifest.findings[0].code
+    assert (said.value, said.scheme, said.meaning) == (
         codes.SCT.Nodule.value,
         codes.SCT.Nodule.scheme_designator,
         codes.SCT.Nodule.meaning,

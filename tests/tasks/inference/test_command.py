@@ -56,8 +56,11 @@ def test_a_model_that_cannot_be_used_stops_it_before_any_work(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     publish(lake, 1, volume(1))
-    bundle(tmp_path / "tampered", weights_sha256="0" * 64)
-    bundle(tmp_path / "unfit", architecture={"network": "tasks.inference.networks:NoduleNet", "arguments": {"channels": 5}})
+    bundle(tmp_path / "tampered", weights={"sha256": "0" * 64})
+    bundle(
+        tmp_path / "unfit",
+        weights={"architecture": {"network": "tasks.inference.networks:NoduleNet", "arguments": {"channels": 5}}},
+    )
     ended = run("--lake", lake.url, "--model", model)
     assert ended.exit_code == 2
     assert ended.output.startswith("E-INFER-")

@@ -10,21 +10,23 @@ import numpy as np
 import pytest
 
 from tasks.errors import catalogue
-from tasks.inference.bundle import Manifest
 from tasks.inference.gates import GATES, by_header, choose, content_share, furthest, plausible
-from tasks.inference.preprocess import Prepared, Volume
+from tasks.inference.manifest import Manifest
+from tasks.inference.statistics import Statistics
+from tasks.inference.volume import Volume
 from tests.tasks.inference.made import chest_like, lps, manifest
 
 
 def model(**accepted: Any) -> Manifest:
     said = manifest()
-    return Manifest.model_validate(said | {"accepted": said["accepted"] | accepted, "weights_sha256": "0" * 64})
+    return Manifest.model_validate(said | {"accepted": said["accepted"] | accepted})
 
 
 def row(**changes: Any) -> dict[str, Any]:
     return {
         "Modality": "CT", "BodyPartExamined": "CHEST", "Manufacturer": "SYNTHETIC Beta", "ConvolutionKernel": "B30f",
-        "slice_spacing_mm": 2.5, "SliceThickness": 2.5, "n_slices": 64, "path": "volumes/a",
+        "slice_spacing_mm": 2.5, "SliceThickness": 2.5, "n_slices": 64, "path": "volumes/a", "KVP": 120.0, "EchoTime": None,
+        "column_spacing_mm": 0.7, "row_spacing_mm": 0.7, "missing_positions_mm": None,
     } | changes  # fmt: skip
 
 
@@ -61,7 +63,7 @@ def test_a_kernel_that_is_not_listed_is_refused(kernel: str | None) -> None:
 
 
 def test_a_model_for_patients_reads_real_devices() -> None:
-    real = Manifest.model_validate(manifest() | {"synthetic_only": False, "weights_sha256": "0" * 64})
+    real = Manifest.model_validate(manifest() | {"synthetic_only": False})
     assert by_header(row(Manufacturer="GE MEDICAL SYSTEMS"), real) == ""
 
 
@@ -87,11 +89,11 @@ def test_the_share_of_content_counts_voxels_within_the_range() -> None:
     assert content_share(volume, (-950, -650)) == 3 / 8
 
 
-FINE = Prepared(np.zeros((1, 1, 1), np.float32), 0.3, 0.3)
+FINE = Statistics(mean=0.3, std=0.3, min=0.0, max=1.0, p01=0.0, p50=0.2, p99=1.0)
 
 
 def test_an_input_like_the_trainings_passes() -> None:
-    assert plausible(FINE, 0.3, model())
+    assert plausible(FINE, 0.3, model().profile)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +109,7 @@ def test_an_input_like_the_trainings_passes() -> None:
     ],
 )
 def test_an_input_unlike_the_trainings_is_refused(mean: float, std: float, share: float) -> None:
-    assert not plausible(replace(FINE, mean=mean, std=std), share, model())
+    assert not plausible(replace(FINE, mean=mean, std=std), share, model().profile)
 
 
 def test_stored_values_that_were_never_rescaled_show_no_lung() -> None:

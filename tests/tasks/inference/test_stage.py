@@ -14,12 +14,17 @@ import torch
 
 from data_contracts.predictions import CONTRACT
 from tasks.errors import SafelightError
-from tasks.executor import make_pool, run_by_manifest
+from tasks.executor import run_by_manifest
 from tasks.guard import ErrorLog
 from tasks.inference.bundle import load
-from tasks.inference.reader import score
+from tasks.inference.execution import REFERENCE, Execution
+from tasks.inference.preprocess import Prepared
+from tasks.inference.reader import open_reader
 from tasks.inference.stage import InferStage
+from tasks.inference.statistics import measure
+from tasks.inference.volume import Volume
 from tasks.lake import Lake
+from tasks.pools import make_pool
 from tasks.stage import Count, Outcome, fingerprint
 from tests.tasks.inference.made import PATIENT, bundle, bytes_below, chest_like, lps, manifest, publish, volume
 
@@ -51,7 +56,7 @@ def test_a_study_is_read_and_its_row_says_by_what(lake: Lake, model: str) -> Non
     assert (row["StudyInstanceUID"], row["PatientID"], row["SeriesInstanceUID"]) == (key, PATIENT, "2.25.7")
     assert (row["status"], row["reason_code"], row["finding"]) == ("read", "", "nodule")
     assert row["volume_path"] == f"volumes/{PATIENT}/{key}/2.25.7_0.nii.gz"
-    assert row["weights_sha256"] == opened.manifest.weights_sha256
+    assert row["weights_sha256"] == opened.manifest.weights.sha256
     assert row["manifest_sha256"] == opened.manifest_sha256
     assert row["preprocessing_sha256"] == opened.preprocessing_sha256
     assert row["input_content_share"] == pytest.approx((np.abs(chest_like(7) + 800) <= 150).mean())
@@ -192,11 +197,15 @@ def test_one_and_two_workers_and_this_process_give_the_same_bytes_twice(tmp_path
 def test_a_score_does_not_depend_on_how_many_threads_torch_had(model: str) -> None:
     opened = load(model)
     voxels = np.random.default_rng(1).random((20, 30, 40), np.float32)
-    first = score(opened, voxels)
+    grid = Volume(np.zeros((40, 30, 20), np.int16), lps()).grid
+    prepared = Prepared(voxels, 0.0, measure(voxels), grid, grid)
+    reader = open_reader(opened, REFERENCE)
+    first = reader.infer(prepared)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        assert score(opened, voxels) == first
+        assert reader.infer(prepared) == first
+        assert open_reader(opened, Execution(threads=2)).infer(prepared).scores == pytest.approx(first.scores, abs=1e-6)
     finally:
         torch.set_num_threads(before)
 
@@ -216,7 +225,7 @@ def test_manifest_weights_and_preprocessing_make_studies_due_again(tmp_path: Pat
     ]
     assert len({fingerprint(stage, "x") for stage in stages}) == 3
     assert {stage.label() for stage in stages} == {"infer:tiny@1.0.0"}
-    assert set(stages[0].configuration()) == {"manifest", "weights", "preprocessing"}
+    assert set(stages[0].configuration()) == {"manifest", "weights", "preprocessing", "variant", "device"}
     assert stages[1].configuration()["preprocessing"] == stages[0].configuration()["preprocessing"]
     assert stages[2].configuration()["preprocessing"] != stages[0].configuration()["preprocessing"]
 

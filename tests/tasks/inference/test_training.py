@@ -13,8 +13,9 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from tasks.errors import ConfigurationError
 from tasks.inference import learning
-from tasks.inference.bundle import Input, load
+from tasks.inference.bundle import load
 from tasks.inference.learning import CROP, crop, loss, target
+from tasks.inference.manifest import Input
 from tasks.inference.networks import STRIDE, NoduleNet
 from tasks.inference.phantoms import PROTOCOLS, TEST, TRAIN, TRAINED_ON, VALIDATE, Case, as_case, auc, cases
 from tasks.inference.train import Recipe, calibrate, threshold_at, train
@@ -65,15 +66,15 @@ def test_a_training_writes_what_it_found_and_keeps_what_a_person_wrote(trained: 
     assert made.intended_use == "Words of a person: with a colon."
     assert made.training["phantoms"] == 2
     assert {f"test_auc_{name}" for name in PROTOCOLS} <= set(made.training)
-    assert [point.name for point in made.operating_points] == ["screening", "specific"]
-    assert "no phantom of a cohort" in made.operating_point.source
-    assert made.operating_points[0].threshold <= made.operating_points[1].threshold
+    assert [point.name for point in made.findings[0].operating_points] == ["screening", "specific"]
+    assert "no phantom of a cohort" in made.findings[0].operating_point.source
+    assert made.findings[0].operating_points[0].threshold <= made.findings[0].operating_points[1].threshold
     assert made.profile.mean[0] < made.profile.mean[1] < 0.5
     assert 0 < made.profile.content_share[0] < made.profile.content_share[1] < 1
 
 
 def test_a_network_of_another_kind_is_not_trained(tmp_path: Path) -> None:
-    bundle(tmp_path / "m", architecture={"network": "torch.nn:ReLU", "arguments": {}})
+    bundle(tmp_path / "m", weights={"architecture": {"network": "torch.nn:ReLU", "arguments": {}}})
     with pytest.raises(ConfigurationError, match="E-INFER-TRAINING"):
         train(tmp_path / "m", TINY)
     with pytest.raises(ConfigurationError, match="E-INFER-MODEL-MISSING"):

@@ -1,0 +1,1 @@
+"""One module a format of weights: each gives a network, which maps (n, 1, z, y, x) to what the manifest's head expects."""
