@@ -21,6 +21,8 @@ _STAGES = {
     "import": "tasks.deid.command:import_table",
     "volumes": "tasks.volumes.command:volumes",
     "infer": "tasks.inference.command:infer",
+    "deliver": "tasks.delivery.command:deliver",
+    "delivery": "tasks.delivery.command:delivery",
     "evaluate": "tasks.evaluation.command:evaluate",
     "compact": "tasks.compact.command:compact",
     "gallery": "tasks.gallery.command:gallery",
@@ -128,7 +130,7 @@ def doctor(
         typer.Option(help="The site's configuration; without one, only the installation is checked.", envvar="SAFELIGHT_CONFIG"),
     ] = None,
 ) -> None:
-    """Check versions, keys, permissions, the PACS (C-ECHO), Prefect, the model and the disk.
+    """Check versions, keys, permissions, the PACS (C-ECHO), Prefect, the model, the delivery and the disk.
 
     Example: `safelight doctor --config site.yaml`
     """
@@ -148,6 +150,7 @@ def status(config: Config) -> None:
     """
     from zoneinfo import ZoneInfo
 
+    from tasks.delivery.stage import late_now
     from tasks.night import night_table
     from tasks.pacs.waiting import waiting
     from tasks.site import open_site
@@ -158,6 +161,8 @@ def status(config: Config) -> None:
         terminal.console.print(table(overview(site.ledger), "Studies"))
         terminal.console.print(night_table(site))
         for line in waiting(site.ledger, ZoneInfo(site.settings.timezone)):
+            say(line)
+        for line in late_now(site):
             say(line)
         failed = [row for row in site.ledger.results().values() if row.status == "failed"]
         for row in failed[:50]:

@@ -82,6 +82,7 @@ def _more(site: Site) -> Iterator[Look]:
     settings = site.settings
     for receiver in settings.receivers if settings.pacs else ():
         yield f"receiver {receiver.ae_title}", lambda receiver=receiver: _receiver(receiver)  # type: ignore[misc]
+    yield "delivery", lambda: _delivery(site)
     if settings.prefect.api_url is not None:
         url = settings.prefect.api_url
         yield "Prefect", lambda: _server(url)
@@ -95,6 +96,12 @@ def _receiver(receiver: ReceiverSettings) -> str:
         except OSError:
             raise ConfigurationError("E-PULL-PORT-BUSY", f"{receiver.host}:{receiver.port}") from None
     return f"{receiver.ae_title} can listen on {receiver.host}:{receiver.port}"
+
+
+def _delivery(site: Site) -> str:
+    from tasks.delivery.stage import outlook
+
+    return outlook(site)
 
 
 def _server(url: str) -> str:

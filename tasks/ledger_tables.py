@@ -112,6 +112,20 @@ conditions = sa.Table(
     sa.Column("retry_at", sa.Float),
 )  # fmt: skip
 
+# ---- what the hospital says of studies (tasks/delivery/statements.py) -------------------------------------------------
+
+statements = sa.Table(
+    "statements", metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("accession_number", sa.String, nullable=False, index=True),
+    sa.Column("study_instance_uid", sa.String, nullable=False, index=True),
+    sa.Column("patient_ids", sa.Text, nullable=False),
+    sa.Column("said", sa.Text, nullable=False),
+    sa.Column("said_at", sa.Float, nullable=False),
+    sa.Column("received_at", sa.Float, nullable=False),
+)  # fmt: skip
+
 
 def upgrade(made: sa.Engine) -> bool:
     """Give the tables of an earlier version the columns that this one has besides; False where one cannot be filled for old rows."""

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from tasks.delivery.policy import DeliverySettings
 from tasks.errors import ConfigurationError
 from tasks.inference.policy import InferenceSettings
 from tasks.pacs.settings import CohortSettings, PacsSettings, ReceiverSettings, TlsSettings
@@ -74,6 +75,7 @@ class Settings(Section):
     deidentify: DeidentifySettings = DeidentifySettings()
     volumes: VolumesSettings = VolumesSettings()
     inference: InferenceSettings = InferenceSettings()
+    delivery: DeliverySettings = DeliverySettings()
     imports: tuple[ImportSettings, ...] = ()
     evaluation: EvaluationSettings | None = None
     executor: ExecutorSettings = ExecutorSettings()
