@@ -1,4 +1,4 @@
-"""The whole night: pull → deidentify → volumes → infer, batch by batch, then evaluate and publish."""
+"""The whole night: pull → deidentify → volumes → infer, batch by batch, then deliver, evaluate and publish."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from flows.publish import publish
 from flows.reconcile import reconcile
 from tasks.accountability import lines
 from tasks.deid.task import certify
+from tasks.delivery.task import deliver_results
 from tasks.guard import boundary
 from tasks.night import DONE, NOT_ENDED, SOME_FAILED
 from tasks.pacs.task import plan
@@ -38,7 +39,9 @@ def nightly(config: str | None = None) -> State[dict[str, int]]:
     with boundary("night", site.errors), site.ledger.run("night", flow_run=str(flow_run.id)) as run:
         check(site)
         planned = plan(path)
+        began = site.ledger.now()
         counts = stream(path, run, site.batches(), STUDY_STAGES) + Counter(doubts=planned["doubts"])
+        counts += Counter(deliver_results(path, began))
         evaluate(path)
         publish(path)
         certify(path)
