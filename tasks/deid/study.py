@@ -8,13 +8,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from tasks.deid import dates, documents, pixel_data
+from tasks.deid import dates, documents, drafts, pixel_data
 from tasks.deid.edits import Edits
 from tasks.deid.header import Audit, Rewriter
 from tasks.deid.identifiers import Identifiers
@@ -29,6 +28,7 @@ from tasks.deid.words import standard
 from tasks.dicom import instances
 from tasks.dicom.instances import Instance, Source
 from tasks.errors import SafelightError
+from tasks.forcing import Forcing
 from tasks.guard import ErrorLog
 from tasks.pseudonyms import Pseudonyms
 
@@ -57,6 +57,15 @@ class Draft:
     file: Path
     lake_path: str
     sha256: str
+
+
+@dataclass(frozen=True)
+class _Tools:
+    """What all drafts of a study are made with."""
+
+    rewriter: Rewriter
+    search: Residue
+    forcing: Forcing
 
 
 @dataclass
@@ -125,10 +134,12 @@ class StudyWork:
             literals=self.literals,
         )
         rewriter, search = Rewriter(self.profile, values), Residue(self._identifiers)
-        for number, (instance, surveyed) in enumerate(list(self._surveyed.items())):
-            code = self._guarded(instance, partial(self._draft, instance, surveyed, folder / f"{number}.dcm", rewriter, search))
-            if code:
-                self._hold(instance, code)
+        with Forcing() as forcing:
+            for number, (instance, surveyed) in enumerate(list(self._surveyed.items())):
+                tools = _Tools(rewriter, search, forcing)
+                code = self._guarded(instance, partial(self._draft, instance, surveyed, folder / f"{number}.dcm", tools))
+                if code:
+                    self._hold(instance, code)
         self.audit = rewriter.finish()
 
     def prove(self) -> None:
@@ -212,7 +223,8 @@ class StudyWork:
         self._patients.add(key)
         return key
 
-    def _draft(self, name: str, surveyed: Surveyed, file: Path, rewriter: Rewriter, search: Residue) -> str:
+    def _draft(self, name: str, surveyed: Surveyed, file: Path, tools: _Tools) -> str:
+        rewriter, search = tools.rewriter, tools.search
         instance = instances.read(surveyed.source)
         if instance.version != surveyed.version or instance.changed():
             return "E-DEID-CHANGED"
@@ -222,19 +234,14 @@ class StudyWork:
         edits = Edits(instance, self.found.boxes.get(name), self.found.faces.get(name))
         edits.prepare()
         header = rewriter.rewrite(instance, methods=edits.methods, stated=edits.stated)
-        sha = hashlib.sha256(header)
-        with file.open("wb", buffering=0) as stream:
-            stream.write(header)
-            for block in edits.pixels():
-                sha.update(block)
-                stream.write(block)
+        sha256 = drafts.write(file, header, edits.pixels(), tools.forcing)
         comments = compressed_comments(instance.whole()) if instance.encapsulated else b""
         slipped = pixel_data.copied(instance) if not instance.encapsulated and instances.has_surplus(instance) else ()
         if instance.path != Path() and instance.changed():
             rewriter.undo()
             return "E-DEID-CHANGED"  # what was looked at may not be what was copied
         self.residue |= search.find(header, comments) | search.find_raw(slipped)
-        self.drafts[name] = Draft(file, surveyed.lake_path, sha.hexdigest())
+        self.drafts[name] = Draft(file, surveyed.lake_path, sha256)
         return ""
 
     def _hold(self, instance: str, code: str) -> None:

@@ -241,6 +241,8 @@ def has_surplus(instance: Instance) -> bool:
     if not instance.pixels:
         return False
     start = instance.pixels[-1][4]
+    if start == instance.size:
+        return False
     if instance.size <= len(instance.data):
         rest = instance.data[start:]
     else:
