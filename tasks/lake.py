@@ -308,7 +308,7 @@ class Publication:
         """
         target = self.path(lake_path)
         try:
-            os.replace(source, target)
+            source.replace(target)
             self._forced.update((lake_path,) if forced else ())
         except OSError as error:
             if error.errno != errno.EXDEV:
@@ -375,10 +375,10 @@ def write_sorted(rows: pa.Table, path: Path, keys: Sequence[str]) -> None:
 
 def _move(source: Path, target: str) -> None:
     try:
-        os.replace(source, target)
+        source.replace(target)
     except FileNotFoundError:
-        os.makedirs(target.rpartition("/")[0], exist_ok=True)
-        os.replace(source, target)
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
+        source.replace(target)
 
 
 def _force(paths: Iterable[Path]) -> None:

@@ -37,7 +37,9 @@ def write(file: Path, header: bytes, pixels: Iterable[bytes], forcing: Forcing) 
         OSError: it is there already, or the disk is full.
     """
     sha = hashlib.sha256(header)
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)  # the folder is private; in the lake the umask decides
+    descriptor = os.open(
+        file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666
+    )  # the folder is private; in the lake the umask decides
     try:
         _write(descriptor, header)
         for block in pixels:

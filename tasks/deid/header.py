@@ -8,7 +8,7 @@ becomes of an element is worked out once and looked up by its bytes and its plac
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pydicom.uid import ExplicitVRLittleEndian
@@ -18,6 +18,7 @@ from tasks.deid.rules import Decision, Profile
 from tasks.deid.values import Changed, Values, texts
 from tasks.dicom.elements import EXPLICIT_LITTLE, LONG, PIXELS, Element, Encoding, items, walk
 from tasks.dicom.instances import Instance, character_sets
+from tasks.dicom.stretches import Stretch
 from tasks.errors import SafelightError
 
 #: Names this software in file meta information (PS3.7 D.3.3.2): a UUID of our own in PS3.5 B.2's form.
@@ -55,6 +56,19 @@ class _Outcome:
     uses: int = 0
 
 
+@dataclass(slots=True)
+class _Together:
+    """What became of the elements of a stretch: their (tag, bytes), and otherwise as `_Outcome`."""
+
+    parts: list[tuple[int, bytes]]
+    marks: tuple[tuple[tuple[int, str, str], int], ...]
+    flags: frozenset[str]
+    uses: int = 0
+
+
+_Used = _Outcome | _Together
+
+
 @dataclass(frozen=True)
 class _Place:
     """Where a data set stands: the sequences that lead to it, and what is known of elements there. The same bytes mean the same only here."""
@@ -65,6 +79,7 @@ class _Place:
     character_sets: tuple[str, ...]
     coloured: bool
     known: dict[object, _Outcome] = field(default_factory=dict, repr=False)
+    together: dict[Stretch, _Together] = field(default_factory=dict, repr=False)
 
 
 @dataclass
@@ -77,7 +92,7 @@ class Rewriter:
     _places: dict[object, _Place] = field(default_factory=dict, repr=False)
     _remembered: int = 0
     _long: list[_Outcome] = field(default_factory=list, repr=False)
-    _used: list[_Outcome] = field(default_factory=list, repr=False)
+    _used: Sequence[_Used] = field(default=(), repr=False)
 
     def rewrite(self, instance: Instance, *, methods: Iterable[str] = (), stated: Mapping[int, str] | None = None) -> bytes:
         """The file to release, up to its pixel data. What was done is added to `audit`; values never appear there.
@@ -94,7 +109,7 @@ class Rewriter:
             self._forget()
         coloured = instance.text(_PHOTOMETRIC) == "PALETTE COLOR"
         place = self._place(instance.text(0x00080016), (), instance.encoding, tuple(instance.character_sets), coloured=coloured)
-        parts, used = self._data_set(instance.data, instance.head, place, 0)
+        parts, used = self._outermost(instance, place)
         flags: set[str] = set()
         for outcome in used:
             outcome.uses += 1
@@ -112,7 +127,7 @@ class Rewriter:
         """Do not count the instance that was rewritten last: it is not released after all."""
         for outcome in self._used:
             outcome.uses -= 1
-        self._used = []
+        self._used = ()
 
     def finish(self) -> Audit:
         """What was done to which tag, how often, in all instances that were rewritten."""
@@ -122,11 +137,14 @@ class Rewriter:
     def _forget(self) -> None:
         """Tell the audit of everything that was remembered, and remember it no longer."""
         self._count_long()
-        self._used = []
+        self._used = ()
         for place in self._places.values():
             for outcome in place.known.values():
                 self._count(outcome)
+            for together in place.together.values():
+                self._count(together)
             place.known.clear()
+            place.together.clear()
         self._remembered = 0
 
     def _count_long(self) -> None:
@@ -134,7 +152,7 @@ class Rewriter:
             self._count(outcome)
         self._long = []
 
-    def _count(self, outcome: _Outcome) -> None:
+    def _count(self, outcome: _Used) -> None:
         for mark, n in outcome.marks if outcome.uses else ():
             self.audit[mark] += n * outcome.uses
 
@@ -148,6 +166,30 @@ class Rewriter:
         return known
 
     # ---- data sets ----------------------------------------------------------------------------------------------------
+
+    def _outermost(self, instance: Instance, place: _Place) -> tuple[list[tuple[int, bytes]], Sequence[_Used]]:
+        """As `_data_set`, for the outermost elements: known stretches are looked up as a whole."""
+        parts: list[tuple[int, bytes]] = []
+        used: list[_Used] = []
+        single: list[Element] = []
+        for elements, stretch in instance.parts():
+            if stretch is None or stretch.is_private or any(element[0] in codes.CODE_TAGS for element in elements):
+                single += elements  # what becomes of these depends on others
+                continue
+            known = place.together.get(stretch)
+            if known is None:
+                made, outcomes = self._data_set(instance.data, elements, place, 0)
+                marks: Audit = Counter()
+                for outcome in outcomes:
+                    for mark, n in outcome.marks:
+                        marks[mark] += n
+                flags = frozenset[str]().union(*(outcome.flags for outcome in outcomes))
+                known = place.together[stretch] = _Together(made, tuple(marks.items()), flags)
+                self._remembered += len(elements)
+            parts += known.parts
+            used.append(known)
+        rest, outcomes = self._data_set(instance.data, single, place, 0)
+        return parts + rest, used + outcomes
 
     def _data_set(
         self, data: bytes, elements: list[Element], place: _Place, depth: int

@@ -27,6 +27,7 @@ from tasks.deid.verdicts import Verdicts
 from tasks.deid.words import standard
 from tasks.dicom import instances
 from tasks.dicom.instances import Instance, Source
+from tasks.dicom.stretches import Stretches
 from tasks.errors import SafelightError
 from tasks.forcing import Forcing
 from tasks.guard import ErrorLog
@@ -94,6 +95,7 @@ class StudyWork:
     _kept: int = 0
 
     def __post_init__(self) -> None:
+        self._stretches = Stretches()
         self._identifiers = Identifiers(self.profile)
         self._verdicts = Verdicts(self.profile)
         self._uids = Uids(self.profile, self.pseudonyms)
@@ -165,7 +167,7 @@ class StudyWork:
             return "E-DEID-FAILED"
 
     def _survey(self, name: str, path: Path) -> str:
-        instance = instances.read(path)
+        instance = instances.read(path, self._stretches)
         self._identifiers.collect(instance)
         own = [instance.text(tag) for tag in (_STUDY_UID, _SERIES_UID, _INSTANCE_UID)]
         odd = any("\\" in uid or self.profile.is_well_known(uid) for uid in own)
