@@ -111,8 +111,9 @@ class Instance:
         return b"" if element is None else self.data[element[3] : element[4]]
 
     @cached_property
-    def _deep(self) -> bool:
-        return any(element[0] in _DEEP for element in self.head)
+    def is_deep(self) -> bool:
+        """Whether a sequence tells of frames, of ultrasound regions, or of the anatomy: the outermost elements are not the whole story."""
+        return not _DEEP.isdisjoint(self._by_tag)
 
     def stated(self, tag: int) -> tuple[str, bytes] | None:
         """An outermost element's value representation and value as it is encoded: the same bytes under another one mean another thing."""
@@ -144,7 +145,7 @@ class Instance:
         Raises:
             SafelightError: E-DEID-UNREADABLE.
         """
-        if self._deep:
+        if self.is_deep:
             return self.header()
         implicit, little, data = self.encoding.implicit, not self.encoding.big_endian, self.data
         raw = {
@@ -159,7 +160,7 @@ class Instance:
 
     def fields(self) -> Fields:
         """The outermost elements as `Fields` decodes them; where there is a sequence of frames or of regions, as pydicom does."""
-        return Fields(self, self.header() if self._deep else None)
+        return Fields(self, self.header() if self.is_deep else None)
 
     def native(self) -> bytes | None:
         """The value of native pixel data, read from the file; None where it is compressed or there is not one element of it.
