@@ -7,18 +7,23 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 
-#: Files that are forced side by side.
-AT_ONCE = 8
 #: So many files may wait to be forced; whoever hands over another one waits for the oldest. Each keeps a descriptor open.
 _MOST_WAITING = 64
 
 
 class Forcing:
     """Takes over open files that are written, forces them to disk, and closes them. When the context is left without an error, all of them lie
-    on disk; an error of the disk is raised there, or when the next file is handed over."""
+    on disk; an error of the disk is raised there, or when the next file is handed over.
+
+    Args:
+        at_once: how many are forced side by side. Each has a thread; where the interpreter has work besides, few threads disturb it less.
+    """
+
+    def __init__(self, at_once: int = 8) -> None:
+        self._at_once = at_once
 
     def __enter__(self) -> Forcing:
-        self._pool = ThreadPoolExecutor(AT_ONCE)
+        self._pool = ThreadPoolExecutor(self._at_once)
         self._waiting: deque[Future[None]] = deque()
         return self
 

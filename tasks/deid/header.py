@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pydicom.uid import ExplicitVRLittleEndian
 
 from tasks.deid import codes
+from tasks.deid.identifiers import short
 from tasks.deid.rules import Decision, Profile
 from tasks.deid.values import Changed, Values, texts
 from tasks.dicom.elements import EXPLICIT_LITTLE, LONG, PIXELS, Element, Encoding, items, walk
@@ -65,6 +66,17 @@ class _Together:
     flags: frozenset[str]
     uses: int = 0
 
+    @classmethod
+    def of(cls, parts: list[tuple[int, bytes]], outcomes: Iterable[_Outcome]) -> _Together:
+        """Outcomes put together."""
+        marks: Audit = Counter()
+        flags: set[str] = set()
+        for outcome in outcomes:
+            flags |= outcome.flags
+            for mark, n in outcome.marks:
+                marks[mark] += n
+        return cls(parts, tuple(marks.items()), frozenset(flags))
+
 
 _Used = _Outcome | _Together
 
@@ -79,7 +91,7 @@ class _Place:
     character_sets: tuple[str, ...]
     coloured: bool
     known: dict[object, _Outcome] = field(default_factory=dict, repr=False)
-    together: dict[Stretch, _Together] = field(default_factory=dict, repr=False)
+    together: dict[Stretch | bytes, _Together] = field(default_factory=dict, repr=False)
 
 
 @dataclass
@@ -93,6 +105,7 @@ class Rewriter:
     _remembered: int = 0
     _long: list[_Outcome] = field(default_factory=list, repr=False)
     _used: Sequence[_Used] = field(default=(), repr=False)
+    _statements: dict[object, list[tuple[int, bytes]]] = field(default_factory=dict, repr=False)
 
     def rewrite(self, instance: Instance, *, methods: Iterable[str] = (), stated: Mapping[int, str] | None = None) -> bytes:
         """The file to release, up to its pixel data. What was done is added to `audit`; values never appear there.
@@ -117,7 +130,7 @@ class Rewriter:
         self._used = used
         said = dict(stated or {})
         parts = [part for part in parts if part[0] not in _SIGNED and part[0] not in said]
-        parts.extend(self._statement(instance.encoding, flags, tuple(methods)))
+        parts.extend(self._statement(instance.encoding, frozenset(flags), tuple(methods)))
         parts.extend((tag, instance.encoding.element(tag, "CS", value.encode())) for tag, value in said.items())
         parts.sort()
         body = b"".join([content for _, content in parts])
@@ -173,23 +186,35 @@ class Rewriter:
         used: list[_Used] = []
         single: list[Element] = []
         for elements, stretch in instance.parts():
-            if stretch is None or stretch.is_private or any(element[0] in codes.CODE_TAGS for element in elements):
-                single += elements  # what becomes of these depends on others
-                continue
-            known = place.together.get(stretch)
+            known = place.together.get(stretch) if stretch is not None else None
             if known is None:
-                made, outcomes = self._data_set(instance.data, elements, place, 0)
-                marks: Audit = Counter()
-                for outcome in outcomes:
-                    for mark, n in outcome.marks:
-                        marks[mark] += n
-                flags = frozenset[str]().union(*(outcome.flags for outcome in outcomes))
-                known = place.together[stretch] = _Together(made, tuple(marks.items()), flags)
+                if stretch is None or stretch.is_private or any(element[0] in codes.CODE_TAGS for element in elements):
+                    single += elements  # what becomes of these depends on others
+                    continue
+                known = place.together[stretch] = _Together.of(*self._data_set(instance.data, elements, place, 0))
                 self._remembered += len(elements)
             parts += known.parts
             used.append(known)
+        if any(element[0] & 0x10000 for element in single):
+            own = self._private_together(instance.data, [element for element in single if element[0] & 0x10000], place)
+            parts += own.parts
+            used.append(own)
+            single = [element for element in single if not element[0] & 0x10000]
         rest, outcomes = self._data_set(instance.data, single, place, 0)
         return parts + rest, used + outcomes
+
+    def _private_together(self, data: bytes, private: list[Element], place: _Place) -> _Together:
+        """All outermost private elements: what becomes of one depends on the creators among them."""
+        mark = short(b"".join([data[element[2] : element[4]] for element in private]))
+        known = place.together.get(mark)
+        if known is None:
+            long = len(self._long)
+            known = _Together.of(*self._data_set(data, private, place, 0))
+            if len(self._long) > long:  # it is counted here, with the others
+                del self._long[long:]
+            place.together[mark] = known
+            self._remembered += len(private)
+        return known
 
     def _data_set(
         self, data: bytes, elements: list[Element], place: _Place, depth: int
@@ -368,8 +393,14 @@ class Rewriter:
 
     # ---- what is written anew ---------------------------------------------------------------------------------------
 
-    def _statement(self, encoding: Encoding, flags: set[str], methods: tuple[str, ...]) -> list[tuple[int, bytes]]:
+    def _statement(self, encoding: Encoding, flags: frozenset[str], methods: tuple[str, ...]) -> list[tuple[int, bytes]]:
         """State what was done (PS3.3 C.7.1.1, PS3.15 E.1.1)."""
+        key = (encoding, flags, methods)
+        if key not in self._statements:
+            self._statements[key] = self._stated(encoding, flags, methods)
+        return self._statements[key]
+
+    def _stated(self, encoding: Encoding, flags: frozenset[str], methods: tuple[str, ...]) -> list[tuple[int, bytes]]:
         temporal = "MODIFIED" if "modified" in flags else "UNMODIFIED" if "retained" in flags else "REMOVED"
         applied = dict((*self.profile.method_codes, *((code, codes.meaning(code, "DCM") or "") for code in methods)))
         listed = b"".join(

@@ -37,6 +37,8 @@ _FRAME_OF_REFERENCE, _MODALITY, _FEATURES = 0x00200052, 0x00080060, 0x00280302
 _STUDY_UID, _SERIES_UID, _INSTANCE_UID, _CLASS_UID = 0x0020000D, 0x0020000E, 0x00080018, 0x00080016
 #: Headers of a study are kept from the survey to the draft up to so many bytes; others are read again for each look and for the draft.
 _MOST_KEPT = 1 << 26
+#: Drafts that are forced to disk side by side, while the next ones are made.
+_FORCED_AT_ONCE = 4
 _PATIENT_ID, _ISSUER = 0x00100020, 0x00100021
 
 
@@ -136,7 +138,7 @@ class StudyWork:
             literals=self.literals,
         )
         rewriter, search = Rewriter(self.profile, values), Residue(self._identifiers)
-        with Forcing() as forcing:
+        with Forcing(_FORCED_AT_ONCE) as forcing:
             for number, (instance, surveyed) in enumerate(list(self._surveyed.items())):
                 tools = _Tools(rewriter, search, forcing)
                 code = self._guarded(instance, partial(self._draft, instance, surveyed, folder / f"{number}.dcm", tools))
