@@ -53,7 +53,7 @@ def lines(frame: NDArray[Any], threshold: float, *, side: int | None = None) -> 
     for upright in (False, True):
         for pieces in joining.joined([each.box for each in found], upright=upright):
             boxes = [found[number].box for number in pieces]
-            if len(boxes) > 1 and (any(alone[number] for number in pieces) or is_struck_together(plain, local, boxes)):
+            if len(boxes) > 1 and (any(alone[number] for number in pieces) or is_struck_together(local, boxes)):
                 lines.append(reduce(Box.around, boxes))
     return tuple(_with_ends(box).clipped(*local.shape[:2]) for box in lines)
 
@@ -68,7 +68,7 @@ def _is_compact(box: Box) -> bool:
     return long < _COMPACT * short
 
 
-def is_struck_together(plain: NDArray[np.uint8], local: NDArray[np.uint8], boxes: Sequence[Box]) -> bool:
+def is_struck_together(local: NDArray[np.uint8], boxes: Sequence[Box]) -> bool:
     """Whether the pieces of a line make up something long, and cross as many strokes together as a line does; each must cross a few."""
     short, long = sorted(_sides(reduce(Box.around, boxes)))
     if long < _LONG_TOGETHER * short:

@@ -16,8 +16,9 @@ from tasks.deid.burned_in import contrast
 
 #: A pixel stands out from so many times the frame's noise on, and at least this part of its range.
 _NOISES, _LEAST = 6.0, 0.02
-#: Pixels that must stand out in a slice over what does in its neighbours: fewer than the strokes of four letters of 7 pixels have.
-_STROKES = 32
+#: Of every so many rows one is counted; so many of its pixels must stand out over what does in the neighbours: fewer than four letters of 7
+#: pixels have there.
+_ROWS, _STROKES = 2, 16
 #: An end has one neighbour: it must differ from it by so many times as many pixels as that one does from the next.
 _CHANGING = 1.25
 #: So many slices are looked at, those with most.
@@ -26,7 +27,7 @@ _MOST = 12
 
 @dataclass(frozen=True, slots=True)
 class Odd:
-    """A slice that stands out: its place among those that were given, how many pixels do, and by how much, (rows, columns), 0 elsewhere."""
+    """A slice that stands out: its place among those that were given, how many of its pixels were counted, and by how much, (rows, columns), 0 elsewhere."""
 
     place: int
     count: int
@@ -51,33 +52,36 @@ class Singling:
         one, middle, other = self._last
         if not self._counts:
             self._least = _least(middle)
-            self._note(_less(one, middle), self._steady(middle, other))
-        self._note(_beyond(middle, one, other))
+            self._note(one, middle, middle, self._steady(middle, other))
+        self._note(middle, one, other)
         self._previous = self._last.pop(0)
 
     def odd(self) -> list[Odd]:
         """The slices that stand out, in order, a dozen at most; none of fewer than five, which have no order to speak of."""
         if len(self._counts) < 4:
             return []
-        self._note(_less(self._last[1], self._last[0]), self._steady(self._last[0], self._previous))
+        one, other = self._last
+        self._note(other, one, one, self._steady(one, self._previous))
         found = [each for each in self._found if self._stands_out(each.place)]
         return sorted(sorted(found, key=lambda each: -each.count)[:_MOST], key=lambda each: each.place)
 
-    def _count(self, beyond: NDArray[np.int32]) -> int:
-        return int(np.count_nonzero(np.abs(beyond) > self._least))
+    def _count(self, own: NDArray[Any], one: NDArray[Any], other: NDArray[Any]) -> int:
+        """How many pixels of every second row stand out."""
+        beyond = _beyond(own[::_ROWS], one[::_ROWS], other[::_ROWS])
+        return int(np.count_nonzero(beyond > self._least) + np.count_nonzero(beyond < -self._least))
 
     def _steady(self, one: NDArray[Any], other: NDArray[Any]) -> float:
         """How many pixels an end may differ by from its one neighbour, where this and the next differ as they do."""
-        return _CHANGING * self._count(_less(one, other))
+        return _CHANGING * self._count(one, other, other)
 
-    def _note(self, beyond: NDArray[np.int32], usual: float | None = None) -> None:
-        count = self._count(beyond)
+    def _note(self, own: NDArray[Any], one: NDArray[Any], other: NDArray[Any], usual: float | None = None) -> None:
         place = len(self._counts)
-        self._counts.append(count)
+        self._counts.append(self._count(own, one, other))
         self._usual.append(usual)
         # Whether the slice before stands out is known now; of those that do, the ones with least are forgotten.
-        kept = sorted((each for each in self._found if self._stands_out(each.place)), key=lambda each: -each.count)[:_MOST]
-        self._found = [*kept, Odd(place, count, beyond)]
+        self._found = sorted((each for each in self._found if self._stands_out(each.place)), key=lambda each: -each.count)[:_MOST]
+        if self._stands_out(place):
+            self._found.append(Odd(place, self._counts[place], _beyond(own, one, other)))
 
     def _stands_out(self, place: int) -> bool:
         """Whether more stands out than in the neighbours; an end is compared in another way, and is no measure for others."""
@@ -99,4 +103,4 @@ def _beyond(own: NDArray[Any], one: NDArray[Any], other: NDArray[Any]) -> NDArra
 
 
 def _less(own: NDArray[Any], other: NDArray[Any]) -> NDArray[np.int32]:
-    return np.subtract(own, other, dtype=np.int32)
+    return np.asarray(np.subtract(own, other, dtype=np.int32))
