@@ -13,6 +13,7 @@ from pydicom import Dataset, dcmread
 from pydicom.pixels.utils import pixel_array
 from pydicom.sequence import Sequence
 
+from data_contracts.deid_evidence import CONTRACT
 from tasks.deid.burned_in import detector, letters
 from tasks.deid.burned_in.blanking import blank
 from tasks.deid.burned_in.box import Box
@@ -77,6 +78,8 @@ def test_text_of_one_slice_is_found_where_another_is_brighter(
     has_text = [path.stem == "2" for path in paths]
     assert [bool(boxes) for boxes in found.boxes] == has_text
     assert covered(found.boxes[has_text.index(True)]) > 0.95
+    [view] = [column for column in CONTRACT.columns if column.name == "view"]
+    assert "difference" in {each.view for each in found.looks} <= set(view.allowed or ())
     monkeypatch.setattr(Singling, "odd", lambda self: [])
     assert not any(look(paths, policy=POLICY).boxes)  # no other view shows it
 
