@@ -8,35 +8,26 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from tasks import accountability as night
 from tasks.errors import ConfigurationError, catalogue
-from tasks.evaluation import clusters
-from tasks.evaluation.auc import auc, roc
-from tasks.evaluation.cases import Assembled, Cases, assemble, declared
-from tasks.evaluation.differences import COMPARED, difference
-from tasks.evaluation.intervals import not_estimable
+from tasks.evaluation.auc import curve_of
+from tasks.evaluation.cases import Assembled, Cases, assemble
 from tasks.evaluation.limitations import limitations
 from tasks.evaluation.plan import Plan
-from tasks.evaluation.proportions import proportion
+from tasks.evaluation.ranking import Ranked
 from tasks.evaluation.results import (
     Accounted,
     Baseline,
-    Counts,
-    Difference,
-    Estimate,
     Excluded,
-    Performance,
     Provenance,
     Results,
     Roc,
 )
-from tasks.evaluation.suppression import withheld
+from tasks.evaluation.subgroups import Table
 
 #: No ROC curve has more points than this; a report draws no more.
 ROC_POINTS = 501
-_METRICS = ("sensitivity", "specificity", "ppv", "npv", "auc")
 
 
 def analyse(
@@ -67,30 +58,23 @@ def analyse(
         raise ConfigurationError("E-EVAL-THRESHOLD", plan.model)
     assembled = assemble(predictions, reference, cohort, plan)
     cases = assembled.analysed
-    rows = [_row("", "", cases, threshold=operating_point, plan=plan)]
-    baseline, curves = [], []
+    table = Table.of(cases, operating_point, plan)
+    rows, curves, baseline = [table.overall()], [], []
     if not rows[0].suppressed:
-        curves += _curve("", "", cases)
-    for group in plan.subgroups:
-        masks = declared(cases.levels[group.attribute], group.levels)
-        sizes = {level: clusters.count(_codes(cases.inside(mask))) for level, mask in masks}
-        hidden = withheld(sizes, plan.minimum_cases, complementary=plan.complementary_suppression)
-        for level, mask in masks:
-            inside = cases.inside(mask)
-            row = _row(group.attribute, level, inside, threshold=operating_point, plan=plan, hidden=hidden.get(level, ""))
-            rest = _row("", "", cases.inside(~mask), threshold=operating_point, plan=plan)
-            row = row.model_copy(update={"against_rest": _differences(row, rest)})
-            rows.append(row)
+        curves += _curve("", "", table.ranked)
+    for attribute in cases.levels:
+        for level in table.levels(attribute):
+            rows.append(level.row)
             baseline.append(
                 Baseline(
-                    attribute=group.attribute, level=level, patients=row.patients, studies=row.studies,
-                    positives=row.positives, suppressed=row.suppressed,
+                    attribute=attribute, level=level.row.level, patients=level.row.patients, studies=level.row.studies,
+                    positives=level.row.positives, suppressed=level.row.suppressed,
                 )
             )  # fmt: skip
-            if not row.suppressed:
-                curves += _curve(group.attribute, level, inside)
+            if not level.row.suppressed:
+                curves += _curve(attribute, level.row.level, level.ranked)
     hidden_too = rows[0].auc.reason if rows[0].suppressed else ""  # its right readings would be those of the hidden cases
-    worst = _row("", "", _all_wrong(assembled, operating_point), threshold=operating_point, plan=plan, hidden=hidden_too)
+    worst = Table.of(_all_wrong(assembled, operating_point), operating_point, plan).overall(hidden_too)
     return Results(
         title=plan.title,
         synthetic=plan.synthetic,
@@ -110,56 +94,10 @@ def analyse(
     )
 
 
-def _codes(cases: Cases) -> clusters.Codes:
-    return clusters.encode(cases.patients, cases.labels.size)
-
-
-def _row(attribute: str, level: str, cases: Cases, *, threshold: float, plan: Plan, hidden: str = "") -> Performance:
-    """One row of the table; `hidden` is the reason not to show it."""
-    codes, confidence = _codes(cases), plan.confidence
-    patients = clusters.count(codes)
-    if not attribute and 0 < patients < plan.minimum_cases:
-        hidden = f"fewer than {plan.minimum_cases} patients"
-    if hidden:
-        return Performance(
-            attribute=attribute, level=level, patients=0, studies=0, positives=0, negatives=0, suppressed=True,
-            counts=Counts(tp=0, fp=0, fn=0, tn=0), **dict.fromkeys(_METRICS, not_estimable(hidden, confidence)),
-        )  # fmt: skip
-    ill, called = cases.labels == 1.0, cases.scores >= threshold
-
-    def share(hits: NDArray[np.bool_], among: NDArray[np.bool_], empty: str) -> Estimate:
-        return proportion(hits[among], codes[among], confidence=confidence, empty=empty)
-
-    return Performance(
-        attribute=attribute,
-        level=level,
-        patients=patients,
-        studies=int(ill.size),
-        positives=int(ill.sum()),
-        negatives=int((~ill).sum()),
-        counts=Counts(
-            tp=int((ill & called).sum()),
-            fp=int((~ill & called).sum()),
-            fn=int((ill & ~called).sum()),
-            tn=int((~ill & ~called).sum()),
-        ),
-        sensitivity=share(called, ill, "no positive cases"),
-        specificity=share(~called, ~ill, "no negative cases"),
-        ppv=share(ill, called, "no case was read as positive"),
-        npv=share(~ill, ~called, "no case was read as negative"),
-        auc=auc(cases.scores, cases.labels, codes, confidence=confidence),
-    )
-
-
-def _differences(part: Performance, rest: Performance) -> tuple[Difference, ...]:
-    found = (difference(metric, getattr(part, metric), getattr(rest, metric)) for metric in COMPARED)
-    return tuple(each for each in found if each is not None)
-
-
-def _curve(attribute: str, level: str, cases: Cases) -> list[Roc]:
-    fpr, tpr = roc(cases.scores, cases.labels)
-    if not fpr.size:
+def _curve(attribute: str, level: str, cases: Ranked) -> list[Roc]:
+    if not cases.positive.any() or cases.positive.all():
         return []
+    fpr, tpr = curve_of(cases)
     if fpr.size > ROC_POINTS:
         shown = np.round(np.linspace(0, fpr.size - 1, ROC_POINTS)).astype(np.int64)
         fpr, tpr = fpr[shown], tpr[shown]

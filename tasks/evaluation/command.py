@@ -41,8 +41,11 @@ def evaluate(
     with one_sentence():
         wanted = load_plan(plan)
         point = operating_point(wanted, model)
-        scores, labels = point.applies_to(read_table(predictions, "predictions")), read_table(reference, "reference")
-        results = analyse(scores, labels, read_table(cohort, "cohort"), wanted, threshold=point.threshold)
+        scores, labels = (
+            point.applies_to(read_table(predictions, "predictions", wanted)),
+            read_table(reference, "reference", wanted),
+        )
+        results = analyse(scores, labels, read_table(cohort, "cohort", wanted), wanted, threshold=point.threshold)
         write(results, out)
         overall, worst = results.overall(), results.worst_case
         unread = worst.studies - overall.studies

@@ -1,0 +1,155 @@
+"""The subgroup table: all cases, then every level of every attribute, each held against all other cases.
+
+The cases are sorted by their scores once; a level is a part of that order, and what is left of it the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.evaluation import auc, cells, ranking
+from tasks.evaluation.cases import Cases
+from tasks.evaluation.cells import Cells
+from tasks.evaluation.differences import COMPARED, difference
+from tasks.evaluation.intervals import not_estimable
+from tasks.evaluation.levels import Levels
+from tasks.evaluation.plan import Plan
+from tasks.evaluation.proportions import interval
+from tasks.evaluation.ranking import Ranked
+from tasks.evaluation.remainder import Side, influence_without, sides
+from tasks.evaluation.results import Counts, Difference, Estimate, Performance
+from tasks.evaluation.suppression import withheld
+
+_METRICS = ("sensitivity", "specificity", "ppv", "npv", "auc")
+_EMPTY = {
+    "sensitivity": "no positive cases", "specificity": "no negative cases", "ppv": "no case was read as positive",
+    "npv": "no case was read as negative", "prevalence": "no cases",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Level:
+    """One row of the table, with the cases it was made from in the order of their scores."""
+
+    row: Performance
+    ranked: Ranked
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cases in the order of their scores, with their attributes.
+
+    Args:
+        ranked: the cases.
+        order: the place that each had in `attributes`, int64 of shape (cases,).
+        cut: the lowest rank that is a positive reading.
+        attributes: each attribute's levels.
+    """
+
+    ranked: Ranked
+    order: NDArray[np.int64]
+    cut: int
+    attributes: dict[str, Levels]
+    plan: Plan
+
+    @classmethod
+    def of(cls, cases: Cases, threshold: float, plan: Plan) -> Table:
+        """Sort the cases; a score at or above `threshold` is a positive reading."""
+        ranked, order = ranking.rank(cases.scores, cases.labels == 1.0, cases.patients)
+        below = int(np.count_nonzero(cases.scores < threshold))
+        # The first positive reading has the rank of the place where the negative ones end.
+        cut = int(ranked.ranks[below]) if below < ranked.ranks.size else int(ranked.ranks[-1]) + 1 if below else 0
+        return cls(ranked, order, cut, cases.levels, plan)
+
+    @cached_property
+    def _by_patient(self) -> NDArray[np.float64]:
+        return cells.by_patient(self.ranked, self.cut)
+
+    @cached_property
+    def _sides(self) -> tuple[Side, Side]:
+        return sides(self.ranked)
+
+    @cached_property
+    def counts(self) -> Cells:
+        """Of all cases, by reference standard and reading."""
+        return cells.summed(self._by_patient)
+
+    def overall(self, hidden: str = "") -> Performance:
+        """The row of all cases; `hidden` is a reason not to show it."""
+        patients = self.counts.patients()
+        if 0 < patients < self.plan.minimum_cases:
+            hidden = f"fewer than {self.plan.minimum_cases} patients"
+        if hidden:
+            return withheld_row("", "", hidden, self.plan)
+        return _row("", "", self.ranked, self.counts, self.plan)
+
+    def levels(self, attribute: str, *, rest: bool = True) -> Iterator[Level]:
+        """Every level of one attribute; each held against all other cases, unless `rest` says that it is not."""
+        found, plan = self.attributes[attribute], self.plan
+        parts = [self._part(places) for places in found.places(self.order)]
+        sizes = {level: part.counts.patients() for level, part in zip(found.names, parts, strict=True)}
+        hidden = withheld(sizes, plan.minimum_cases, complementary=plan.complementary_suppression)
+        for level, part in zip(found.names, parts, strict=True):
+            if level in hidden:
+                yield Level(withheld_row(attribute, level, hidden[level], plan), part.ranked)
+                continue
+            row = _row(attribute, level, part.ranked, part.counts, plan)
+            if rest:
+                row = row.model_copy(update={"against_rest": self._against_rest(row, part)})
+            yield Level(row, part.ranked)
+
+    def _part(self, places: NDArray[np.int64]) -> _Part:
+        # Numbers of patients stay those of all cases here, so that a level's patients can be taken from the whole.
+        ranked = Ranked(self.ranked.ranks[places], self.ranked.positive[places], self.ranked.patients[places], self.ranked.among)
+        members, compact = ranked.compacted()
+        inside = cells.by_patient(compact, self.cut)
+        return _Part(places, compact, members, inside, cells.summed(inside))
+
+    def _against_rest(self, row: Performance, part: _Part) -> tuple[Difference, ...]:
+        if not row.studies or part.places.size == self.order.size:
+            return ()
+        counts = self.counts.without(part.counts, self._by_patient[:, part.members], part.inside)
+        if counts.patients() < self.plan.minimum_cases:
+            return ()
+        inside = np.zeros(self.order.size, dtype=np.bool_)
+        inside[part.places] = True
+        estimates = {name: _share(counts, name, self.plan) for name in ("sensitivity", "specificity")}
+        estimates["auc"] = auc.of_influence(influence_without(*self._sides, inside), confidence=self.plan.confidence)
+        found = (difference(metric, getattr(row, metric), estimates[metric]) for metric in COMPARED)
+        return tuple(each for each in found if each is not None)
+
+
+@dataclass(frozen=True)
+class _Part:
+    places: NDArray[np.int64]
+    ranked: Ranked
+    members: NDArray[np.int64]
+    inside: NDArray[np.float64]
+    counts: Cells
+
+
+def _share(counts: Cells, metric: str, plan: Plan) -> Estimate:
+    return interval(counts.share(metric), plan.confidence, method=plan.interval, empty=_EMPTY[metric])
+
+
+def withheld_row(attribute: str, level: str, reason: str, plan: Plan) -> Performance:
+    """A row of which nothing is shown but that it is there."""
+    return Performance(
+        attribute=attribute, level=level, patients=0, studies=0, positives=0, negatives=0, suppressed=True,
+        counts=Counts(tp=0, fp=0, fn=0, tn=0), **dict.fromkeys(_METRICS, not_estimable(reason, plan.confidence)),
+    )  # fmt: skip
+
+
+def _row(attribute: str, level: str, ranked: Ranked, counts: Cells, plan: Plan) -> Performance:
+    tn, fp, fn, tp = counts.totals
+    return Performance(
+        attribute=attribute, level=level, patients=counts.patients(), studies=tn + fp + fn + tp, positives=tp + fn, negatives=tn + fp,
+        counts=Counts(tp=tp, fp=fp, fn=fn, tn=tn),
+        **{metric: _share(counts, metric, plan) for metric in ("sensitivity", "specificity", "ppv", "npv")},
+        auc=auc.of_ranked(ranked, confidence=plan.confidence),
+    )  # fmt: skip
