@@ -6,6 +6,7 @@ Sources: DeLong, DeLong and Clarke-Pearson 1988; Sun and Xu 2014 (midranks); Obu
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +85,14 @@ def outranked(cases: Ranked) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return below, 2 * tops.size - under
 
 
+class Seen(NamedTuple):
+    """Patients with at least one positive case, with at least one negative, and all."""
+
+    positives: int
+    negatives: int
+    all: int
+
+
 @dataclass(frozen=True, slots=True)
 class Influence:
     """An AUC and what each patient adds to it, of which its variance and its covariance with another AUC are made.
@@ -93,7 +102,7 @@ class Influence:
         positives, negatives: cases.
         x: float64 of shape (patients,): Σ over the patient's positives of the share of negatives that each outranks, minus the AUC.
         y: float64 of shape (patients,): the same of the patient's negatives, by the share of positives that outrank each.
-        tops, lows: int64 of shape (patients,): the patient's positives and negatives.
+        seen: patients.
     """
 
     auc: float
@@ -101,22 +110,24 @@ class Influence:
     negatives: int
     x: NDArray[np.float64]
     y: NDArray[np.float64]
-    tops: NDArray[np.int64]
-    lows: NDArray[np.int64]
+    seen: Seen
 
 
 def influence(cases: Ranked) -> Influence:
     """What each patient adds to the AUC; needs at least one positive and one negative.
 
-    Wins are summed in whole numbers, so that the order of the rows does not matter.
+    Cases of one patient are added in the order of their scores, so that the order of the rows does not matter.
     """
     right, left = outranked(cases)
-    on_top, beneath = cases.patients[cases.positive], cases.patients[~cases.positive]
-    m, n, k = on_top.size, beneath.size, cases.among
-    x, y = np.bincount(on_top, right, k), np.bincount(beneath, left, k)
-    tops, lows = np.bincount(on_top, minlength=k), np.bincount(beneath, minlength=k)
+    sides = cases.patients[np.flatnonzero(cases.positive)], cases.patients[np.flatnonzero(~cases.positive)]
+    m, n, k = sides[0].size, sides[1].size, cases.among
     auc = int(right.sum()) / (2 * m * n)
-    return Influence(auc, m, n, x / (2.0 * n) - auc * tops, y / (2.0 * m) - auc * lows, tops, lows)
+    x, y = np.bincount(sides[0], right / (2.0 * n) - auc, k), np.bincount(sides[1], left / (2.0 * m) - auc, k)
+    there = np.zeros((2, k), dtype=np.bool_)
+    for row, patients in zip(there, sides, strict=True):
+        row[patients] = True
+    seen = Seen(*(int(np.count_nonzero(row)) for row in (there[0], there[1], there[0] | there[1])))
+    return Influence(auc, m, n, x, y, seen)
 
 
 def covariance(one: Influence, other: Influence) -> float:
@@ -124,10 +135,9 @@ def covariance(one: Influence, other: Influence) -> float:
 
     DeLong's where each patient has one case. NaN with fewer than two patients on a side.
     """
-    with_positives, with_negatives = int(np.count_nonzero(one.tops)), int(np.count_nonzero(one.lows))
+    with_positives, with_negatives, patients = one.seen
     if min(with_positives, with_negatives) < 2:
         return float("nan")
-    patients = int(np.count_nonzero(one.tops + one.lows))
     m, n = one.positives, one.negatives
     # np.sum adds in one order; a product by BLAS would depend on its number of threads in the last digits
     s10 = with_positives / (with_positives - 1) * float(np.sum(one.x * other.x)) / m**2
@@ -167,8 +177,4 @@ def area(cases: Ranked) -> Area:
 
 def area_of(found: Influence) -> Area:
     """The AUC and its variance from what each patient adds to it."""
-    seen = (np.count_nonzero(found.tops), np.count_nonzero(found.lows), np.count_nonzero(found.tops + found.lows))
-    with_positives, with_negatives, patients = (int(n) for n in seen)
-    return Area(
-        found.auc, covariance(found, found), found.positives, found.negatives, with_positives, with_negatives, patients
-    )  # fmt: skip
+    return Area(found.auc, covariance(found, found), found.positives, found.negatives, *found.seen)

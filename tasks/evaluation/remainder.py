@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.evaluation import clusters
-from tasks.evaluation.ranking import Influence, Ranked
+from tasks.evaluation.ranking import Influence, Ranked, Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +24,12 @@ class Side:
         patients: the patient's number of each, int64.
         below: how many cases of the other side have a lower score than each, int64.
         upto: how many have a lower or the same one, int64; the same object as `below` where no two sides meet.
-        of_patient: how many cases of this side each patient has, int64 of shape (patients,).
     """
 
     places: NDArray[np.int64]
     patients: clusters.Codes
     below: NDArray[np.int64]
     upto: NDArray[np.int64]
-    of_patient: NDArray[np.int64]
 
 
 def sides(cases: Ranked) -> tuple[Side, Side]:
@@ -48,16 +46,17 @@ def sides(cases: Ranked) -> tuple[Side, Side]:
             passed = np.searchsorted(places[other], edges)
             block = np.searchsorted(edges, places[mine], side="right") - 1
             below, upto = passed[block], passed[block + 1]
-        patients = cases.patients[places[mine]]
-        made.append(Side(places[mine], patients, below, upto, np.bincount(patients, minlength=cases.among)))
+        made.append(Side(places[mine], cases.patients[places[mine]], below, upto))
     return made[0], made[1]
 
 
-def influence_without(positives: Side, negatives: Side, inside: NDArray[np.bool_]) -> Influence | None:
+def influence_without(positives: Side, negatives: Side, inside: NDArray[np.bool_], among: int, seen: Seen) -> Influence | None:
     """What each patient adds to the AUC of the cases outside a part.
 
     Args:
         inside: whether a case is of the part, in the order of the scores, bool of shape (cases,).
+        among: how many patients there are.
+        seen: patients of the rest.
 
     Returns:
         as `tasks.evaluation.ranking.influence` of the rest; None where the rest has no positives or no negatives.
@@ -68,18 +67,17 @@ def influence_without(positives: Side, negatives: Side, inside: NDArray[np.bool_
         return None
     # Twice the number of the rest's negatives below each positive, and the same of its positives below each negative.
     right = _passed(positives, negatives, taken[1])
-    left = 2.0 * m - _passed(negatives, positives, taken[0])
-    right[taken[0]] = 0.0
-    left[taken[1]] = 0.0
-    k = positives.of_patient.size
-    tops = positives.of_patient - np.bincount(positives.patients[taken[0]], minlength=k)
-    lows = negatives.of_patient - np.bincount(negatives.patients[taken[1]], minlength=k)
+    left = _passed(negatives, positives, taken[0])
+    right *= ~taken[0]
     auc = int(right.sum()) / (2 * m * n)
-    x, y = np.bincount(positives.patients, right, k), np.bincount(negatives.patients, left, k)
-    for sums, scale, counts in ((x, 2.0 * n, tops), (y, 2.0 * m, lows)):
-        sums /= scale
-        sums -= auc * counts
-    return Influence(auc, m, n, x, y, tops, lows)
+    right /= 2.0 * n
+    right -= auc
+    right *= ~taken[0]
+    np.subtract(2.0 * m, left, out=left)
+    left /= 2.0 * m
+    left -= auc
+    left *= ~taken[1]
+    return Influence(auc, m, n, np.bincount(positives.patients, right, among), np.bincount(negatives.patients, left, among), seen)
 
 
 def _passed(mine: Side, other: Side, taken: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -20,7 +20,7 @@ from tasks.evaluation.intervals import not_estimable
 from tasks.evaluation.levels import Levels
 from tasks.evaluation.plan import Plan
 from tasks.evaluation.proportions import interval
-from tasks.evaluation.ranking import Ranked
+from tasks.evaluation.ranking import Ranked, Seen
 from tasks.evaluation.remainder import Side, influence_without, sides
 from tasks.evaluation.results import Counts, Difference, Estimate, Performance
 from tasks.evaluation.suppression import withheld
@@ -119,7 +119,10 @@ class Table:
         inside = np.zeros(self.order.size, dtype=np.bool_)
         inside[part.places] = True
         estimates = {name: _share(counts, name, self.plan) for name in ("sensitivity", "specificity")}
-        estimates["auc"] = auc.of_influence(influence_without(*self._sides, inside), confidence=self.plan.confidence)
+        seen = Seen(counts.patients(cells.FN, cells.TP), counts.patients(cells.TN, cells.FP), counts.patients())
+        estimates["auc"] = auc.of_influence(
+            influence_without(*self._sides, inside, self.ranked.among, seen), confidence=self.plan.confidence
+        )
         found = (difference(metric, getattr(row, metric), estimates[metric]) for metric in COMPARED)
         return tuple(each for each in found if each is not None)
 

@@ -6,9 +6,17 @@ import numpy as np
 import pytest
 
 from tasks.evaluation import cells
-from tasks.evaluation.ranking import area, area_of, rank
+from tasks.evaluation.ranking import Seen, area, area_of, rank
 from tasks.evaluation.remainder import influence_without, sides
 from tests.tasks.evaluation.test_auc import cohort
+
+NONE = Seen(0, 0, 0)
+
+
+def seen(cases):
+    """The patients of some cases."""
+    masks = cases.positive, ~cases.positive, np.ones(cases.positive.size, dtype=bool)
+    return Seen(*(len(set(cases.patients[mask].tolist())) for mask in masks))
 
 
 @pytest.mark.parametrize("ties", [True, False])
@@ -18,7 +26,10 @@ def test_the_rest_is_what_it_is_by_itself(seed, share, ties):
     scores, labels, keys = cohort(seed, ties=ties)
     ranked, _ = rank(scores, labels, keys)
     inside = np.random.default_rng(seed).random(scores.size) < share
-    alone, left = area(ranked.inside(~inside)), influence_without(*sides(ranked), inside)
+    alone, left = (
+        area(ranked.inside(~inside)),
+        influence_without(*sides(ranked), inside, ranked.among, seen(ranked.inside(~inside))),
+    )
     assert left is not None
     found = area_of(left)
     assert found.variance == pytest.approx(alone.variance, rel=1e-12)
@@ -29,8 +40,8 @@ def test_the_rest_is_what_it_is_by_itself(seed, share, ties):
 def test_a_rest_of_one_side_has_no_auc():
     scores, labels, keys = cohort(1)
     ranked, _ = rank(scores, labels, keys)
-    assert influence_without(*sides(ranked), ranked.positive) is None
-    assert influence_without(*sides(ranked), ~ranked.positive) is None
+    assert influence_without(*sides(ranked), ranked.positive, ranked.among, NONE) is None
+    assert influence_without(*sides(ranked), ~ranked.positive, ranked.among, NONE) is None
 
 
 @pytest.mark.parametrize("share", [0.05, 0.5])
