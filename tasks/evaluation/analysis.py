@@ -12,19 +12,25 @@ import pyarrow as pa
 from tasks import accountability as night
 from tasks.errors import ConfigurationError, catalogue
 from tasks.evaluation.auc import curve_of
-from tasks.evaluation.cases import Assembled, Cases, assemble
+from tasks.evaluation.cases import Assembled, assemble
+from tasks.evaluation.goals import judged
+from tasks.evaluation.intention import entered
 from tasks.evaluation.limitations import limitations
 from tasks.evaluation.plan import Plan
+from tasks.evaluation.predictive import adjusted_differences, heterogeneities, predictive
 from tasks.evaluation.ranking import Ranked
 from tasks.evaluation.results import (
     Accounted,
+    AtPoint,
     Baseline,
     Excluded,
+    Performance,
+    PlanHistory,
     Provenance,
     Results,
     Roc,
 )
-from tasks.evaluation.subgroups import Table
+from tasks.evaluation.subgroups import Level, Table
 
 #: No ROC curve has more points than this; a report draws no more.
 ROC_POINTS = 501
@@ -38,6 +44,7 @@ def analyse(
     *,
     threshold: float | None = None,
     accountability: Iterable[Mapping[str, Any]] = (),
+    history: PlanHistory | None = None,
 ) -> Results:
     """Evaluate a model against the reference standard as the plan says.
 
@@ -45,6 +52,7 @@ def analyse(
         predictions, reference, cohort: see `tasks.evaluation.cases.assemble`; the order of rows does not matter.
         threshold: the operating point where the plan says `manifest`; a score at or above it is a positive reading.
         accountability: rows with stage, outcome, reason_code, unit and n: where the night's units went.
+        history: what the register says of the plan (`tasks.evaluation.openings`).
 
     Returns:
         the results; a function of the arguments' content and of the version of this software.
@@ -57,24 +65,22 @@ def analyse(
     if operating_point is None or not np.isfinite(operating_point):
         raise ConfigurationError("E-EVAL-THRESHOLD", plan.model)
     assembled = assemble(predictions, reference, cohort, plan)
-    cases = assembled.analysed
-    table = Table.of(cases, operating_point, plan)
-    rows, curves, baseline = [table.overall()], [], []
-    if not rows[0].suppressed:
-        curves += _curve("", "", table.ranked)
-    for attribute in cases.levels:
-        for level in table.levels(attribute):
-            rows.append(level.row)
-            baseline.append(
-                Baseline(
-                    attribute=attribute, level=level.row.level, patients=level.row.patients, studies=level.row.studies,
-                    positives=level.row.positives, suppressed=level.row.suppressed,
-                )
-            )  # fmt: skip
-            if not level.row.suppressed:
-                curves += _curve(attribute, level.row.level, level.ranked)
-    hidden_too = rows[0].auc.reason if rows[0].suppressed else ""  # its right readings would be those of the hidden cases
-    worst = Table.of(_all_wrong(assembled, operating_point), operating_point, plan).overall(hidden_too)
+    cases = entered(assembled, plan, operating_point)
+    table = Table.of(cases.main, operating_point, plan)
+    rows, levels = _rows(table)
+    shown = [level.sums for level in levels if not level.row.suppressed]
+    hidden = rows[0].auc.reason if rows[0].suppressed else ""  # its right readings would be those of the hidden cases
+    worst = Table.of(cases.worst, operating_point, plan).overall(hidden)
+    curves = [] if hidden else _curve("", "", table.ranked)
+    for level in levels:
+        curves += [] if level.row.suppressed else _curve(level.row.attribute, level.row.level, level.ranked)
+    further = [
+        AtPoint(
+            name=point.name, threshold=point.threshold, performance=tuple(_rows(Table.of(cases.main, point.threshold, plan))[0])
+        )
+        for point in plan.operating_points
+    ]
+    everything = table.sums if not hidden else None
     return Results(
         title=plan.title,
         synthetic=plan.synthetic,
@@ -85,13 +91,35 @@ def analyse(
         minimum_cases=plan.minimum_cases,
         provenance=_provenance(assembled, plan),
         accountability=_accounted(accountability),
-        baseline=tuple(baseline),
-        excluded=tuple(Excluded(reason=_said(code), studies=n) for code, n in assembled.excluded.items()),
+        baseline=tuple(_baseline(row) for row in rows[1:]),
+        excluded=tuple(Excluded(reason=_said(code), studies=n) for code, n in cases.excluded.items()),
         performance=tuple(rows),
         worst_case=worst,
         roc=tuple(curves),
-        limitations=limitations(plan, rows, worst, unread=assembled.unread.labels.size),
+        limitations=limitations(plan, rows, worst, cases, history),
+        endpoint=plan.endpoint,
+        plan_history=history or PlanHistory(),
+        goals=() if everything is None else judged(plan, everything, shown),
+        heterogeneity=() if everything is None else heterogeneities(list(cases.main.levels), shown),
+        predictive=() if everything is None else predictive([everything, *shown], plan),
+        operating_points=tuple(further),
     )
+
+
+def _rows(table: Table) -> tuple[list[Performance], list[Level]]:
+    """All cases and every level at one operating point."""
+    overall = table.overall()
+    if overall.suppressed:  # no level of so few patients may be shown either, and none is worked out
+        levels = [level for attribute in table.attributes for level in table.levels(attribute, rest=False)]
+    else:
+        levels = [level for attribute in table.attributes for level in table.levels(attribute)]
+    return adjusted_differences([overall, *(level.row for level in levels)]), levels
+
+
+def _baseline(row: Performance) -> Baseline:
+    return Baseline(
+        attribute=row.attribute, level=row.level, patients=row.patients, studies=row.studies, positives=row.positives, suppressed=row.suppressed
+    )  # fmt: skip
 
 
 def _curve(attribute: str, level: str, cases: Ranked) -> list[Roc]:
@@ -102,20 +130,6 @@ def _curve(attribute: str, level: str, cases: Ranked) -> list[Roc]:
         shown = np.round(np.linspace(0, fpr.size - 1, ROC_POINTS)).astype(np.int64)
         fpr, tpr = fpr[shown], tpr[shown]
     return [Roc(attribute=attribute, level=level, fpr=tuple(fpr.tolist()), tpr=tuple(tpr.tolist()))]
-
-
-def _all_wrong(assembled: Assembled, threshold: float) -> Cases:
-    """Analysed cases and unread ones, each of these read as wrongly as can be: below every other if positive, else above."""
-    analysed, unread = assembled.analysed, assembled.unread
-    finite = np.append(analysed.scores, threshold)
-    # Whole steps beyond the extremes would be lost in rounding beside huge scores; the next float would not.
-    lowest, highest = np.nextafter(finite.min(), -np.inf), np.nextafter(finite.max(), np.inf)
-    return Cases(
-        np.concatenate([analysed.patients, unread.patients]),
-        np.concatenate([analysed.scores, np.where(unread.labels == 1.0, lowest, highest)]),
-        np.concatenate([analysed.labels, unread.labels]),
-        {},
-    )
 
 
 def _accounted(rows: Iterable[Mapping[str, Any]]) -> tuple[Accounted, ...]:

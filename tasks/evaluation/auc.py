@@ -14,7 +14,7 @@ from scipy import optimize
 
 from tasks.evaluation import clusters, ranking
 from tasks.evaluation.intervals import estimated, normal_quantile, not_estimable
-from tasks.evaluation.ranking import Area, Influence, Ranked
+from tasks.evaluation.ranking import Area, Ranked
 from tasks.evaluation.results import Estimate
 
 Transform = Literal["auto", "none", "logit"]
@@ -83,26 +83,24 @@ def auc(
     if reason:
         return not_estimable(reason, confidence)
     ranked, _ = ranking.rank(values, truth == 1.0, codes)
-    return of_ranked(ranked, confidence=confidence, transform=transform)
+    return of_area(ranking.area(ranked), confidence=confidence, transform=transform)
 
 
-def of_ranked(cases: Ranked, *, confidence: float = 0.95, transform: Transform = "auto") -> Estimate:
-    """`auc` of cases that are in the order of their scores already: a subgroup's, without another sort."""
+def unfit(cases: Ranked) -> str:
+    """Why cases in the order of their scores have no AUC; empty where they have one."""
     n, positives = cases.positive.size, int(np.count_nonzero(cases.positive))
     if n == 0:
-        return not_estimable("no cases", confidence)
+        return "no cases"
     if positives in (0, n):
-        return not_estimable("no negative cases" if positives else "no positive cases", confidence)
-    if cases.ranks[0] == cases.ranks[-1]:
-        return not_estimable("all scores are equal", confidence)
-    return interval(ranking.area(cases), confidence=confidence, transform=transform)
+        return "no negative cases" if positives else "no positive cases"
+    return "all scores are equal" if cases.ranks[0] == cases.ranks[-1] else ""
 
 
-def of_influence(found: Influence | None, *, confidence: float = 0.95, transform: Transform = "auto") -> Estimate:
-    """`auc` from what each patient adds to it; None says that one side has no cases."""
+def of_area(found: Area | None, *, confidence: float = 0.95, transform: Transform = "auto") -> Estimate:
+    """The estimate of an AUC from its variance; None says that one side has no cases."""
     if found is None:
         return not_estimable("no positive or no negative cases", confidence)
-    return interval(ranking.area_of(found), confidence=confidence, transform=transform)
+    return interval(found, confidence=confidence, transform=transform)
 
 
 def interval(found: Area, *, confidence: float = 0.95, transform: Transform = "auto") -> Estimate:

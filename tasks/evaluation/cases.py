@@ -23,7 +23,7 @@ THIN, THICK = "thin (<= 3 mm)", "thick (> 3 mm)"
 _THIN_MM = 3.0 + 1e-6  # a decimal string such as 3.0000001 is a 3 mm slice
 
 _NO_REFERENCE, _NO_PREDICTION, _NO_PATIENT = "E-EVAL-NO-REFERENCE", "E-EVAL-NO-PREDICTION", "E-EVAL-NO-PATIENT"
-_SCORE = "E-EVAL-SCORE"
+_SCORE, _INDETERMINATE = "E-EVAL-SCORE", "E-EVAL-INDETERMINATE"
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,18 @@ class Cases:
     labels: NDArray[np.float64]
     levels: dict[str, Levels]
 
+    def with_(self, other: Cases) -> Cases:
+        """These cases and others of the same tables."""
+        both = {
+            name: levels.joined(found, other.levels[name]) for name, found in self.levels.items()
+        }  # fmt: skip
+        return Cases(
+            np.concatenate([self.patients, other.patients]),
+            np.concatenate([self.scores, other.scores]),
+            np.concatenate([self.labels, other.labels]),
+            both,
+        )
+
     def where(self, mask: NDArray[np.bool_]) -> Cases:
         """Those cases for which `mask` holds."""
         inside = {attribute: found.inside(mask) for attribute, found in self.levels.items()}
@@ -55,6 +67,7 @@ class Assembled:
     Args:
         analysed: cases with a reference standard and a score.
         unread: cases with a reference standard that the model did not read; they count as errors in the worst case.
+        indeterminate: cases with a score whose label is null: NaN in `labels`.
         excluded: reason code → studies that are not in `analysed`.
         model_version, weights_sha256: of the predictions; empty where they do not say.
         predictions_sha256, reference_sha256, cohort_sha256: of what was used of each table.
@@ -62,6 +75,7 @@ class Assembled:
 
     analysed: Cases
     unread: Cases
+    indeterminate: Cases
     excluded: dict[str, int]
     model_version: str
     weights_sha256: str
@@ -108,13 +122,19 @@ def assemble(predictions: pa.Table, reference: pa.Table, cohort: pa.Table, plan:
     labels = np.full(keys.among, np.nan)
     labels[keys.studies[1]] = tables.number(truth, "label", "reference")
     patients = _patients(keys)
+    open_ended = np.zeros(keys.among, dtype=np.bool_)
+    open_ended[keys.studies[1]] = np.isnan(labels[keys.studies[1]])
     reasons, codes = _reasons(read, labels, scores, chosen, patients)
-    cases = Cases(patients, scores, labels, _levels(plan, read, known, keys, chosen))
+    reasons[open_ended] = codes.index(_INDETERMINATE)
+    # A study of nobody known is not analysed; where it counts as an error of the worst case, it is a patient of its own.
+    alone = patients.max(initial=-1) + 1 + np.arange(keys.among)
+    cases = Cases(np.where(patients < 0, alone, patients), scores, labels, _levels(plan, read, known, keys, chosen))
     excluded = {code: int(np.count_nonzero(reasons == place)) for place, code in enumerate(codes) if code}
-    unread = ~np.isin(reasons, [codes.index(code) for code in (_NO_REFERENCE, _NO_PATIENT, "")])
+    unread = ~np.isin(reasons, [codes.index(code) for code in (_NO_REFERENCE, _INDETERMINATE, _NO_PATIENT, "")])
     return Assembled(
         analysed=cases.where(reasons == codes.index("")),
         unread=cases.where(unread),
+        indeterminate=cases.where(open_ended & ~np.isnan(scores) & (patients >= 0)),
         excluded={code: n for code, n in sorted(excluded.items()) if n},
         model_version=version,
         weights_sha256=weights,
@@ -247,7 +267,7 @@ def _reasons(
     given = tables.text(read, "reason_code", "predictions") if "reason_code" in read.column_names else None
     encoded = pc.dictionary_encode(given if given is not None else pa.nulls(read.num_rows, pa.string()))
     encoded = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
-    ours = ["", _NO_REFERENCE, _NO_PREDICTION, _SCORE, _NO_PATIENT]
+    ours = ["", _NO_REFERENCE, _INDETERMINATE, _NO_PREDICTION, _SCORE, _NO_PATIENT]
     codes = [*ours, *(code for code in encoded.dictionary.to_pylist() if code not in ours)]
     of_value = np.array([codes.index(code) for code in encoded.dictionary.to_pylist()] + [codes.index(_SCORE)], dtype=np.int64)
     of_row = of_value[np.asarray(pc.fill_null(encoded.indices, len(encoded.dictionary)))]

@@ -11,6 +11,7 @@ from tasks.console import DONE, INCOMPLETE, one_sentence, say
 from tasks.errors import ConfigurationError
 from tasks.evaluation import output
 from tasks.evaluation.analysis import analyse
+from tasks.evaluation.openings import note_in_file
 from tasks.evaluation.plan import load_plan
 from tasks.evaluation.results import Estimate, Performance, Results
 from tasks.evaluation.tables import read_table
@@ -29,6 +30,10 @@ def evaluate(
             help="Where the plan's threshold is `manifest`: the bundle to ask, by a path with a slash. Default: the plan's."
         ),
     ] = None,
+    register: Annotated[
+        Path | None,
+        typer.Option(help="Where it is noted under which plan the reference was first opened. Default: openings.json in OUT."),
+    ] = None,
 ) -> None:
     """Measure a model in every subgroup that the plan declares, with intervals over patients.
 
@@ -41,11 +46,12 @@ def evaluate(
     with one_sentence():
         wanted = load_plan(plan)
         point = operating_point(wanted, model)
-        scores, labels = (
-            point.applies_to(read_table(predictions, "predictions", wanted)),
-            read_table(reference, "reference", wanted),
-        )
-        results = analyse(scores, labels, read_table(cohort, "cohort", wanted), wanted, threshold=point.threshold)
+        scores, people = point.applies_to(read_table(predictions, "predictions", wanted)), read_table(cohort, "cohort", wanted)
+        history = None
+        if reference.exists():  # noted before it is read
+            history = note_in_file(_made(out) / "openings.json" if register is None else register, wanted, point.threshold)
+        labels = read_table(reference, "reference", wanted)
+        results = analyse(scores, labels, people, wanted, threshold=point.threshold, history=history)
         write(results, out)
         overall, worst = results.overall(), results.worst_case
         unread = worst.studies - overall.studies
@@ -56,15 +62,23 @@ def evaluate(
         raise typer.Exit(INCOMPLETE if unread or (worst.suppressed and not overall.suppressed) else DONE)
 
 
+def _made(out: Path) -> Path:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        raise ConfigurationError("E-EVAL-OUTPUT", str(out)) from None
+    return out
+
+
 def write(results: Results, out: Path) -> None:
     """Write results.json and the CSV tables into a folder, each by one rename, results.json last.
 
     Raises:
         ConfigurationError: E-EVAL-OUTPUT with the folder.
     """
+    made = output.files(results)
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        made = output.files(results)
+        _made(out)
         for name in sorted(made, key=lambda name: name == "results.json"):
             scratch = out / f".{name}.part"
             scratch.write_bytes(made[name])

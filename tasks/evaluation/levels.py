@@ -32,6 +32,11 @@ class Levels:
     names: tuple[str, ...]
     codes: NDArray[np.int16]
 
+    @property
+    def declared(self) -> list[str]:
+        """The levels that the plan declares."""
+        return [name for name in self.names if name not in (NOT_STATED, NOT_DECLARED)]
+
     def inside(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Levels:
         """The attribute of some of the cases, with the levels that the plan did not declare only where there are still such cases."""
         return compact(self.names, self.codes[chosen])
@@ -52,6 +57,14 @@ def compact(names: Sequence[str], codes: NDArray[np.int16]) -> Levels:
     numbers = np.full(len(names), -1, dtype=np.int16)
     numbers[kept] = np.arange(len(kept), dtype=np.int16)
     return Levels(tuple(names[place] for place in kept), numbers[codes])
+
+
+def joined(first: Levels, second: Levels) -> Levels:
+    """One attribute of two sets of cases, the first ones first."""
+    names = [*first.declared, NOT_STATED, NOT_DECLARED]
+    place = {name: number for number, name in enumerate(names)}
+    codes = [np.array([place[name] for name in each.names], dtype=np.int16)[each.codes] for each in (first, second)]
+    return compact(names, np.concatenate(codes))
 
 
 def coded(column: pa.ChunkedArray | pa.Array, declared: Sequence[str], named: Callable[[Any], str | None]) -> NDArray[np.int16]:
@@ -75,7 +88,7 @@ def coded(column: pa.ChunkedArray | pa.Array, declared: Sequence[str], named: Ca
 
 def crossed(first: Levels, second: Levels) -> Levels:
     """Every combination of two attributes' levels: declared ones with declared ones; a side that is not stated leaves the pair not stated."""
-    names = [CROSS.join(pair) for pair in product(*(_declared(each) for each in (first, second)))]
+    names = [CROSS.join(pair) for pair in product(first.declared, second.declared)]
     table = np.empty((len(first.names), len(second.names)), dtype=np.int16)
     place = {name: number for number, name in enumerate(names)}
     for (row, one), (column, other) in product(enumerate(first.names), enumerate(second.names)):
@@ -87,7 +100,3 @@ def crossed(first: Levels, second: Levels) -> Levels:
         else:
             table[row, column] = place[CROSS.join(pair)]
     return compact([*names, NOT_STATED, NOT_DECLARED], table[first.codes, second.codes])
-
-
-def _declared(levels: Levels) -> list[str]:
-    return [name for name in levels.names if name not in (NOT_STATED, NOT_DECLARED)]

@@ -1,4 +1,4 @@
-"""The results as files: `results.json`, one CSV a table, and the rows of the lake's table `metrics`."""
+"""The results as files: `results.json`, one CSV and Parquet file a table, and the rows of the lake's table `metrics`."""
 
 from __future__ import annotations
 
@@ -7,40 +7,86 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel
+
 from data_contracts.metrics import METRICS
-from tasks.evaluation.results import Performance, Results
+from tasks.evaluation.results import Estimate, GoalResult, Heterogeneity, Performance, Results
 
 WORST_CASE = "worst case"
 
 
-def files(results: Results) -> dict[str, bytes]:
-    """File name → content: `results.json`, `performance.csv`, `differences.csv`, `baseline.csv`, `accountability.csv`, `excluded.csv`, `roc.csv`.
+Rows = tuple[Sequence[str], Iterable[Iterable[Any]]]
 
-    CSV is UTF-8 with LF, numbers in full; a suppressed count and a number that is not estimable are empty fields.
+
+def files(results: Results) -> dict[str, bytes]:
+    """File name → content: `results.json`, and each of `tables` as `.csv` and `.parquet`.
+
+    CSV is UTF-8 with LF, numbers in full; a suppressed count and a number that is not estimable are empty fields, and nulls in Parquet.
     """
+    made = {"results.json": (results.model_dump_json(indent=1) + "\n").encode()}
+    for name, (header, rows) in tables(results).items():
+        content = [list(row) for row in rows]
+        made[f"{name}.csv"] = _csv(header, content)
+        made[f"{name}.parquet"] = _parquet(header, content)
+    return made
+
+
+def tables(results: Results) -> dict[str, Rows]:
+    """Every table of the results that has a shape of its own: header and rows."""
     return {
-        "results.json": (results.model_dump_json(indent=1) + "\n").encode(),
-        "performance.csv": _performance(results),
-        "differences.csv": _csv(
-            ("attribute", "level", "metric", "estimate", "rest", "difference", "lower", "upper", "method"),
+        "performance": _performance(results.performance, results.worst_case),
+        "differences": (
+            ("attribute", "level", "metric", "estimate", "rest", "difference", "lower", "upper", "p", "p_holm", "p_benjamini_hochberg", "method"),
             ((row.attribute, row.level, found.metric, getattr(row, found.metric).estimate, found.rest, found.difference, found.lower, found.upper,
-              found.method) for row in results.performance for found in row.against_rest),
+              found.p, found.p_holm, found.p_benjamini_hochberg, found.method) for row in results.performance for found in row.against_rest),
         ),
-        "baseline.csv": _csv(
+        "baseline": (
             ("attribute", "level", "patients", "studies", "positives", "suppressed"),
             ((row.attribute, row.level, *_shown(row.suppressed, row.patients, row.studies, row.positives), row.suppressed)
              for row in results.baseline),
         ),
-        "accountability.csv": _csv(
+        "accountability": (
             ("stage", "outcome", "reason_code", "unit", "n"),
             ((row.stage, row.outcome, row.reason_code, row.unit, row.n) for row in results.accountability),
         ),
-        "excluded.csv": _csv(("reason", "studies"), ((row.reason, row.studies) for row in results.excluded)),
-        "roc.csv": _csv(
+        "excluded": (("reason", "studies"), ((row.reason, row.studies) for row in results.excluded)),
+        "roc": (
             ("attribute", "level", "fpr", "tpr"),
             ((row.attribute, row.level, *point) for row in results.roc for point in zip(row.fpr, row.tpr, strict=True)),
         ),
+        "goals": _flat(GoalResult, results.goals),
+        "heterogeneity": _flat(Heterogeneity, results.heterogeneity),
+        "predictive": (
+            ("attribute", "level", "prevalence", "own", *_bounds("ppv"), *_bounds("npv"), *_bounds("number_needed_to_predict"),
+             *(f"{name}_per_1000" for name in _CELLS)),
+            ((row.attribute, row.level, row.prevalence, row.own, *_values(row.ppv), *_values(row.npv), *_values(row.number_needed_to_predict),
+              *(None if row.per_thousand is None else getattr(row.per_thousand, name) for name in _CELLS)) for row in results.predictive),
+        ),
+        "operating_points": (
+            ("name", "threshold", *_HEADER),
+            ((point.name, point.threshold, *_performance_row(row.level, row)) for point in results.operating_points for row in point.performance),
+        ),
     }  # fmt: skip
+
+
+_CELLS = ("tp", "fn", "fp", "tn")
+
+
+def _bounds(name: str) -> tuple[str, ...]:
+    return name, f"{name}_lower", f"{name}_upper", f"{name}_method", f"{name}_reason"
+
+
+def _values(estimate: Estimate | None) -> tuple[Any, ...]:
+    if estimate is None:
+        return (None,) * 5
+    return estimate.estimate, estimate.lower, estimate.upper, estimate.method, estimate.reason
+
+
+def _flat(kind: type[BaseModel], rows: Sequence[BaseModel]) -> Rows:
+    names = tuple(kind.model_fields)
+    return names, ([getattr(row, name) for name in names] for row in rows)
 
 
 def metrics(results: Results) -> list[dict[str, Any]]:
@@ -61,21 +107,24 @@ def metrics(results: Results) -> list[dict[str, Any]]:
     return made
 
 
-def _performance(results: Results) -> bytes:
-    header = ["attribute", "level", "patients", "studies", "positives", "negatives", "suppressed", "tp", "fp", "fn", "tn"]
-    for metric in METRICS:
-        header += [metric, f"{metric}_lower", f"{metric}_upper", f"{metric}_method", f"{metric}_reason"]
-    rows = [(row.level, row) for row in results.performance]
-    return _csv(header, (_performance_row(level, row) for level, row in [*rows, (WORST_CASE, results.worst_case)]))
+_ALL = (*METRICS, "prevalence", "lr_positive", "lr_negative")
+_HEADER = (
+    "attribute", "level", "patients", "studies", "positives", "negatives", "suppressed", "tp", "fp", "fn", "tn",
+    *(name for metric in _ALL for name in _bounds(metric)),
+)  # fmt: skip
+
+
+def _performance(rows: Sequence[Performance], worst: Performance) -> Rows:
+    named = [*((row.level, row) for row in rows), (WORST_CASE, worst)]
+    return _HEADER, (_performance_row(level, row) for level, row in named)
 
 
 def _performance_row(level: str, row: Performance) -> list[Any]:
     counts = (row.counts.tp, row.counts.fp, row.counts.fn, row.counts.tn)
     made = [row.attribute, level, *_shown(row.suppressed, row.patients, row.studies, row.positives, row.negatives)]
     made += [row.suppressed, *_shown(row.suppressed, *counts)]
-    for metric in METRICS:
-        estimate = getattr(row, metric)
-        made += [estimate.estimate, estimate.lower, estimate.upper, estimate.method, estimate.reason]
+    for metric in _ALL:
+        made += _values(getattr(row, metric))
     return made
 
 
@@ -91,6 +140,20 @@ def _csv(header: Sequence[str], rows: Iterable[Iterable[Any]]) -> bytes:
     for row in rows:
         writer.writerow([_field(value) for value in row])
     return sink.getvalue().encode()
+
+
+def _parquet(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
+    columns = {}
+    for place, name in enumerate(header):
+        values = [row[place] for row in rows]
+        # A column of whole and broken numbers is one of broken ones; one without any value has no type of its own.
+        kind = pa.float64() if any(isinstance(value, float) for value in values) else None
+        columns[name] = (
+            pa.array(values, kind) if any(value is not None for value in values) else pa.nulls(len(values), pa.string())
+        )
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table(columns), sink)
+    return bytes(sink.getvalue().to_pybytes())
 
 
 def _field(value: Any) -> str:

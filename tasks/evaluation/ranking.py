@@ -122,7 +122,7 @@ def influence(cases: Ranked) -> Influence:
     sides = cases.patients[np.flatnonzero(cases.positive)], cases.patients[np.flatnonzero(~cases.positive)]
     m, n, k = sides[0].size, sides[1].size, cases.among
     auc = int(right.sum()) / (2 * m * n)
-    x, y = np.bincount(sides[0], right / (2.0 * n) - auc, k), np.bincount(sides[1], left / (2.0 * m) - auc, k)
+    x, y = clusters.sums(sides[0], right / (2.0 * n) - auc, k), clusters.sums(sides[1], left / (2.0 * m) - auc, k)
     there = np.zeros((2, k), dtype=np.bool_)
     for row, patients in zip(there, sides, strict=True):
         row[patients] = True

@@ -77,7 +77,9 @@ def influence_without(positives: Side, negatives: Side, inside: NDArray[np.bool_
     left /= 2.0 * m
     left -= auc
     left *= ~taken[1]
-    return Influence(auc, m, n, np.bincount(positives.patients, right, among), np.bincount(negatives.patients, left, among), seen)
+    return Influence(
+        auc, m, n, clusters.sums(positives.patients, right, among), clusters.sums(negatives.patients, left, among), seen
+    )
 
 
 def _passed(mine: Side, other: Side, taken: NDArray[np.bool_]) -> NDArray[np.float64]:

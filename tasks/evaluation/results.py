@@ -36,7 +36,10 @@ class Counts(_Part):
 
 
 class Difference(_Part):
-    """A metric of one level minus the same metric of all other cases; an interval wholly below zero says that the level is harder."""
+    """A metric of one level minus the same metric of all other cases; an interval wholly below zero says that the level is harder.
+
+    `p` is that of no difference; the adjusted ones are over all levels of all attributes for this metric. None where there is no test.
+    """
 
     metric: Literal["auc", "sensitivity", "specificity"]
     rest: float = Field(ge=0, le=1)
@@ -45,6 +48,9 @@ class Difference(_Part):
     upper: float = Field(ge=-1, le=1)
     confidence: float = Field(gt=0, lt=1)
     method: str
+    p: float | None = Field(None, ge=0, le=1)
+    p_holm: float | None = Field(None, ge=0, le=1)
+    p_benjamini_hochberg: float | None = Field(None, ge=0, le=1)
 
     @property
     def harder(self) -> bool:
@@ -73,6 +79,9 @@ class Performance(_Part):
     auc: Estimate
     suppressed: bool = False
     against_rest: tuple[Difference, ...] = ()
+    prevalence: Estimate | None = None
+    lr_positive: Estimate | None = None
+    lr_negative: Estimate | None = None
 
     def harder(self, metric: str) -> bool:
         """Whether the level does worse in a metric than all other cases do, by the interval of the difference."""
@@ -116,6 +125,82 @@ class Roc(_Part):
     tpr: tuple[float, ...]
 
 
+class PerThousand(_Part):
+    """What happens to 1,000 cases of a prevalence at the operating point, in cases; they need not be whole."""
+
+    prevalence: float = Field(gt=0, lt=1)
+    positives: float
+    negatives: float
+    tp: float
+    fn: float
+    fp: float
+    tn: float
+
+
+class Predictive(_Part):
+    """Predictive values at a prevalence; `own` where it is that of the data themselves.
+
+    `number_needed_to_predict` is 1 / (PPV + NPV - 1); it has no upper bound where PPV + NPV may be 1.
+    """
+
+    attribute: str
+    level: str
+    prevalence: float
+    own: bool
+    ppv: Estimate
+    npv: Estimate
+    number_needed_to_predict: Estimate
+    per_thousand: PerThousand | None
+
+
+class Heterogeneity(_Part):
+    """Whether a metric differs among an attribute's shown levels at all; `reason` says why there is no test."""
+
+    attribute: str
+    metric: str
+    statistic: float | None = None
+    freedom: int | None = None
+    p: float | None = None
+    p_holm: float | None = None
+    p_benjamini_hochberg: float | None = None
+    method: str = ""
+    reason: str = ""
+
+
+class GoalResult(_Part):
+    """A goal of the plan and whether it is met: a performance goal by the metric, non-inferiority by the difference from all other cases."""
+
+    attribute: str
+    level: str
+    metric: str
+    at_least: float | None = None
+    margin: float | None = None
+    confidence: float = Field(gt=0, lt=1)
+    estimate: float | None
+    lower: float | None
+    upper: float | None
+    met: bool
+    reason: str = ""
+
+
+class AtPoint(_Part):
+    """The subgroup table at a further operating point of the plan."""
+
+    name: str
+    threshold: float
+    performance: tuple[Performance, ...]
+
+
+class PlanHistory(_Part):
+    """Under which plans the reference standard was opened: SHA-256 of plan and operating point, the first one first.
+
+    `changed`: the plan is not the one under which it was first opened; None where nobody keeps a register.
+    """
+
+    changed: bool | None = None
+    openings: tuple[str, ...] = ()
+
+
 class Provenance(_Part):
     """What the numbers were made from: SHA-256 of each input's content and the versions involved."""
 
@@ -149,6 +234,12 @@ class Results(_Part):
     worst_case: Performance
     roc: tuple[Roc, ...]
     limitations: tuple[str, ...]
+    endpoint: str = ""
+    plan_history: PlanHistory = PlanHistory()
+    goals: tuple[GoalResult, ...] = ()
+    heterogeneity: tuple[Heterogeneity, ...] = ()
+    predictive: tuple[Predictive, ...] = ()
+    operating_points: tuple[AtPoint, ...] = ()
 
     def overall(self) -> Performance:
         """The row of all cases."""

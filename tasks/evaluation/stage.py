@@ -18,7 +18,7 @@ from tasks import accountability as night
 from tasks.evaluation import output
 from tasks.evaluation.analysis import analyse
 from tasks.evaluation.plan import Plan
-from tasks.evaluation.results import Results
+from tasks.evaluation.results import PlanHistory, Results
 from tasks.evaluation.tables import ACQUISITION, content_sha256
 from tasks.evaluation.threshold import operating_point
 from tasks.lake import Lake, Manifest
@@ -30,7 +30,12 @@ REVISION = 3
 
 
 def evaluate_lake(
-    lake: Lake, plan: Plan, accountability: Iterable[Mapping[str, Any]] = (), *, model: str | None = None
+    lake: Lake,
+    plan: Plan,
+    accountability: Iterable[Mapping[str, Any]] = (),
+    *,
+    model: str | None = None,
+    history: PlanHistory | None = None,
 ) -> Manifest | None:
     """Evaluate the plan on the lake's tables `predictions`, `reference`, `cohort` and `volumes`.
 
@@ -39,6 +44,7 @@ def evaluate_lake(
     Args:
         accountability: rows of `tasks.accountability.rows`.
         model: as in `operating_point`.
+        history: what the register says of the plan (`tasks.evaluation.openings`).
 
     Returns:
         what was published, or None where inputs and plan are those of the earlier publication: then nothing was done.
@@ -56,11 +62,12 @@ def evaluate_lake(
     fingerprint = digest({
         "stage": STAGE, "revision": REVISION, "version": metadata.version("safelight"), "plan": plan.sha256, "threshold": point.threshold,
         "inputs": [content_sha256(table) for table in (read, truth, people)], "accountability": totals,
+        "history": None if history is None else history.model_dump(),
     })  # fmt: skip
     earlier = lake.manifest(STAGE, plan.name)
     if earlier is not None and earlier.fingerprint == fingerprint and lake.intact(earlier):
         return None
-    results = analyse(read, truth, people, plan, threshold=point.threshold, accountability=rows)
+    results = analyse(read, truth, people, plan, threshold=point.threshold, accountability=rows, history=history)
     with lake.publication(STAGE, plan.name, fingerprint) as publication:
         for name, content in output.files(results).items():
             publication.write(f"results/{name}", content)

@@ -6,7 +6,7 @@ The cases are sorted by their scores once; a level is a part of that order, and 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -15,15 +15,17 @@ from numpy.typing import NDArray
 from tasks.evaluation import auc, cells, ranking
 from tasks.evaluation.cases import Cases
 from tasks.evaluation.cells import Cells
-from tasks.evaluation.differences import COMPARED, difference
+from tasks.evaluation.differences import COMPARED, aucs_p, difference, proportions_p
 from tasks.evaluation.intervals import not_estimable
-from tasks.evaluation.levels import Levels
-from tasks.evaluation.plan import Plan
+from tasks.evaluation.levels import CROSS, Levels
+from tasks.evaluation.likelihood import likelihood_ratio
+from tasks.evaluation.plan import NOT_DECLARED, NOT_STATED, Plan
 from tasks.evaluation.proportions import interval
-from tasks.evaluation.ranking import Ranked, Seen
+from tasks.evaluation.ranking import Area, Ranked, Seen
 from tasks.evaluation.remainder import Side, influence_without, sides
 from tasks.evaluation.results import Counts, Difference, Estimate, Performance
-from tasks.evaluation.suppression import withheld
+from tasks.evaluation.sums import Sums
+from tasks.evaluation.suppression import withheld, withheld_pairs
 
 _METRICS = ("sensitivity", "specificity", "ppv", "npv", "auc")
 _EMPTY = {
@@ -38,6 +40,7 @@ class Level:
 
     row: Performance
     ranked: Ranked
+    sums: Sums
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class Table:
     cut: int
     attributes: dict[str, Levels]
     plan: Plan
+    _hidden: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, cases: Cases, threshold: float, plan: Plan) -> Table:
@@ -86,22 +90,56 @@ class Table:
             hidden = f"fewer than {self.plan.minimum_cases} patients"
         if hidden:
             return withheld_row("", "", hidden, self.plan)
-        return _row("", "", self.ranked, self.counts, self.plan)
+        return _row("", "", self.ranked, self.counts, self.sums.area, self.plan)
+
+    @cached_property
+    def sums(self) -> Sums:
+        """What the row of all cases is made of."""
+        return Sums("", "", self.counts, _area(self.ranked))
 
     def levels(self, attribute: str, *, rest: bool = True) -> Iterator[Level]:
         """Every level of one attribute; each held against all other cases, unless `rest` says that it is not."""
         found, plan = self.attributes[attribute], self.plan
         parts = [self._part(places) for places in found.places(self.order)]
-        sizes = {level: part.counts.patients() for level, part in zip(found.names, parts, strict=True)}
-        hidden = withheld(sizes, plan.minimum_cases, complementary=plan.complementary_suppression)
+        hidden = self.hidden(attribute, tuple(part.members.size for part in parts))
         for level, part in zip(found.names, parts, strict=True):
             if level in hidden:
-                yield Level(withheld_row(attribute, level, hidden[level], plan), part.ranked)
+                sums = Sums(attribute, level, part.counts, None)
+                yield Level(withheld_row(attribute, level, hidden[level], plan), part.ranked, sums)
                 continue
-            row = _row(attribute, level, part.ranked, part.counts, plan)
-            if rest:
-                row = row.model_copy(update={"against_rest": self._against_rest(row, part)})
-            yield Level(row, part.ranked)
+            area = _area(part.ranked)
+            row = _row(attribute, level, part.ranked, part.counts, area, plan)
+            sums = Sums(attribute, level, part.counts, area, *(self._rest(part) if rest else (None, None)))
+            yield Level(row.model_copy(update={"against_rest": _differences(row, sums, plan)}), part.ranked, sums)
+
+    def hidden(self, attribute: str, patients: tuple[int, ...] | None = None) -> dict[str, str]:
+        """Which levels of an attribute are not shown, and why.
+
+        Args:
+            patients: of each level; counted where they are not given.
+        """
+        if attribute in self._hidden:
+            return self._hidden[attribute]
+        found, plan = self.attributes[attribute], self.plan
+        if patients is None:
+            patients = tuple(np.unique(self.ranked.patients[places]).size for places in found.places(self.order))
+        sizes = dict(zip(found.names, patients, strict=True))
+        if CROSS not in attribute:
+            hidden = withheld(sizes, plan.minimum_cases, complementary=plan.complementary_suppression)
+        else:
+            first, second = next(pair for pair in plan.intersections if CROSS.join(pair) == attribute)
+            outside = {name: n for name, n in sizes.items() if name in (NOT_STATED, NOT_DECLARED)}
+            pairs = {
+                (one, other): sizes[CROSS.join((one, other))]
+                for one in self.attributes[first].declared for other in self.attributes[second].declared
+            }  # fmt: skip
+            margins = frozenset(self.hidden(first)), frozenset(self.hidden(second))
+            crossed, rest = withheld_pairs(
+                pairs, outside, plan.minimum_cases, margins=margins, complementary=plan.complementary_suppression
+            )
+            hidden = {CROSS.join(pair): why for pair, why in crossed.items()} | rest
+        self._hidden[attribute] = hidden
+        return hidden
 
     def _part(self, places: NDArray[np.int64]) -> _Part:
         # Numbers of patients stay those of all cases here, so that a level's patients can be taken from the whole.
@@ -110,21 +148,35 @@ class Table:
         inside = cells.by_patient(compact, self.cut)
         return _Part(places, compact, members, inside, cells.summed(inside))
 
-    def _against_rest(self, row: Performance, part: _Part) -> tuple[Difference, ...]:
-        if not row.studies or part.places.size == self.order.size:
-            return ()
+    def _rest(self, part: _Part) -> tuple[Cells | None, Area | None]:
+        """All cases outside a part; None where there are none, or too few patients to be shown."""
+        if not part.places.size or part.places.size == self.order.size:
+            return None, None
         counts = self.counts.without(part.counts, self._by_patient[:, part.members], part.inside)
         if counts.patients() < self.plan.minimum_cases:
-            return ()
+            return None, None
         inside = np.zeros(self.order.size, dtype=np.bool_)
         inside[part.places] = True
-        estimates = {name: _share(counts, name, self.plan) for name in ("sensitivity", "specificity")}
         seen = Seen(counts.patients(cells.FN, cells.TP), counts.patients(cells.TN, cells.FP), counts.patients())
-        estimates["auc"] = auc.of_influence(
-            influence_without(*self._sides, inside, self.ranked.among, seen), confidence=self.plan.confidence
-        )
-        found = (difference(metric, getattr(row, metric), estimates[metric]) for metric in COMPARED)
-        return tuple(each for each in found if each is not None)
+        found = influence_without(*self._sides, inside, self.ranked.among, seen)
+        return counts, None if found is None else ranking.area_of(found)
+
+
+def _differences(row: Performance, sums: Sums, plan: Plan) -> tuple[Difference, ...]:
+    """A level held against all other cases."""
+    if sums.rest_counts is None:
+        return ()
+    found = []
+    for metric in COMPARED:
+        if metric == "auc":
+            p = aucs_p(sums.area, sums.rest_area) if sums.area and sums.rest_area else None
+            rest = auc.of_area(sums.rest_area, confidence=plan.confidence)
+        else:
+            here, there = sums.counts.share(metric), sums.rest_counts.share(metric)
+            p = proportions_p(here, there)
+            rest = interval(there, plan.confidence, method=plan.interval)
+        found.append(difference(metric, getattr(row, metric), rest, p))
+    return tuple(each for each in found if each is not None)
 
 
 @dataclass(frozen=True)
@@ -148,11 +200,19 @@ def withheld_row(attribute: str, level: str, reason: str, plan: Plan) -> Perform
     )  # fmt: skip
 
 
-def _row(attribute: str, level: str, ranked: Ranked, counts: Cells, plan: Plan) -> Performance:
+def _area(cases: Ranked) -> Area | None:
+    """The AUC; None where `auc.unfit` says why there is none."""
+    return None if auc.unfit(cases) else ranking.area(cases)
+
+
+def _row(attribute: str, level: str, ranked: Ranked, counts: Cells, area: Area | None, plan: Plan) -> Performance:
     tn, fp, fn, tp = counts.totals
+    unfit = auc.unfit(ranked)
     return Performance(
         attribute=attribute, level=level, patients=counts.patients(), studies=tn + fp + fn + tp, positives=tp + fn, negatives=tn + fp,
         counts=Counts(tp=tp, fp=fp, fn=fn, tn=tn),
-        **{metric: _share(counts, metric, plan) for metric in ("sensitivity", "specificity", "ppv", "npv")},
-        auc=auc.of_ranked(ranked, confidence=plan.confidence),
+        **{metric: _share(counts, metric, plan) for metric in ("sensitivity", "specificity", "ppv", "npv", "prevalence")},
+        auc=not_estimable(unfit, plan.confidence) if unfit else auc.of_area(area, confidence=plan.confidence),
+        lr_positive=likelihood_ratio(counts, "positive", confidence=plan.confidence),
+        lr_negative=likelihood_ratio(counts, "negative", confidence=plan.confidence),
     )  # fmt: skip
