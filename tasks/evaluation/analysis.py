@@ -18,6 +18,7 @@ from tasks.evaluation.intention import entered
 from tasks.evaluation.limitations import limitations
 from tasks.evaluation.plan import Plan
 from tasks.evaluation.predictive import adjusted_differences, heterogeneities, predictive
+from tasks.evaluation.probabilities import further
 from tasks.evaluation.ranking import Ranked
 from tasks.evaluation.results import (
     Accounted,
@@ -31,6 +32,7 @@ from tasks.evaluation.results import (
     Roc,
 )
 from tasks.evaluation.subgroups import Level, Table
+from tasks.evaluation.versions import compare
 
 #: No ROC curve has more points than this; a report draws no more.
 ROC_POINTS = 501
@@ -74,12 +76,13 @@ def analyse(
     curves = [] if hidden else _curve("", "", table.ranked)
     for level in levels:
         curves += [] if level.row.suppressed else _curve(level.row.attribute, level.row.level, level.ranked)
-    further = [
+    points = [
         AtPoint(
             name=point.name, threshold=point.threshold, performance=tuple(_rows(Table.of(cases.main, point.threshold, plan))[0])
         )
         for point in plan.operating_points
     ]
+    unseen = {(row.attribute, row.level) for row in rows if row.suppressed}
     everything = table.sums if not hidden else None
     return Results(
         title=plan.title,
@@ -102,7 +105,9 @@ def analyse(
         goals=() if everything is None else judged(plan, everything, shown),
         heterogeneity=() if everything is None else heterogeneities(list(cases.main.levels), shown),
         predictive=() if everything is None else predictive([everything, *shown], plan),
-        operating_points=tuple(further),
+        operating_points=tuple(points),
+        comparison=compare(predictions, reference, cohort, plan, threshold=operating_point, hidden=unseen),
+        **({} if everything is None else further(cases, [(row.attribute, row.level) for row in rows[1:] if row.studies], plan)),
     )
 
 

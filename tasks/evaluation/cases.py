@@ -142,6 +142,33 @@ def assemble(predictions: pa.Table, reference: pa.Table, cohort: pa.Table, plan:
     )
 
 
+def both_versions(predictions: pa.Table, reference: pa.Table, cohort: pa.Table, plan: Plan) -> tuple[Cases, NDArray[np.float64]]:
+    """The cases that both the plan's model and its comparator read, with a label and a patient.
+
+    Returns:
+        the cases with the scores of the plan's model, and the comparator's scores, float64 of shape (cases,).
+
+    Raises:
+        ConfigurationError, SafelightError: those of `assemble`; E-EVAL-MODEL where one of the two has no predictions.
+    """
+    if plan.comparator is None:
+        raise ValueError("the plan names no comparator")
+    used = tables.select(predictions, tables.COLUMNS["predictions"])
+    read = _of_the_plan(used, plan)
+    earlier = _of_the_plan(used, plan.model_copy(update={"model": plan.comparator.model}))
+    truth = _with_studies(_truth(tables.select(reference, tables.COLUMNS["reference"]), plan), "reference")
+    known = _with_studies(cohort, "cohort")
+    keys = Keys.of(read, truth, known, earlier)
+    scores, chosen = readings(read, keys.studies[0], keys.among, plan.several_series)
+    before, _ = readings(earlier, keys.studies[3], keys.among, plan.several_series)
+    labels = np.full(keys.among, np.nan)
+    labels[keys.studies[1]] = tables.number(truth, "label", "reference")
+    patients = _patients(keys)
+    both = np.isfinite(scores) & np.isfinite(before) & np.isfinite(labels) & (patients >= 0)
+    cases = Cases(patients, scores, labels, _levels(plan, read, known, keys, chosen))
+    return cases.where(both), before[both]
+
+
 def _known(attributes: list[str], predictions: pa.Table, cohort: pa.Table) -> None:
     columns = {*cohort.column_names, *(name for name in tables.ACQUISITION if name in predictions.column_names)}
     if "SliceThickness" in columns:

@@ -46,7 +46,9 @@ def evaluate(
     with one_sentence():
         wanted = load_plan(plan)
         point = operating_point(wanted, model)
-        scores, people = point.applies_to(read_table(predictions, "predictions", wanted)), read_table(cohort, "cohort", wanted)
+        scores, people = read_table(predictions, "predictions", wanted), read_table(cohort, "cohort", wanted)
+        if wanted.comparator is None:
+            scores = point.applies_to(scores)
         history = None
         if reference.exists():  # noted before it is read
             history = note_in_file(_made(out) / "openings.json" if register is None else register, wanted, point.threshold)

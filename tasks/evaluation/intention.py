@@ -20,12 +20,14 @@ class Entered:
     Args:
         main: its cases.
         worst: the analysed cases and all that were not read, each of these as wrong as can be.
+        scored: those of `main` with a score of the model's own, which alone can be read as a probability.
         excluded: reason code → studies that are not in `main`.
         failed, indeterminate: how many of either kind are in `main`.
     """
 
     main: Cases
     worst: Cases
+    scored: Cases
     excluded: dict[str, int]
     failed: int
     indeterminate: int
@@ -41,12 +43,12 @@ def entered(assembled: Assembled, plan: Plan, threshold: float) -> Entered:
         left = excluded.get(_INDETERMINATE, 0) - settled.labels.size
         excluded = {code: n for code, n in excluded.items() if code != _INDETERMINATE} | ({_INDETERMINATE: left} if left else {})
     worst = cases.with_(_read_as(unread, "error", cases, threshold))
-    failed = 0
+    failed, scored = 0, cases
     if plan.failed != "exclude" and unread.labels.size:
         cases = cases.with_(_read_as(unread, plan.failed, cases, threshold))
         excluded = {code: n for code, n in excluded.items() if code in _KEPT}
         failed = int(unread.labels.size)
-    return Entered(cases, worst, excluded, failed, 0 if settled is None else int(settled.labels.size))
+    return Entered(cases, worst, scored, excluded, failed, 0 if settled is None else int(settled.labels.size))
 
 
 def _settled(unclear: Cases, rule: str, threshold: float) -> Cases | None:

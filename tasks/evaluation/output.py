@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from data_contracts.metrics import METRICS
-from tasks.evaluation.results import Estimate, GoalResult, Heterogeneity, Performance, Results
+from tasks.evaluation.results import Estimate, GoalResult, Heterogeneity, Performance, Reclassified, Results
 
 WORST_CASE = "worst case"
 
@@ -68,6 +68,31 @@ def tables(results: Results) -> dict[str, Rows]:
             ("name", "threshold", *_HEADER),
             ((point.name, point.threshold, *_performance_row(row.level, row)) for point in results.operating_points for row in point.performance),
         ),
+        "calibration": (
+            ("attribute", "level", *_bounds("intercept"), *_bounds("slope"), *_bounds("brier"), *_bounds("observed_to_expected"), "ece", "binning"),
+            ((row.attribute, row.level, *_values(row.intercept), *_values(row.slope), *_values(row.brier), *_values(row.observed_to_expected),
+              row.ece, row.binning) for row in results.calibration),
+        ),
+        "calibration_curve": (
+            ("attribute", "level", "lower_score", "upper_score", "studies", "mean_score", *_bounds("observed")),
+            ((row.attribute, row.level, each.lower_score, each.upper_score, each.studies, each.mean_score, *_values(each.observed))
+             for row in results.calibration for each in row.curve),
+        ),
+        "net_benefit": (
+            ("threshold_probability", *_bounds("model"), "treat_all", "treat_none"),
+            ((row.threshold_probability, *_values(row.model), row.treat_all, row.treat_none) for row in results.net_benefit),
+        ),
+        "strata": (
+            ("lower", "upper", "studies", "positives", *_bounds("observed"), *_bounds("likelihood_ratio")),
+            ((row.lower, row.upper, row.studies, row.positives, *_values(row.observed), *_values(row.likelihood_ratio))
+             for row in results.strata),
+        ),
+        "versions": (
+            ("attribute", "level", "metric", "new", "old", *_bounds("difference"), "p", "margin", "non_inferior"),
+            ((row.attribute, row.level, row.metric, row.new, row.old, *_values(row.difference), row.p, row.margin, row.non_inferior)
+             for row in (results.comparison.differences if results.comparison else ())),
+        ),
+        "reclassified": _flat(Reclassified, results.comparison.reclassified if results.comparison else ()),
     }  # fmt: skip
 
 

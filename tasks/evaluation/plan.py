@@ -211,6 +211,8 @@ class Plan(_Section):
                 raise ValueError(f"intersections must pair two attributes of subgroups, and {' and '.join(pair)} are not")
         if len({frozenset(pair) for pair in self.intersections}) < len(self.intersections):
             raise ValueError("intersections name a pair twice")
+        if self.comparator is not None and (not self.model_version or self.comparator.model == self.model):
+            raise ValueError("model must name a version, another than that of the comparator")
         names = ["main", *(point.name for point in self.operating_points)]
         if len(set(names)) < len(names):
             raise ValueError("operating_points must have names of their own, and none is called main")

@@ -191,6 +191,125 @@ class AtPoint(_Part):
     performance: tuple[Performance, ...]
 
 
+class CalibrationBin(_Part):
+    """One bin of the calibration curve: mean score, and share of positives with its interval over patients."""
+
+    lower_score: float
+    upper_score: float
+    studies: int = Field(ge=0)
+    mean_score: float
+    observed: Estimate
+
+
+class CalibrationResult(_Part):
+    """How far scores can be read as probabilities.
+
+    `intercept` is calibration in the large (slope held at 1), `slope` that of the logistic recalibration; both are at 0 and 1 where all is
+    well. `observed_to_expected` is positives over the sum of scores. `ece` is over the bins of `curve`, weighted by their studies.
+    """
+
+    attribute: str
+    level: str
+    intercept: Estimate
+    slope: Estimate
+    brier: Estimate
+    observed_to_expected: Estimate
+    ece: float | None
+    binning: str
+    curve: tuple[CalibrationBin, ...]
+
+
+class NetBenefit(_Part):
+    """A point of the decision curve: net benefit in true positives a case at a threshold probability, of the model and of treating all."""
+
+    threshold_probability: float
+    model: Estimate
+    treat_all: float
+    treat_none: float = 0.0
+
+
+class Stratum(_Part):
+    """A risk stratum: scores from `lower` (included) to `upper` (not), unbounded where None."""
+
+    lower: float | None
+    upper: float | None
+    studies: int = Field(ge=0)
+    positives: int = Field(ge=0)
+    observed: Estimate
+    likelihood_ratio: Estimate
+
+
+class PartialArea(_Part):
+    """The area under the ROC curve between two specificities, as McClish scales it (0.5 is chance, 1 perfect), and unscaled."""
+
+    specificity: tuple[float, float]
+    standardized: Estimate
+    area: float | None
+
+
+class Reclassified(_Part):
+    """Studies with one label by the earlier version's reading and the new one's."""
+
+    label: int
+    both_positive: int = Field(ge=0)
+    only_new: int = Field(ge=0)
+    only_old: int = Field(ge=0)
+    both_negative: int = Field(ge=0)
+
+
+class VersionDifference(_Part):
+    """One metric of the plan's model minus that of the comparator on the same cases, in all cases or one level.
+
+    `non_inferior`: whether the interval lies wholly above minus the margin; false where there is no number.
+    """
+
+    attribute: str
+    level: str
+    metric: str
+    new: float | None = None
+    old: float | None = None
+    difference: Estimate
+    p: float | None = None
+    margin: float
+    non_inferior: bool
+
+
+class VersionComparison(_Part):
+    """Two versions of a model on the cases that both read."""
+
+    comparator: str
+    comparator_threshold: float
+    studies: int = Field(ge=0)
+    patients: int = Field(ge=0)
+    differences: tuple[VersionDifference, ...]
+    reclassified: tuple[Reclassified, ...]
+    reason: str = ""
+
+
+class LesionSensitivity(_Part):
+    """Lesion sensitivity at the lowest threshold that has no more than so many false positives a case.
+
+    `reached` is the rate at that threshold, which is None where no mark is allowed at all.
+    """
+
+    false_positives: float
+    threshold: float | None
+    reached: float | None
+    sensitivity: Estimate
+
+
+class Detection(_Part):
+    """Marks against lesions in one row of the table."""
+
+    attribute: str
+    level: str
+    cases: int = Field(ge=0)
+    lesions: int = Field(ge=0)
+    false_positives: int = Field(ge=0)
+    at: tuple[LesionSensitivity, ...]
+    wafroc: Estimate
+
+
 class PlanHistory(_Part):
     """Under which plans the reference standard was opened: SHA-256 of plan and operating point, the first one first.
 
@@ -240,6 +359,12 @@ class Results(_Part):
     heterogeneity: tuple[Heterogeneity, ...] = ()
     predictive: tuple[Predictive, ...] = ()
     operating_points: tuple[AtPoint, ...] = ()
+    calibration: tuple[CalibrationResult, ...] = ()
+    net_benefit: tuple[NetBenefit, ...] = ()
+    strata: tuple[Stratum, ...] = ()
+    partial_auc: PartialArea | None = None
+    comparison: VersionComparison | None = None
+    detection: tuple[Detection, ...] = ()
 
     def overall(self) -> Performance:
         """The row of all cases."""

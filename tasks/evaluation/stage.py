@@ -56,7 +56,8 @@ def evaluate_lake(
     version = point.model_version or plan.model_version
     rows = [row for row in accountability if _concerns(row["stage"], plan.model_name, version)]
     series = _acquisition(lake.table(VOLUMES, ["SeriesInstanceUID", *ACQUISITION]))
-    read = point.applies_to(lake.table(PREDICTIONS)).join(series, "SeriesInstanceUID", join_type="left outer")
+    read = lake.table(PREDICTIONS)
+    read = (point.applies_to(read) if plan.comparator is None else read).join(series, "SeriesInstanceUID", join_type="left outer")
     truth, people = lake.table(REFERENCE), lake.table(COHORT)
     totals = [[*end, n] for end, n in night.totals(rows).items()]
     fingerprint = digest({

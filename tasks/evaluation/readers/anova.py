@@ -161,8 +161,7 @@ def analyse(found: Figures, *, confidence: float = 0.95) -> Study:
 def _means(table: NDArray[np.float64]) -> tuple[float, float, float, float]:
     """Mean of the error variances, and of the three kinds of covariances; NaN where there are none."""
     i, j = table.shape[:2]
-    modality, reader = np.meshgrid(np.arange(i), np.arange(j), indexing="ij")
-    flat, modality, reader = table.reshape(i * j, i * j), modality.ravel(), reader.ravel()
+    flat, modality, reader = table.reshape(i * j, i * j), np.repeat(np.arange(i), j), np.tile(np.arange(j), i)
     same_modality, same_reader = modality[:, None] == modality, reader[:, None] == reader
     kinds = (
         same_modality & same_reader,
