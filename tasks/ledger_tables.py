@@ -68,6 +68,14 @@ runs = sa.Table(
     sa.Column("state", sa.String, nullable=False),
 )  # fmt: skip
 
+#: Under which evaluation plans each reference standard was opened (tasks/evaluation/openings.py).
+openings = sa.Table(
+    "openings", metadata,
+    sa.Column("subject", sa.String, primary_key=True),
+    sa.Column("mark", sa.String, primary_key=True),
+    sa.Column("opened_at", sa.Float, nullable=False),
+)  # fmt: skip
+
 # ---- what is known of each PACS (tasks/pacs/book.py) ------------------------------------------------------------------
 
 plans = sa.Table(

@@ -18,6 +18,7 @@ from tasks.errors import ConfigurationError, SafelightError
 from tasks.evaluation import results as schema
 from tasks.evaluation.analysis import analyse
 from tasks.evaluation.cases import THICK, THIN
+from tasks.evaluation.output import tables as tables_of
 from tasks.evaluation.stage import evaluate_lake
 from tasks.lake import Lake
 from tests.tasks.evaluation.cohorts import columns, plan, tables
@@ -71,13 +72,13 @@ def content(lake: Lake) -> dict[str, str]:
 
 def test_results_tables_and_metrics_are_published_together(lake):
     manifest = evaluate_lake(lake, plan(subgroups=SUBGROUPS), [])
+    results = schema.Results.model_validate_json(lake.read("results/results.json"))
     assert set(manifest.files) == {
-        *(f"results/{name}.csv" for name in ("performance", "differences", "baseline", "accountability", "excluded", "roc")),
+        *(f"results/{name}.csv" for name in tables_of(results)),
         "results/results.json", "tables/metrics/test.parquet",
     }  # fmt: skip
-    results = schema.Results.model_validate_json(lake.read("results/results.json"))
     metrics = lake.table(METRICS)
-    assert metrics.num_rows == 5 * (len(results.performance) + 1)
+    assert metrics.num_rows == 8 * (len(results.performance) + 1)
     METRICS.validate(metrics)
     (overall,) = [row for row in metrics.to_pylist() if (row["attribute"], row["level"], row["metric"]) == ("", "", "auc")]
     assert overall["estimate"] == results.overall().auc.estimate
