@@ -34,8 +34,11 @@ from benchmarks.measure import Contender, alternate, arguments, show
 from data_contracts import segments
 from tasks.executor import run_by_manifest
 from tasks.guard import ErrorLog
+from tasks.imaging.grids import Grid
 from tasks.inference.bundle import Bundle, load
 from tasks.inference.execution import Execution, be_deterministic
+from tasks.inference.manifest import Input
+from tasks.inference.preprocess import input_grid
 from tasks.inference.reader import ManifestReader, open_reader
 from tasks.inference.stage import InferStage
 from tasks.inference.tiling import slabs
@@ -54,6 +57,12 @@ NETWORK = {
 }
 SPACING, TILE, OVERLAP = (0.7, 0.7, 1.0), (96, 96, 96), 0.25
 LOW, HIGH = -1000.0, 500.0
+INPUT = {
+    "spacing_mm": [2.0, 2.0, 2.0], "orientation": "RAS", "interpolation": "linear", "order": "resample_then_window", "padding": LOW,
+    "window": {"kind": "window", "center": (LOW + HIGH) / 2, "width": HIGH - LOW},
+    "tiling": {"shape": list(TILE), "overlap": OVERLAP, "blend": "gaussian", "batch": 1},
+}  # fmt: skip
+HOW = Input.model_validate(INPUT)
 Labels = NDArray[np.uint8]
 
 
@@ -72,11 +81,7 @@ def model(folder: Path) -> Bundle:
             "format": "safetensors", "file": "w.safetensors", "sha256": sha256(content).hexdigest(),
             "architecture": {"network": "monai.networks.nets.unet:UNet", "arguments": NETWORK},
         },
-        "input": {
-            "spacing_mm": [2.0, 2.0, 2.0], "orientation": "RAS", "interpolation": "linear", "order": "resample_then_window", "padding": LOW,
-            "window": {"kind": "window", "center": (LOW + HIGH) / 2, "width": HIGH - LOW},
-            "tiling": {"shape": list(TILE), "overlap": OVERLAP, "blend": "gaussian", "batch": 1},
-        },
+        "input": INPUT,
         "accepted": {"modality": ["CT"], "slice_mm": [0.5, 5]},
         "profile": {"mean": [0, 1], "std": [0, 1]},
         "head": {"kind": "segmentation", "activation": "softmax"},
@@ -124,12 +129,23 @@ def naive(path: Path, network: Any) -> Labels:
 
 
 def monais(path: Path, network: Any) -> Labels:
-    """As MONAI's own examples do it, on float32; axes as they lie, so that the network sees the same."""
+    """As MONAI's own examples do it, on float32; on the grid that the manifest means, so that the network sees the same."""
     from monai.inferers import sliding_window_inference
-    from monai.transforms import Compose, EnsureChannelFirst, LoadImage, Orientation, ScaleIntensityRange, Spacing, Transpose
+    from monai.transforms import (
+        Compose,
+        EnsureChannelFirst,
+        LoadImage,
+        Orientation,
+        ScaleIntensityRange,
+        SpatialResample,
+        Transpose,
+    )
 
+    header = nibabel.load(path)
+    wanted = input_grid(Grid(header.shape, header.affine), HOW)
     prepare = Compose([
-        LoadImage(image_only=True), EnsureChannelFirst(), Orientation("RAS", labels=None), Spacing((2, 2, 2), mode="bilinear"),
+        LoadImage(image_only=True), EnsureChannelFirst(), Orientation("RAS", labels=None),
+        lambda image: SpatialResample(mode="bilinear", padding_mode="border")(image, wanted.affine_ras, wanted.shape),
         ScaleIntensityRange(LOW, HIGH, 0, 1, clip=True),
     ])  # fmt: skip
     image = prepare(path)
@@ -137,8 +153,7 @@ def monais(path: Path, network: Any) -> Labels:
     with torch.inference_mode():
         maps = sliding_window_inference(turned[None], TILE, 1, network, overlap=OVERLAP, mode="gaussian", sigma_scale=0.125)
     labels = maps[0].argmax(0, keepdim=True).permute(0, 3, 2, 1).to(torch.float32)
-    original = tuple(nibabel.load(path).shape)
-    back = torch.nn.functional.interpolate(labels[None], original, mode="nearest-exact")
+    back = torch.nn.functional.interpolate(labels[None], tuple(header.shape), mode="nearest-exact")
     return np.asarray(back[0, 0].to(torch.uint8))
 
 

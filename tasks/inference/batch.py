@@ -65,7 +65,8 @@ def read_batch(
     usable, unusable = stages(lake, settings)
     for each, stage in usable:
         try:
-            register(lake, stage.bundle)
+            with ledger.lock(f"models {stage.bundle.label}"):  # another batch may be about to do the same
+                register(lake, stage.bundle)
         except ConfigurationError as error:
             unusable.append(Unusable(each.model, error))
             continue

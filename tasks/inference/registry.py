@@ -62,7 +62,7 @@ def find(lake: Lake, model: str) -> Bundle:
 
 
 def register(lake: Lake, bundle: Bundle) -> bool:
-    """Keep a model version in the lake; False where it is there already.
+    """Keep a model version in the lake; False where it is there already. Not at the same time as another process or thread.
 
     Raises:
         ConfigurationError: E-INFER-VERSION where the lake has other content under this name and version; E-INFER-EXAMPLE and E-INFER-PICKLE
@@ -71,7 +71,7 @@ def register(lake: Lake, bundle: Bundle) -> bool:
     contents = _contents(bundle)
     key = bundle.label
     before = lake.manifest(_STAGE, key)
-    if before is not None:
+    if before is not None and before.fingerprint:  # without one, a process that was killed has left it half-way
         if {Path(name).relative_to(_folder(bundle)).as_posix(): said for name, said in before.files.items()} != {
             name: sha256(content).hexdigest() for name, content in contents.items()
         }:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,22 @@ def test_a_limit_of_none_reads_nothing_old(tmp_path: Path, site: Site) -> None:
     site.convert(1, 2)
     site.night(range(1, 3), model)
     assert site.read("infer:tiny@1.0.0") == set()
+
+
+def test_batches_at_the_same_time_register_a_model_once(tmp_path: Path, site: Site) -> None:
+    site.convert(*range(8))
+    model = bundle(tmp_path / "m")
+    settings = InferenceSettings.model_validate({"models": [model]})
+    with site.ledger.run("test") as run, ThreadPoolExecutor(8) as threads:
+
+        def one(number: int) -> Summary:
+            return read_batch(
+                settings, [f"2.25.{number}"], lake=site.lake, ledger=site.ledger, run=run, pool=InlinePool(), errors=site.errors, max_attempts=2
+            )  # fmt: skip
+
+        made = list(threads.map(one, range(8)))
+    assert [(each.studies["done"], each.studies["unusable"]) for each in made] == [(1, 0)] * 8
+    assert len(site.read("infer:tiny@1.0.0")) == 8
 
 
 def test_which_version_read_a_study_when_and_with_what_result_is_one_query(tmp_path: Path, site: Site) -> None:

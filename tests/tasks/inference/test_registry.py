@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,31 @@ def test_a_version_is_kept_once_and_never_changes(tmp_path: Path, lake: Lake) ->
     assert [(each.name, each.version, each.current) for each in registry.registered(lake)] == [
         ("tiny", "1.0.0", False), ("tiny", "1.0.1", False),
     ]  # fmt: skip
+
+
+def test_a_registration_that_was_killed_half_way_is_done_again(
+    tmp_path: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load(bundle(tmp_path / "a"))
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, "_place", _killed_after_the_first(Lake._place))
+        with pytest.raises(KeyboardInterrupt):
+            registry.register(lake, model)
+    assert registry.register(lake, model)
+    assert registry.verify(lake, "tiny", "1.0.0").manifest == model.manifest
+
+
+def _killed_after_the_first(place: Callable[..., None]) -> Callable[..., None]:
+    """Places the note of what is coming, and is killed before the files themselves."""
+    done: list[int] = []
+
+    def killed(*arguments: object) -> None:
+        if done:
+            raise KeyboardInterrupt
+        done.append(1)
+        place(*arguments)
+
+    return killed
 
 
 def test_versions_are_in_the_order_of_their_numbers(tmp_path: Path, lake: Lake) -> None:
