@@ -8,6 +8,8 @@ from tasks.deid.burned_in.box import Box
 
 #: Pieces of one line share so much of the lower one's height, are at most so many times as high as one another, and lie so many heights apart.
 _SHARED, _TALLER, _APART = 0.6, 1.8, 2.0
+#: A piece runs along its line: it is at least so many times as long as high. Lines one above the other are no column of letters.
+_ALONG = 0.7
 
 
 def joined(boxes: Sequence[Box], *, upright: bool = False) -> list[list[int]]:
@@ -35,6 +37,8 @@ def _turned(box: Box) -> Box:
 
 def _in_line(one: Box, other: Box) -> bool:
     """Whether two boxes look like neighbours in a line that runs across the picture."""
+    if any(each.right - each.left < _ALONG * (each.bottom - each.top) for each in (one, other)):
+        return False
     low, high = sorted((one.bottom - one.top, other.bottom - other.top))
     if high > _TALLER * low or min(one.bottom, other.bottom) - max(one.top, other.top) < _SHARED * low:
         return False

@@ -50,10 +50,11 @@ def lines(frame: NDArray[Any], threshold: float, *, side: int | None = None) -> 
         for each in found
     ]
     lines = [found[number].box for number, is_line in enumerate(alone) if is_line]
+    small = [number for number, each in enumerate(found) if min(_sides(each.box)) <= _TALLEST]  # vertebrae stand in a row too
     for upright in (False, True):
-        for pieces in joining.joined([each.box for each in found], upright=upright):
-            boxes = [found[number].box for number in pieces]
-            if len(boxes) > 1 and (any(alone[number] for number in pieces) or is_struck_together(local, boxes)):
+        for pieces in joining.joined([found[number].box for number in small], upright=upright):
+            boxes = [found[small[piece]].box for piece in pieces]
+            if len(boxes) > 1 and (any(alone[small[piece]] for piece in pieces) or is_struck_together(local, boxes)):
                 lines.append(reduce(Box.around, boxes))
     return tuple(_with_ends(box).clipped(*local.shape[:2]) for box in lines)
 

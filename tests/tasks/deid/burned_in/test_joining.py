@@ -22,6 +22,7 @@ def turned(box: Box) -> Box:
         ([Box(0, 0, 40, 12), Box(45, 8, 90, 20)], [[0], [1]]),  # another line
         ([Box(0, 0, 40, 12), Box(45, 0, 90, 30)], [[0], [1]]),  # much taller
         ([Box(0, 0, 40, 12), Box(45, 0, 90, 12), Box(0, 40, 40, 52), Box(45, 41, 90, 53)], [[0, 1], [2, 3]]),
+        ([Box(0, 0, 12, 60), Box(20, 0, 32, 60)], [[0], [1]]),  # they run across the line, as lines one above the other do
         ([], []),
     ],
 )
