@@ -1,0 +1,34 @@
+"""Performance per subgroup, with intervals over patients: functions on numpy arrays, and the stage that runs them on a lake.
+
+    from tasks.evaluation import auc, proportion
+
+    auc(scores, labels, patients)
+
+A name is imported from its module when it is first used, so that what needs one of them does not wait for all.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+#: Name → the module of this package that has it.
+_NAMES = {
+    "aucs_p": "differences", "auc": "auc", "analyse": "analysis", "assemble": "cases", "benjamini_hochberg": "multiplicity",
+    "bland_altman": "agreement", "calibration": "calibration", "counts": "cells", "deming": "agreement", "detection": "detection",
+    "errors": "agreement", "froc": "detection", "holm": "multiplicity", "lesion_sensitivity": "detection", "likelihood_ratio": "likelihood",
+    "load_plan": "plan", "Marks": "detection", "match": "detection", "net_benefit": "decision",
+    "number_needed_to_predict": "likelihood", "overlap": "segmentation", "paired_auc": "paired", "paired_proportions": "paired",
+    "partial_auc": "partial", "per_thousand": "likelihood", "Plan": "plan", "predictive_value": "likelihood", "proportion": "proportions",
+    "proportions_p": "differences", "repeatability": "repeatability", "roc": "auc", "square_and_add": "differences", "strata": "decision",
+    "wafroc": "detection", "wilson": "proportions",
+}  # fmt: skip
+#: Submodules whose name is also that of their function: the function is what is meant, the module is imported by its path.
+__all__ = sorted(_NAMES)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name from its module."""
+    if name not in _NAMES:
+        raise AttributeError(f"tasks.evaluation has no {name}")
+    return getattr(import_module(f"tasks.evaluation.{_NAMES[name]}"), name)

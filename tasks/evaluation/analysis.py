@@ -16,6 +16,7 @@ from tasks.evaluation.cases import Assembled, assemble
 from tasks.evaluation.goals import judged
 from tasks.evaluation.intention import entered
 from tasks.evaluation.limitations import limitations
+from tasks.evaluation.marks import detections
 from tasks.evaluation.plan import Plan
 from tasks.evaluation.predictive import adjusted_differences, heterogeneities, predictive
 from tasks.evaluation.probabilities import further
@@ -47,6 +48,8 @@ def analyse(
     threshold: float | None = None,
     accountability: Iterable[Mapping[str, Any]] = (),
     history: PlanHistory | None = None,
+    marks: pa.Table | None = None,
+    lesions: pa.Table | None = None,
 ) -> Results:
     """Evaluate a model against the reference standard as the plan says.
 
@@ -55,6 +58,7 @@ def analyse(
         threshold: the operating point where the plan says `manifest`; a score at or above it is a positive reading.
         accountability: rows with stage, outcome, reason_code, unit and n: where the night's units went.
         history: what the register says of the plan (`tasks.evaluation.openings`).
+        marks, lesions: of a detection device; see `tasks.evaluation.marks.detections`.
 
     Returns:
         the results; a function of the arguments' content and of the version of this software.
@@ -83,6 +87,7 @@ def analyse(
         for point in plan.operating_points
     ]
     unseen = {(row.attribute, row.level) for row in rows if row.suppressed}
+    filled = [(row.attribute, row.level) for row in rows[1:] if row.studies]
     everything = table.sums if not hidden else None
     return Results(
         title=plan.title,
@@ -99,7 +104,7 @@ def analyse(
         performance=tuple(rows),
         worst_case=worst,
         roc=tuple(curves),
-        limitations=limitations(plan, rows, worst, cases, history),
+        limitations=limitations(plan, rows, worst, cases, history, detected=marks is not None),
         endpoint=plan.endpoint,
         plan_history=history or PlanHistory(),
         goals=() if everything is None else judged(plan, everything, shown),
@@ -107,7 +112,8 @@ def analyse(
         predictive=() if everything is None else predictive([everything, *shown], plan),
         operating_points=tuple(points),
         comparison=compare(predictions, reference, cohort, plan, threshold=operating_point, hidden=unseen),
-        **({} if everything is None else further(cases, [(row.attribute, row.level) for row in rows[1:] if row.studies], plan)),
+        detection=() if everything is None else detections(assembled, marks, lesions, plan, filled),
+        **({} if everything is None else further(cases, filled, plan)),
     )
 
 

@@ -35,12 +35,14 @@ class Cases:
         scores: float64 of shape (cases,); NaN where the model did not read the case.
         labels: 0 or 1, float64 of shape (cases,).
         levels: attribute → its levels.
+        places: the study's number among all studies of the tables, int64 of shape (cases,).
     """
 
     patients: clusters.Codes
     scores: NDArray[np.float64]
     labels: NDArray[np.float64]
     levels: dict[str, Levels]
+    places: NDArray[np.int64]
 
     def with_(self, other: Cases) -> Cases:
         """These cases and others of the same tables."""
@@ -52,12 +54,13 @@ class Cases:
             np.concatenate([self.scores, other.scores]),
             np.concatenate([self.labels, other.labels]),
             both,
+            np.concatenate([self.places, other.places]),
         )
 
     def where(self, mask: NDArray[np.bool_]) -> Cases:
         """Those cases for which `mask` holds."""
         inside = {attribute: found.inside(mask) for attribute, found in self.levels.items()}
-        return Cases(self.patients[mask], self.scores[mask], self.labels[mask], inside)
+        return Cases(self.patients[mask], self.scores[mask], self.labels[mask], inside, self.places[mask])
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ class Assembled:
         unread: cases with a reference standard that the model did not read; they count as errors in the worst case.
         indeterminate: cases with a score whose label is null: NaN in `labels`.
         excluded: reason code → studies that are not in `analysed`.
+        studies: the keys of all studies of the tables, by their numbers.
         model_version, weights_sha256: of the predictions; empty where they do not say.
         predictions_sha256, reference_sha256, cohort_sha256: of what was used of each table.
     """
@@ -77,6 +81,7 @@ class Assembled:
     unread: Cases
     indeterminate: Cases
     excluded: dict[str, int]
+    studies: pa.Array
     model_version: str
     weights_sha256: str
     predictions_sha256: str
@@ -128,7 +133,9 @@ def assemble(predictions: pa.Table, reference: pa.Table, cohort: pa.Table, plan:
     reasons[open_ended] = codes.index(_INDETERMINATE)
     # A study of nobody known is not analysed; where it counts as an error of the worst case, it is a patient of its own.
     alone = patients.max(initial=-1) + 1 + np.arange(keys.among)
-    cases = Cases(np.where(patients < 0, alone, patients), scores, labels, _levels(plan, read, known, keys, chosen))
+    cases = Cases(
+        np.where(patients < 0, alone, patients), scores, labels, _levels(plan, read, known, keys, chosen), np.arange(keys.among)
+    )
     excluded = {code: int(np.count_nonzero(reasons == place)) for place, code in enumerate(codes) if code}
     unread = ~np.isin(reasons, [codes.index(code) for code in (_NO_REFERENCE, _INDETERMINATE, _NO_PATIENT, "")])
     return Assembled(
@@ -136,6 +143,7 @@ def assemble(predictions: pa.Table, reference: pa.Table, cohort: pa.Table, plan:
         unread=cases.where(unread),
         indeterminate=cases.where(open_ended & ~np.isnan(scores) & (patients >= 0)),
         excluded={code: n for code, n in sorted(excluded.items()) if n},
+        studies=keys.names,
         model_version=version,
         weights_sha256=weights,
         **{f"{name}_sha256": tables.content_sha256(table) for name, table in used.items()},
@@ -165,7 +173,7 @@ def both_versions(predictions: pa.Table, reference: pa.Table, cohort: pa.Table, 
     labels[keys.studies[1]] = tables.number(truth, "label", "reference")
     patients = _patients(keys)
     both = np.isfinite(scores) & np.isfinite(before) & np.isfinite(labels) & (patients >= 0)
-    cases = Cases(patients, scores, labels, _levels(plan, read, known, keys, chosen))
+    cases = Cases(patients, scores, labels, _levels(plan, read, known, keys, chosen), np.arange(keys.among))
     return cases.where(both), before[both]
 
 

@@ -34,6 +34,13 @@ def evaluate(
         Path | None,
         typer.Option(help="Where it is noted under which plan the reference was first opened. Default: openings.json in OUT."),
     ] = None,
+    marks: Annotated[
+        Path | None,
+        typer.Option(help="Of a detection device: score and lesion (empty for a false positive) by StudyInstanceUID."),
+    ] = None,
+    lesions: Annotated[
+        Path | None, typer.Option(help="With --marks: every lesion of the reference, by StudyInstanceUID.")
+    ] = None,
 ) -> None:
     """Measure a model in every subgroup that the plan declares, with intervals over patients.
 
@@ -53,7 +60,10 @@ def evaluate(
         if reference.exists():  # noted before it is read
             history = note_in_file(_made(out) / "openings.json" if register is None else register, wanted, point.threshold)
         labels = read_table(reference, "reference", wanted)
-        results = analyse(scores, labels, people, wanted, threshold=point.threshold, history=history)
+        found, truth = (
+            None if path is None else read_table(path, what) for path, what in ((marks, "marks"), (lesions, "lesions"))
+        )  # fmt: skip
+        results = analyse(scores, labels, people, wanted, threshold=point.threshold, history=history, marks=found, lesions=truth)
         write(results, out)
         overall, worst = results.overall(), results.worst_case
         unread = worst.studies - overall.studies

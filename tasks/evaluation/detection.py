@@ -142,7 +142,7 @@ def wafroc(
     wins = (np.searchsorted(alarms, found.lesion_score) + np.searchsorted(alarms, found.lesion_score, side="right")) / (
         2.0 * alarms.size
     )
-    per_case = np.bincount(found.lesion_case, weights=share * wins, minlength=found.cases)
+    per_case = clusters.sums(found.lesion_case, share * wins, found.cases)
     order = np.argsort(found.lesion_score)
     above = np.concatenate(([0.0], np.cumsum(share[order])))
     ranked = found.lesion_score[order]

@@ -13,7 +13,13 @@ _COMPARED = (("auc", "AUC"), ("sensitivity", "sensitivity"), ("specificity", "sp
 
 
 def limitations(
-    plan: Plan, rows: Sequence[Performance], worst: Performance, cases: Entered, history: PlanHistory | None = None
+    plan: Plan,
+    rows: Sequence[Performance],
+    worst: Performance,
+    cases: Entered,
+    history: PlanHistory | None = None,
+    *,
+    detected: bool = False,
 ) -> tuple[str, ...]:
     """Sentences for the report, the harder subgroups first.
 
@@ -22,6 +28,7 @@ def limitations(
         worst: the row in which every unread case counts as an error.
         cases: what the plan let into the table.
         history: what the register says of the plan.
+        detected: whether marks and lesions were given.
     """
     overall, levels = rows[0], rows[1:]
     said = [*_harder(levels, plan)]
@@ -41,6 +48,10 @@ def limitations(
             f"{_AS[plan.indeterminate]}."
         )
     said += _unread(overall, worst, int(cases.worst.labels.size - cases.main.labels.size))
+    if plan.detection is not None and not detected:
+        said.append(
+            "The plan asks for detection, and no marks and lesions were given: nothing is said about where the model looks."
+        )
     said += _few_sites(levels)
     for row in levels:
         if row.level in (NOT_STATED, NOT_DECLARED) and not row.suppressed:

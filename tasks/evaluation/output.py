@@ -92,6 +92,12 @@ def tables(results: Results) -> dict[str, Rows]:
             ((row.attribute, row.level, row.metric, row.new, row.old, *_values(row.difference), row.p, row.margin, row.non_inferior)
              for row in (results.comparison.differences if results.comparison else ())),
         ),
+        "detection": (
+            ("attribute", "level", "cases", "lesions", "false_positives", *_bounds("wafroc"), "false_positives_a_case", "threshold", "reached",
+             *_bounds("lesion_sensitivity")),
+            ((row.attribute, row.level, row.cases, row.lesions, row.false_positives, *_values(row.wafroc), each.false_positives, each.threshold,
+              each.reached, *_values(each.sensitivity)) for row in results.detection for each in row.at),
+        ),
         "reclassified": _flat(Reclassified, results.comparison.reclassified if results.comparison else ()),
     }  # fmt: skip
 

@@ -23,23 +23,25 @@ class Keys:
         studies: of each table, the study's number of each row, int64.
         patients: of each table, the patient's number of each row in the order of the patients' keys, int64; -1 where it names none.
         among: how many different studies there are.
+        names: their keys, text of length `among`.
     """
 
     studies: tuple[NDArray[np.int64], ...]
     patients: tuple[clusters.Codes, ...]
     among: int
+    names: pa.Array
 
     @classmethod
     def of(cls, *given: pa.Table) -> Keys:
         """Number the studies of tables that all name one in each row."""
-        studies, among, _ = _numbered([table[_STUDY] for table in given])
+        studies, among, names = _numbered([table[_STUDY] for table in given])
         named = [table[_PATIENT] if _PATIENT in table.column_names else pa.nulls(table.num_rows, pa.string()) for table in given]
         patients, _, dictionary = _numbered(named)
         order = np.asarray(pc.sort_indices(dictionary))
         places = np.empty(order.size + 1, dtype=np.int64)
         places[order] = np.arange(order.size)
         places[order.size] = -1
-        return cls(studies, tuple(places[each] for each in patients), among)
+        return cls(studies, tuple(places[each] for each in patients), among, names)
 
 
 def _numbered(columns: list[pa.ChunkedArray | pa.Array]) -> tuple[tuple[NDArray[np.int64], ...], int, pa.Array]:

@@ -55,7 +55,7 @@ def compare(
 
 
 def _inside(cases: Cases, mask: NDArray[np.bool_]) -> Cases:
-    return Cases(cases.patients[mask], cases.scores[mask], cases.labels[mask], {})
+    return Cases(cases.patients[mask], cases.scores[mask], cases.labels[mask], {}, cases.places[mask])
 
 
 def _differences(

@@ -19,7 +19,7 @@ from tests.tasks.evaluation.cohorts import changed, plan, tables
 
 TABLES = (
     "performance", "differences", "baseline", "accountability", "excluded", "roc", "goals", "heterogeneity", "predictive",
-    "operating_points", "calibration", "calibration_curve", "net_benefit", "strata", "versions", "reclassified",
+    "operating_points", "calibration", "calibration_curve", "net_benefit", "strata", "versions", "reclassified", "detection",
 )  # fmt: skip
 
 
