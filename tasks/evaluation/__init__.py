@@ -14,16 +14,15 @@ from typing import Any
 
 #: Name → the module of this package that has it.
 _NAMES = {
-    "aucs_p": "differences", "auc": "auc", "analyse": "analysis", "assemble": "cases", "benjamini_hochberg": "multiplicity",
-    "bland_altman": "agreement", "calibration": "calibration", "counts": "cells", "deming": "agreement", "detection": "detection",
-    "errors": "agreement", "froc": "detection", "holm": "multiplicity", "lesion_sensitivity": "detection", "likelihood_ratio": "likelihood",
-    "load_plan": "plan", "Marks": "detection", "match": "detection", "net_benefit": "decision",
+    "aucs_p": "differences", "auc": "curves", "analyse": "analysis", "assemble": "cases", "benjamini_hochberg": "multiplicity",
+    "bland_altman": "agreement", "calibration": "calibrate", "counts": "cells", "deming": "agreement", "detection": "lesions",
+    "errors": "agreement", "froc": "lesions", "holm": "multiplicity", "lesion_sensitivity": "lesions", "likelihood_ratio": "likelihood",
+    "load_plan": "plan", "Marks": "lesions", "match": "lesions", "net_benefit": "decision",
     "number_needed_to_predict": "likelihood", "overlap": "segmentation", "paired_auc": "paired", "paired_proportions": "paired",
     "partial_auc": "partial", "per_thousand": "likelihood", "Plan": "plan", "predictive_value": "likelihood", "proportion": "proportions",
-    "proportions_p": "differences", "repeatability": "repeatability", "roc": "auc", "square_and_add": "differences", "strata": "decision",
-    "wafroc": "detection", "wilson": "proportions",
+    "proportions_p": "differences", "repeatability": "replicates", "roc": "curves", "square_and_add": "differences", "strata": "decision",
+    "wafroc": "lesions", "wilson": "proportions",
 }  # fmt: skip
-#: Submodules whose name is also that of their function: the function is what is meant, the module is imported by its path.
 __all__ = sorted(_NAMES)  # noqa: PLE0605
 
 

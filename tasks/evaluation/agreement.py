@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tasks.evaluation import clusters
-from tasks.evaluation.calibration import mean_estimate
+from tasks.evaluation.calibrate import mean_estimate
 from tasks.evaluation.intervals import estimated, normal_quantile, not_estimable, student_quantile
 from tasks.evaluation.results import Estimate
 

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from tasks import accountability as night
 from tasks.errors import ConfigurationError, catalogue
-from tasks.evaluation.auc import curve_of
 from tasks.evaluation.cases import Assembled, assemble
+from tasks.evaluation.curves import curve_of
 from tasks.evaluation.goals import judged
 from tasks.evaluation.intention import entered
 from tasks.evaluation.limitations import limitations

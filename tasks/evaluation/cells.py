@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from tasks.evaluation import clusters
 from tasks.evaluation.ranking import Ranked
 
 TN, FP, FN, TP = range(4)
@@ -127,3 +128,24 @@ def by_patient(cases: Ranked, cut: int) -> NDArray[np.float64]:
         cells[2 + read] = np.bincount(patients[positive], minlength=k)
         cells[read] = np.bincount(patients, minlength=k) - cells[2 + read]
     return cells
+
+
+def counts(labels: ArrayLike, calls: ArrayLike, patients: ArrayLike | None = None) -> Cells:
+    """The four cells over patients, from arrays of shape (cases,): what likelihood ratios and predictive values are made of.
+
+    Args:
+        labels, calls: 0 or 1 (or bool): the reference standard, and the reading.
+        patients: one key a case; None where every case is a patient of its own.
+
+    Raises:
+        ValueError: values other than 0 and 1, or shapes that differ.
+    """
+    (truth, wrong), (called, odd) = clusters.binary(labels), clusters.binary(calls)
+    if truth.shape != called.shape or truth.ndim != 1 or wrong or odd:
+        raise ValueError("labels and calls must be 0 or 1, one-dimensional and of the same length")
+    codes = clusters.encode(None if patients is None else np.asarray(patients), truth.size)
+    # Both readings stand in the order, so that a positive one has rank 1 also where all are positive.
+    ranks = np.sort(called).astype(np.int32)
+    order = np.argsort(called, kind="stable")
+    ranked = Ranked(ranks, truth[order] == 1.0, codes[order], int(codes.max()) + 1 if codes.size else 0)
+    return summed(by_patient(ranked, 1))

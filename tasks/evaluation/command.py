@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from data_contracts.metrics import CONTRACT as METRICS
 from tasks.console import DONE, INCOMPLETE, one_sentence, say
 from tasks.errors import ConfigurationError
 from tasks.evaluation import output
@@ -16,6 +17,7 @@ from tasks.evaluation.plan import load_plan
 from tasks.evaluation.results import Estimate, Performance, Results
 from tasks.evaluation.tables import read_table
 from tasks.evaluation.threshold import operating_point
+from tasks.lake import write_sorted
 
 
 def evaluate(
@@ -44,7 +46,8 @@ def evaluate(
 ) -> None:
     """Measure a model in every subgroup that the plan declares, with intervals over patients.
 
-    Writes OUT/results.json and one CSV a table. Ends with 1 where the model left cases unread that have a reference standard.
+    Writes OUT/results.json, one CSV a table, and every number of the table as metrics.parquet.
+    Ends with 1 where the model left cases unread that have a reference standard.
 
     Example:
 
@@ -83,7 +86,7 @@ def _made(out: Path) -> Path:
 
 
 def write(results: Results, out: Path) -> None:
-    """Write results.json and the CSV tables into a folder, each by one rename, results.json last.
+    """Write the CSV tables, `metrics.parquet` and results.json into a folder, each by one rename, results.json last.
 
     Raises:
         ConfigurationError: E-EVAL-OUTPUT with the folder.
@@ -91,6 +94,9 @@ def write(results: Results, out: Path) -> None:
     made = output.files(results)
     try:
         _made(out)
+        rows = METRICS.validate(output.metrics(results))
+        write_sorted(rows, out / ".metrics.parquet.part", [])
+        (out / ".metrics.parquet.part").replace(out / "metrics.parquet")
         for name in sorted(made, key=lambda name: name == "results.json"):
             scratch = out / f".{name}.part"
             scratch.write_bytes(made[name])

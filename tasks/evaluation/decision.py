@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tasks.evaluation import clusters
-from tasks.evaluation.calibration import mean_estimate
-from tasks.evaluation.cells import by_patient, summed
+from tasks.evaluation.calibrate import mean_estimate
+from tasks.evaluation.cells import counts
 from tasks.evaluation.intervals import not_estimable
 from tasks.evaluation.likelihood import likelihood_ratio
 from tasks.evaluation.proportions import proportion
-from tasks.evaluation.ranking import rank
 from tasks.evaluation.results import NetBenefit, Stratum
 
 Array = NDArray[np.float64]
@@ -82,11 +81,9 @@ def strata(
     made = []
     for low, high in pairwise(edges):
         inside = (values >= low) & (values < high)
-        cut = 1 if inside.any() and not inside.all() else 0 if inside.any() else 1
-        ranked, _ = rank(inside.astype(np.float64), truth == 1.0, codes)
         made.append(Stratum(
             lower=None if np.isinf(low) else float(low), upper=None if np.isinf(high) else float(high), studies=int(inside.sum()),
             positives=int(truth[inside].sum()), observed=proportion(truth[inside], codes[inside], confidence=confidence),
-            likelihood_ratio=likelihood_ratio(summed(by_patient(ranked, cut)), "positive", confidence=confidence),
+            likelihood_ratio=likelihood_ratio(counts(truth, inside, codes), "positive", confidence=confidence),
         ))  # fmt: skip
     return tuple(made)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tasks.evaluation import auc, proportions
+from tasks.evaluation import curves, proportions
 from tasks.evaluation.cells import Share
 from tasks.evaluation.differences import square_and_add
 from tasks.evaluation.plan import Goal, Plan
@@ -33,7 +33,7 @@ def estimate(found: Share | Area | None, plan: Plan, confidence: float) -> Estim
     """One metric's estimate at any confidence, from its sums."""
     if isinstance(found, Share):
         return proportions.interval(found, confidence, method=plan.interval)
-    return auc.of_area(found, confidence=confidence)
+    return curves.of_area(found, confidence=confidence)
 
 
 def _performance(goal: Goal, row: Sums, plan: Plan, confidence: float) -> GoalResult:

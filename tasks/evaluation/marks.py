@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tasks.errors import ConfigurationError, SafelightError
 from tasks.evaluation import tables
 from tasks.evaluation.cases import Assembled
-from tasks.evaluation.detection import Marks, detection
+from tasks.evaluation.lesions import Marks, detection
 from tasks.evaluation.plan import Plan
 from tasks.evaluation.results import Detection
 

@@ -1,4 +1,4 @@
-"""The results as files: `results.json`, one CSV and Parquet file a table, and the rows of the lake's table `metrics`."""
+"""The results as files: `results.json`, one CSV file a table, and the rows of the lake's table `metrics`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from data_contracts.metrics import METRICS
+from tasks.evaluation.intervals import not_estimable
 from tasks.evaluation.results import Estimate, GoalResult, Heterogeneity, Performance, Reclassified, Results
 
 WORST_CASE = "worst case"
@@ -21,15 +20,12 @@ Rows = tuple[Sequence[str], Iterable[Iterable[Any]]]
 
 
 def files(results: Results) -> dict[str, bytes]:
-    """File name → content: `results.json`, and each of `tables` as `.csv` and `.parquet`.
+    """File name → content: `results.json`, and each of `tables` as `.csv`.
 
-    CSV is UTF-8 with LF, numbers in full; a suppressed count and a number that is not estimable are empty fields, and nulls in Parquet.
+    CSV is UTF-8 with LF, numbers in full; a suppressed count and a number that is not estimable are empty fields.
     """
     made = {"results.json": (results.model_dump_json(indent=1) + "\n").encode()}
-    for name, (header, rows) in tables(results).items():
-        content = [list(row) for row in rows]
-        made[f"{name}.csv"] = _csv(header, content)
-        made[f"{name}.parquet"] = _parquet(header, content)
+    made |= {f"{name}.csv": _csv(header, rows) for name, (header, rows) in tables(results).items()}
     return made
 
 
@@ -126,7 +122,7 @@ def metrics(results: Results) -> list[dict[str, Any]]:
     for level, row in [*((row.level, row) for row in results.performance), (WORST_CASE, results.worst_case)]:
         patients, studies = _shown(row.suppressed, row.patients, row.studies)
         for metric in METRICS:
-            estimate = getattr(row, metric)
+            estimate = getattr(row, metric) or not_estimable(row.auc.reason, results.confidence)
             made.append({
                 "plan_name": results.provenance.plan_name, "plan_sha256": results.provenance.plan_sha256,
                 "model_name": results.provenance.model_name, "model_version": results.provenance.model_version,
@@ -138,10 +134,9 @@ def metrics(results: Results) -> list[dict[str, Any]]:
     return made
 
 
-_ALL = (*METRICS, "prevalence", "lr_positive", "lr_negative")
 _HEADER = (
     "attribute", "level", "patients", "studies", "positives", "negatives", "suppressed", "tp", "fp", "fn", "tn",
-    *(name for metric in _ALL for name in _bounds(metric)),
+    *(name for metric in METRICS for name in _bounds(metric)),
 )  # fmt: skip
 
 
@@ -154,7 +149,7 @@ def _performance_row(level: str, row: Performance) -> list[Any]:
     counts = (row.counts.tp, row.counts.fp, row.counts.fn, row.counts.tn)
     made = [row.attribute, level, *_shown(row.suppressed, row.patients, row.studies, row.positives, row.negatives)]
     made += [row.suppressed, *_shown(row.suppressed, *counts)]
-    for metric in _ALL:
+    for metric in METRICS:
         made += _values(getattr(row, metric))
     return made
 
@@ -171,20 +166,6 @@ def _csv(header: Sequence[str], rows: Iterable[Iterable[Any]]) -> bytes:
     for row in rows:
         writer.writerow([_field(value) for value in row])
     return sink.getvalue().encode()
-
-
-def _parquet(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
-    columns = {}
-    for place, name in enumerate(header):
-        values = [row[place] for row in rows]
-        # A column of whole and broken numbers is one of broken ones; one without any value has no type of its own.
-        kind = pa.float64() if any(isinstance(value, float) for value in values) else None
-        columns[name] = (
-            pa.array(values, kind) if any(value is not None for value in values) else pa.nulls(len(values), pa.string())
-        )
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.table(columns), sink)
-    return bytes(sink.getvalue().to_pybytes())
 
 
 def _field(value: Any) -> str:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from tasks.evaluation import clusters, ranking
-from tasks.evaluation.auc import unfit
+from tasks.evaluation.curves import unfit
 from tasks.evaluation.intervals import estimated, normal_quantile, not_estimable, two_sided_p
 from tasks.evaluation.proportions import interval, share_of
 from tasks.evaluation.results import Estimate

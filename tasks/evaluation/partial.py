@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tasks.evaluation import clusters, ranking
-from tasks.evaluation.auc import unfit
+from tasks.evaluation.curves import unfit
 from tasks.evaluation.intervals import estimated, normal_quantile, not_estimable
 from tasks.evaluation.ranking import Ranked
 from tasks.evaluation.results import PartialArea

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.evaluation.calibration import calibration
+from tasks.evaluation.calibrate import calibration
 from tasks.evaluation.decision import net_benefit, strata
 from tasks.evaluation.intention import Entered
 from tasks.evaluation.partial import partial_auc

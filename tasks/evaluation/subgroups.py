@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.evaluation import auc, cells, ranking
+from tasks.evaluation import cells, curves, ranking
 from tasks.evaluation.cases import Cases
 from tasks.evaluation.cells import Cells
 from tasks.evaluation.differences import COMPARED, aucs_p, difference, proportions_p
@@ -170,7 +170,7 @@ def _differences(row: Performance, sums: Sums, plan: Plan) -> tuple[Difference, 
     for metric in COMPARED:
         if metric == "auc":
             p = aucs_p(sums.area, sums.rest_area) if sums.area and sums.rest_area else None
-            rest = auc.of_area(sums.rest_area, confidence=plan.confidence)
+            rest = curves.of_area(sums.rest_area, confidence=plan.confidence)
         else:
             here, there = sums.counts.share(metric), sums.rest_counts.share(metric)
             p = proportions_p(here, there)
@@ -201,18 +201,18 @@ def withheld_row(attribute: str, level: str, reason: str, plan: Plan) -> Perform
 
 
 def _area(cases: Ranked) -> Area | None:
-    """The AUC; None where `auc.unfit` says why there is none."""
-    return None if auc.unfit(cases) else ranking.area(cases)
+    """The AUC; None where `curves.unfit` says why there is none."""
+    return None if curves.unfit(cases) else ranking.area(cases)
 
 
 def _row(attribute: str, level: str, ranked: Ranked, counts: Cells, area: Area | None, plan: Plan) -> Performance:
     tn, fp, fn, tp = counts.totals
-    unfit = auc.unfit(ranked)
+    unfit = curves.unfit(ranked)
     return Performance(
         attribute=attribute, level=level, patients=counts.patients(), studies=tn + fp + fn + tp, positives=tp + fn, negatives=tn + fp,
         counts=Counts(tp=tp, fp=fp, fn=fn, tn=tn),
         **{metric: _share(counts, metric, plan) for metric in ("sensitivity", "specificity", "ppv", "npv", "prevalence")},
-        auc=not_estimable(unfit, plan.confidence) if unfit else auc.of_area(area, confidence=plan.confidence),
+        auc=not_estimable(unfit, plan.confidence) if unfit else curves.of_area(area, confidence=plan.confidence),
         lr_positive=likelihood_ratio(counts, "positive", confidence=plan.confidence),
         lr_negative=likelihood_ratio(counts, "negative", confidence=plan.confidence),
     )  # fmt: skip

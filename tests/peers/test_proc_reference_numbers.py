@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.evaluation.auc import auc
+from tasks.evaluation.curves import auc
 from tasks.evaluation.paired import paired_auc
 from tasks.evaluation.readers import one_reader
 from tests.peers import programs

@@ -9,7 +9,7 @@ from scipy import special, stats
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
-from tasks.evaluation.calibration import calibration
+from tasks.evaluation.calibrate import calibration
 from tasks.evaluation.decision import net_benefit, strata
 from tasks.evaluation.partial import partial_auc
 
@@ -159,7 +159,7 @@ def test_partial_areas_add_up_and_the_whole_one_is_the_auc():
 
 
 def test_the_bootstrap_of_the_whole_area_is_as_wide_as_obuchowskis_interval():
-    from tasks.evaluation.auc import auc
+    from tasks.evaluation.curves import auc
 
     scores, labels, keys = cohort(6, patients=120)
     resampled, closed = (

@@ -13,6 +13,7 @@ import typer
 from pyarrow import csv as arrow_csv
 from typer.testing import CliRunner
 
+from data_contracts.metrics import CONTRACT as METRICS
 from tasks.evaluation import results as schema
 from tasks.evaluation.command import evaluate
 from tests.tasks.evaluation.cohorts import changed, plan, tables
@@ -56,12 +57,9 @@ def test_csv_parquet_and_folders_of_parts_give_the_same_bytes(tmp_path, run):
         ended = run(*laid_out(tmp_path / f"in{suffix}", suffix), "--out", out)
         assert ended.exit_code == 0, ended.output
         made.append({path.name: path.read_bytes() for path in out.iterdir()})
-    assert set(made[0]) == {
-        "results.json",
-        "openings.json",
-        *(f"{name}.{kind}" for name in TABLES for kind in ("csv", "parquet")),
-    }
+    assert set(made[0]) == {"results.json", "openings.json", "metrics.parquet", *(f"{name}.csv" for name in TABLES)}
     assert made[0] == made[1] == made[2]
+    METRICS.validate(pq.read_table(tmp_path / "out.csv" / "metrics.parquet"))
 
 
 def test_doing_it_again_gives_the_same_bytes(tmp_path, run):

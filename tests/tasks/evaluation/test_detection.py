@@ -9,8 +9,8 @@ from sklearn.metrics import roc_auc_score
 
 from tasks.errors import ConfigurationError, SafelightError
 from tasks.evaluation.analysis import analyse
-from tasks.evaluation.auc import auc
-from tasks.evaluation.detection import Marks, froc, lesion_sensitivity, match, wafroc
+from tasks.evaluation.curves import auc
+from tasks.evaluation.lesions import Marks, froc, lesion_sensitivity, match, wafroc
 from tests.tasks.evaluation.cohorts import columns, plan, tables
 
 

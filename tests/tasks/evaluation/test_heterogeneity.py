@@ -12,7 +12,7 @@ from tasks.evaluation.differences import aucs_p, proportions_p
 from tasks.evaluation.heterogeneity import of_aucs, of_proportions
 from tasks.evaluation.proportions import share_of
 from tasks.evaluation.ranking import Area, area, rank
-from tests.tasks.evaluation.test_auc import cohort
+from tests.tasks.evaluation.test_curves import cohort
 
 
 def share(y, n):

@@ -8,18 +8,14 @@ import statsmodels.api as sm
 from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from tasks.evaluation.cells import by_patient, summed
+from tasks.evaluation.cells import counts
 from tasks.evaluation.likelihood import likelihood_ratio, number_needed_to_predict, per_thousand, predictive_value
 from tasks.evaluation.proportions import proportion
-from tasks.evaluation.ranking import rank
 
 
 def cells(tp, fp, fn, tn, patients=None):
     """Counts of so many cases; a case a patient unless it is said which."""
-    labels = np.repeat([True, False, True, False], [tp, fp, fn, tn])
-    scores = np.repeat([1.0, 1.0, 0.0, 0.0], [tp, fp, fn, tn])
-    ranked, _ = rank(scores, labels, np.arange(labels.size) if patients is None else np.asarray(patients))
-    return summed(by_patient(ranked, 1))
+    return counts(np.repeat([1, 0, 1, 0], [tp, fp, fn, tn]), np.repeat([1, 1, 0, 0], [tp, fp, fn, tn]), patients)
 
 
 #: FDA, draft guidance on AI-enabled device software functions, January 2025, appendix F.
@@ -28,9 +24,9 @@ SPECIMEN = cells(4200, 3400, 800, 16600)
 
 @pytest.mark.parametrize(("tp", "fp", "fn", "tn"), [(4200, 3400, 800, 16600), (17, 4, 9, 60), (3, 1, 1, 2)])
 def test_ratios_are_those_of_two_independent_proportions_in_statsmodels(tp, fp, fn, tn):
-    counts = cells(tp, fp, fn, tn)
+    made = cells(tp, fp, fn, tn)
     for sign, top, bottom in (("positive", tp, fp), ("negative", fn, tn)):
-        found = likelihood_ratio(counts, sign)
+        found = likelihood_ratio(made, sign)
         bounds = confint_proportions_2indep(top, tp + fn, bottom, fp + tn, compare="ratio", method="log")
         assert (found.lower, found.upper) == pytest.approx(bounds, rel=1e-9)
         assert found.estimate == pytest.approx((top / (tp + fn)) / (bottom / (fp + tn)), rel=1e-12)
@@ -43,7 +39,7 @@ def test_over_patients_the_variance_is_that_of_the_delta_method_on_cluster_robus
     own = rng.normal(size=60)[patients]
     labels = rng.random(300) < 0.5
     scores = (own + rng.normal(size=300) + labels > 0.6).astype(float)
-    counts = summed(by_patient(rank(scores, labels, patients)[0], 1))
+    found = likelihood_ratio(counts(labels, scores, patients), "positive")
     # Two group means in one regression without intercept, with cluster-robust covariance: sensitivity and false positive rate.
     design = np.stack([labels, ~labels], axis=1).astype(float)
     fit = sm.OLS(scores, design).fit(cov_type="cluster", cov_kwds={"groups": patients, "use_correction": False})
@@ -55,7 +51,6 @@ def test_over_patients_the_variance_is_that_of_the_delta_method_on_cluster_robus
     ])  # fmt: skip
     gradient = np.array([1 / fit.params[0], -1 / fit.params[1]])
     spread = np.sqrt(gradient @ covariance @ gradient)
-    found = likelihood_ratio(counts, "positive")
     assert np.log(found.upper / found.estimate) == pytest.approx(stats.norm.ppf(0.975) * spread, rel=1e-9)
 
 
@@ -102,7 +97,7 @@ def test_number_needed_to_predict():
 
 
 @pytest.mark.parametrize(
-    ("counts", "sign", "reason"),
+    ("made", "sign", "reason"),
     [
         (cells(5, 0, 2, 9), "positive", "no false positives"), (cells(0, 3, 2, 9), "positive", "no true positives"),
         (cells(5, 3, 0, 9), "negative", "no false negatives"), (cells(5, 3, 2, 0), "negative", "no true negatives"),
@@ -110,9 +105,9 @@ def test_number_needed_to_predict():
         (cells(2, 2, 1, 2, [0, 0, 1, 2, 0, 3, 4]), "positive", "the positive cases are of one patient"),
     ],
 )  # fmt: skip
-def test_a_ratio_that_is_none_says_why(counts, sign, reason):
-    assert likelihood_ratio(counts, sign).reason == reason
-    assert predictive_value(counts, sign, 0.1).reason == reason
+def test_a_ratio_that_is_none_says_why(made, sign, reason):
+    assert likelihood_ratio(made, sign).reason == reason
+    assert predictive_value(made, sign, 0.1).reason == reason
 
 
 @pytest.mark.parametrize("prevalence", [0.0, 1.0, -0.1, 20.0])

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK
 import statsmodels.api as sm
 from scipy import stats
 from statsmodels.stats.anova import anova_lm
 
 from tasks.evaluation.agreement import bland_altman, deming, errors
-from tasks.evaluation.repeatability import repeatability
+from tasks.evaluation.replicates import repeatability
 from tasks.evaluation.segmentation import overlap
 
 
@@ -25,24 +25,24 @@ def ball(centre, radius, shape=(24, 30, 28), spacing=(1.0, 1.0, 1.0)):
 def test_surface_distances_are_those_of_itk(spacing, shift):
     middle = np.array([24, 30, 28]) * np.array(spacing) / 2
     one, other = ball(middle, 5.0, spacing=spacing), ball(middle + shift * np.array(spacing) / 2, 6.0, spacing=spacing)
-    images = [sitk.GetImageFromArray(each.astype(np.uint8)) for each in (one, other)]
+    images = [SimpleITK.GetImageFromArray(each.astype(np.uint8)) for each in (one, other)]
     for image in images:
         image.SetSpacing(spacing[::-1])
-    contours = [sitk.LabelContour(image, fullyConnected=False) for image in images]
+    contours = [SimpleITK.LabelContour(image, fullyConnected=False) for image in images]
     maps = [
-        sitk.GetArrayFromImage(
-            sitk.SignedMaurerDistanceMap(each, squaredDistance=False, useImageSpacing=True, insideIsPositive=False)
+        SimpleITK.GetArrayFromImage(
+            SimpleITK.SignedMaurerDistanceMap(each, squaredDistance=False, useImageSpacing=True, insideIsPositive=False)
         )
         for each in contours
     ]
-    surfaces = [sitk.GetArrayFromImage(each) > 0 for each in contours]
+    surfaces = [SimpleITK.GetArrayFromImage(each) > 0 for each in contours]
     # Where a voxel is of both surfaces, ITK's signed map is not above zero.
     directed = [np.maximum(there, 0.0)[here] for here, there in zip(surfaces, maps[::-1], strict=True)]
     found = overlap(one, other, spacing)
     assert found.hausdorff == pytest.approx(max(each.max() for each in directed), rel=1e-6, abs=1e-6)
     assert found.hausdorff_95 == pytest.approx(max(np.percentile(each, 95) for each in directed), rel=1e-6, abs=1e-6)
     assert found.mean_distance == pytest.approx(np.concatenate(directed).mean(), rel=1e-6, abs=1e-6)
-    measures = sitk.LabelOverlapMeasuresImageFilter()
+    measures = SimpleITK.LabelOverlapMeasuresImageFilter()
     measures.Execute(*images)
     assert found.dice == pytest.approx(measures.GetDiceCoefficient(), rel=1e-12)
 

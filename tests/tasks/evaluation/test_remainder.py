@@ -8,7 +8,7 @@ import pytest
 from tasks.evaluation import cells
 from tasks.evaluation.ranking import Seen, area, area_of, rank
 from tasks.evaluation.remainder import influence_without, sides
-from tests.tasks.evaluation.test_auc import cohort
+from tests.tasks.evaluation.test_curves import cohort
 
 NONE = Seen(0, 0, 0)
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import cdist
 
-from tasks.evaluation import auc, clusters
+from tasks.evaluation import clusters, curves
 from tasks.evaluation.intervals import not_estimable
 from tasks.evaluation.proportions import proportion
 from tasks.evaluation.ranking import Influence, Seen, area_of
@@ -152,7 +152,7 @@ def wafroc(
     x = clusters.sums(codes[ill], per_case[ill] - theta, k)
     y = clusters.sums(codes[~ill], 1.0 - lost[~ill] / m - theta, k)
     seen = Seen(clusters.count(codes[ill]), clusters.count(codes[~ill]), clusters.count(codes))
-    return auc.interval(area_of(Influence(theta, m, n, x, y, seen)), confidence=confidence)
+    return curves.interval(area_of(Influence(theta, m, n, x, y, seen)), confidence=confidence)
 
 
 def detection(

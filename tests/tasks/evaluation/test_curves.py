@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from tasks.evaluation.auc import auc, roc, score_interval
+from tasks.evaluation.curves import auc, roc, score_interval
 from tasks.evaluation.ranking import area, outranked, rank
 
 
