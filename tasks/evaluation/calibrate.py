@@ -58,7 +58,7 @@ def calibration(
         )  # fmt: skip
     curve = _curve(values, truth, codes, bins, binning, confidence)
     gaps = [
-        abs(each.mean_score - float(each.observed.estimate or 0)) * each.studies
+        abs(float(each.mean_score or 0) - float(each.observed.estimate or 0)) * each.studies
         for each in curve
         if each.observed.estimate is not None
     ]
@@ -108,7 +108,8 @@ def _curve(
         observed = proportion(truth[inside], codes[inside], confidence=confidence)
         high = edges[number + 1] if edges.size > 1 else edges[0]
         made.append(CalibrationBin(
-            lower_score=float(edges[number]), upper_score=float(high), studies=int(inside.sum()), mean_score=float(values[inside].mean()),
+            lower_score=float(edges[number]), upper_score=float(high), patients=clusters.count(codes[inside]), studies=int(inside.sum()),
+            mean_score=float(values[inside].mean()),
             observed=observed,
         ))  # fmt: skip
     return tuple(made)

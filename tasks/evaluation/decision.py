@@ -82,7 +82,8 @@ def strata(
     for low, high in pairwise(edges):
         inside = (values >= low) & (values < high)
         made.append(Stratum(
-            lower=None if np.isinf(low) else float(low), upper=None if np.isinf(high) else float(high), studies=int(inside.sum()),
+            lower=None if np.isinf(low) else float(low), upper=None if np.isinf(high) else float(high),
+            patients=clusters.count(codes[inside]), studies=int(inside.sum()),
             positives=int(truth[inside].sum()), observed=proportion(truth[inside], codes[inside], confidence=confidence),
             likelihood_ratio=likelihood_ratio(counts(truth, inside, codes), "positive", confidence=confidence),
         ))  # fmt: skip

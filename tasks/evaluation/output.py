@@ -70,8 +70,9 @@ def tables(results: Results) -> dict[str, Rows]:
               row.ece, row.binning) for row in results.calibration),
         ),
         "calibration_curve": (
-            ("attribute", "level", "lower_score", "upper_score", "studies", "mean_score", *_bounds("observed")),
-            ((row.attribute, row.level, each.lower_score, each.upper_score, each.studies, each.mean_score, *_values(each.observed))
+            ("attribute", "level", "lower_score", "upper_score", "patients", "studies", "mean_score", *_bounds("observed")),
+            ((row.attribute, row.level, each.lower_score, each.upper_score, *_shown(each.suppressed, each.patients, each.studies), each.mean_score,
+              *_values(each.observed))
              for row in results.calibration for each in row.curve),
         ),
         "net_benefit": (
@@ -79,8 +80,9 @@ def tables(results: Results) -> dict[str, Rows]:
             ((row.threshold_probability, *_values(row.model), row.treat_all, row.treat_none) for row in results.net_benefit),
         ),
         "strata": (
-            ("lower", "upper", "studies", "positives", *_bounds("observed"), *_bounds("likelihood_ratio")),
-            ((row.lower, row.upper, row.studies, row.positives, *_values(row.observed), *_values(row.likelihood_ratio))
+            ("lower", "upper", "patients", "studies", "positives", *_bounds("observed"), *_bounds("likelihood_ratio")),
+            ((row.lower, row.upper, *_shown(row.suppressed, row.patients, row.studies, row.positives), *_values(row.observed),
+              *_values(row.likelihood_ratio))
              for row in results.strata),
         ),
         "versions": (

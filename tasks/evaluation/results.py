@@ -192,13 +192,18 @@ class AtPoint(_Part):
 
 
 class CalibrationBin(_Part):
-    """One bin of the calibration curve: mean score, and share of positives with its interval over patients."""
+    """One bin of the calibration curve: mean score, and share of positives with its interval over patients.
+
+    `suppressed`: too few patients to show; counts are zero, and there is no mean.
+    """
 
     lower_score: float
     upper_score: float
+    patients: int = Field(ge=0)
     studies: int = Field(ge=0)
-    mean_score: float
+    mean_score: float | None
     observed: Estimate
+    suppressed: bool = False
 
 
 class CalibrationResult(_Part):
@@ -229,14 +234,16 @@ class NetBenefit(_Part):
 
 
 class Stratum(_Part):
-    """A risk stratum: scores from `lower` (included) to `upper` (not), unbounded where None."""
+    """A risk stratum: scores from `lower` (included) to `upper` (not), unbounded where None; `suppressed` as in `CalibrationBin`."""
 
     lower: float | None
     upper: float | None
+    patients: int = Field(ge=0)
     studies: int = Field(ge=0)
     positives: int = Field(ge=0)
     observed: Estimate
     likelihood_ratio: Estimate
+    suppressed: bool = False
 
 
 class PartialArea(_Part):

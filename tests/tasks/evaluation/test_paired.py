@@ -157,3 +157,16 @@ def test_cases_that_were_not_read_have_no_probability():
     lost = changed(predictions, "score", dict.fromkeys(range(12)))
     kept = analyse(lost, reference, cohort, plan(calibration={}, failed="positive")).calibration[0]
     assert kept == analyse(lost, reference, cohort, plan(calibration={})).calibration[0]
+
+
+def test_bins_and_strata_of_few_patients_are_hidden_with_others():
+    few = plan(calibration={"bins": 8}, strata=[0.12, 0.5], minimum_cases=45)
+    results = analyse(*tables(), few)
+    (overall, *_) = results.calibration
+    for bins in (overall.curve, results.strata):
+        hidden = [each for each in bins if each.suppressed]
+        assert len(hidden) != 1
+        assert all((each.patients, each.studies, each.observed.estimate) == (0, 0, None) for each in hidden)
+        assert all(each.patients >= 45 or each.studies == 0 for each in bins)
+    assert any(each.suppressed for each in results.strata)
+    assert overall.ece is not None
