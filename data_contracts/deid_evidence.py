@@ -26,7 +26,7 @@ CONTRACT = Contract(
         Column(
             "view",
             pa.string(),
-            "What was looked at: the header, a frame alone, the first of several, a projection of them, what sets a slice apart, or the volume.",
+            "What was looked at: the header, a frame alone, the first of several, a projection, what sets slices apart, or the volume.",
             allowed=("header", "frame", "first", "maximum", "minimum", "spread", "difference", "volume"),
         ),
         Column("looks", pa.int64(), "How many such looks.", minimum=1),

@@ -27,7 +27,7 @@ _MOST = 12
 
 @dataclass(frozen=True, slots=True)
 class Odd:
-    """A slice that stands out: its place among those given, how many of its pixels counted, and by how much, (rows, columns), 0 elsewhere."""
+    """A slice that stands out: its place among all, how many of its pixels were counted, and by how much they do, (rows, columns), 0 elsewhere."""
 
     place: int
     count: int
