@@ -1,0 +1,66 @@
+"""All objects of one result under one identity, in the order in which they are sent: what is referenced comes first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydicom.dataset import Dataset
+
+from tasks.errors import SafelightError
+from tasks.results.geometry import slices
+from tasks.results.headers import Headers
+from tasks.results.occasion import Occasion
+from tasks.results.policy import Sayable
+from tasks.results.presentation import presentation
+from tasks.results.reading import Row, Said
+from tasks.results.report import Predecessor, report
+from tasks.results.segmentation import segmentation
+
+
+@dataclass(frozen=True)
+class Made:
+    """The objects, by their kind, and the headers of the images that they are about."""
+
+    objects: dict[str, Dataset]
+    images: tuple[Dataset, ...]
+
+
+def make(said: Said, headers: Headers, allowed: Sayable, occasion: Occasion, predecessor: Predecessor | None) -> Made:
+    """Make what may be said of a result.
+
+    Args:
+        said: the results, in the lake's terms.
+        headers: of the study's images by their SOPInstanceUIDs in the lake; their content is of the identity that is wanted.
+        allowed: what may be said.
+        occasion: UIDs, marks and times.
+        predecessor: the report that is replaced.
+
+    Raises:
+        SafelightError: E-RETURN-SOURCES, E-RETURN-GEOMETRY.
+    """
+    stack = slices(said.volume, headers) if said.volume is not None else None
+    images = stack.sources if stack is not None else _of_the_study(headers)
+    if not images:
+        raise SafelightError("E-RETURN-SOURCES", said.model)
+    boxes = told(said)
+    objects: dict[str, Dataset] = {}
+    seg = segmentation(said, stack, occasion) if stack is not None and allowed.overlay else None
+    if seg is not None:
+        objects["segmentation"] = seg
+    if allowed.report:
+        objects["report"] = report(said, boxes, stack, images, seg, predecessor, occasion)
+    drawn = presentation(said, boxes, stack, occasion) if stack is not None and allowed.overlay else None
+    if drawn is not None:
+        objects["presentation"] = drawn
+    return Made(objects, images)
+
+
+def told(said: Said) -> tuple[Row, ...]:
+    """The boxes that are told: those whose score is at the finding's operating point, or above."""
+    thresholds = {each.finding: each.operating_point.threshold for each in said.manifest.findings if each.operating_points}
+    return tuple(row for row in said.detections if row["score"] >= thresholds.get(row["finding"], 0.0))
+
+
+def _of_the_study(headers: Headers) -> tuple[Dataset, ...]:
+    """The images of a study of which nothing was read."""
+    return tuple(header for _, header in sorted(headers.items()) if header.get("Rows"))
