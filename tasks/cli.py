@@ -21,6 +21,7 @@ _STAGES = {
     "import": "tasks.deid.command:import_table",
     "volumes": "tasks.volumes.command:volumes",
     "infer": "tasks.inference.command:infer",
+    "return": "tasks.results.command:return_results",
     "evaluate": "tasks.evaluation.command:evaluate",
     "compact": "tasks.compact.command:compact",
     "gallery": "tasks.gallery.command:gallery",

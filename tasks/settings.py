@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from tasks.errors import ConfigurationError
 from tasks.inference.policy import InferenceSettings
 from tasks.pacs.settings import CohortSettings, PacsSettings, ReceiverSettings, TlsSettings
+from tasks.results.policy import NodeSettings, ReturnsSettings
 from tasks.section import Port, Section
 from tasks.volumes.policy import VolumesSettings
 
@@ -74,6 +75,8 @@ class Settings(Section):
     deidentify: DeidentifySettings = DeidentifySettings()
     volumes: VolumesSettings = VolumesSettings()
     inference: InferenceSettings = InferenceSettings()
+    #: Where results go as DICOM objects; nowhere without it.
+    returns: ReturnsSettings | None = None
     imports: tuple[ImportSettings, ...] = ()
     evaluation: EvaluationSettings | None = None
     executor: ExecutorSettings = ExecutorSettings()
@@ -178,6 +181,8 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         each.model_copy(update={"model": str(folder / each.model)}) if "/" in each.model else each
         for each in settings.inference.models
     )
+    if settings.returns is not None:
+        changed["returns"] = settings.returns.model_copy(update={"node": _with_tls(settings.returns.node, folder)})
     changed["inference"] = settings.inference.model_copy(update={"models": models})
     return settings.model_copy(update=changed)
 
@@ -192,7 +197,7 @@ def _with_paths(settings: DeidentifySettings, folder: Path) -> DeidentifySetting
     return settings.model_copy(update=changed)
 
 
-_Each = TypeVar("_Each", PacsSettings, ReceiverSettings)
+_Each = TypeVar("_Each", PacsSettings, ReceiverSettings, NodeSettings)
 
 
 def _with_tls(settings: _Each, folder: Path) -> _Each:

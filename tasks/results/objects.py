@@ -16,6 +16,8 @@ from tasks.results.reading import Row, Said
 from tasks.results.report import Predecessor, report
 from tasks.results.segmentation import segmentation
 
+_MADE = ("SEG", "PR", "SR", "KO", "OT", "DOC")
+
 
 @dataclass(frozen=True)
 class Made:
@@ -62,5 +64,5 @@ def told(said: Said) -> tuple[Row, ...]:
 
 
 def _of_the_study(headers: Headers) -> tuple[Dataset, ...]:
-    """The images of a study of which nothing was read."""
-    return tuple(header for _, header in sorted(headers.items()) if header.get("Rows"))
+    """The images of a study of which nothing was read, without what was made of images."""
+    return tuple(header for _, header in sorted(headers.items()) if header.get("Rows") and header.get("Modality") not in _MADE)

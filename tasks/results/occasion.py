@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any
 
 from pydicom.dataset import Dataset
@@ -29,12 +28,14 @@ class Occasion:
         settings: marks and numbers of series.
         digest: of all that is said, of whom, and of which images: another content has other UIDs.
         read_at: when the model read the study (seconds since the epoch); None in the lake, which knows no such time.
+        software: the version of Safelight that made it.
     """
 
     identity: Identity
     settings: ReturnsSettings
     digest: str
     read_at: float | None
+    software: str
 
     def naming(self, kind: str, number: int, image: Dataset) -> dict[str, Any]:
         """Arguments of highdicom's constructors that all kinds of objects have in common.
@@ -53,7 +54,7 @@ class Occasion:
             "instance_number": 1,
             "manufacturer": MANUFACTURER,
             "manufacturer_model_name": MODEL,
-            "software_versions": version("safelight"),
+            "software_versions": self.software,
             "device_serial_number": self.serial(),
             "series_description": f"{self.settings.series_description} {name}"[:64],
             "content_qualification": self.settings.qualification,
@@ -93,5 +94,5 @@ def settle(made: Dataset, occasion: Occasion, image: Dataset) -> None:
         if element.keyword == "DimensionOrganizationUID":
             element.value = ours[str(element.value)]
     made.file_meta.ImplementationVersionName = "SAFELIGHT"
-    made.remove_private_tags()
-
+    for item in made.get("ContributingEquipmentSequence", ()):
+        del item.ContributionDateTime

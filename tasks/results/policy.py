@@ -51,7 +51,7 @@ class ReturnsSettings(Section):
 
     node: NodeSettings
     #: By the model's name. A model that is not named is in triage, and nothing of it is sent.
-    modes: dict[str, Mode] = {}
+    modes: dict[str, Mode] = Field(default_factory=dict)
     #: ContentQualification (0018,9004) of all objects.
     qualification: Literal["RESEARCH", "PRODUCT"] = "RESEARCH"
     #: What stands before the model's name in SeriesDescription.

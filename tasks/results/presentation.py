@@ -64,6 +64,7 @@ def presentation(said: Said, boxes: Sequence[Row], slices: Slices, occasion: Occ
     )  # fmt: skip
     settle(made, occasion, slices.images[0])
     day, time = occasion.clock(slices.images[0])
+    made.Laterality = ""  # of no one side: type 2C of the series, which highdicom leaves out
     made.PresentationCreationDate, made.PresentationCreationTime = day, time
     return made
 

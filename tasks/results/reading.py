@@ -58,7 +58,9 @@ class Said:
     @cached_property
     def digest(self) -> str:
         """SHA-256 over all that is said, and of which images."""
-        about = {name: self.volume[name] for name in ("path", "affine", "source_instances", "source_frames")} if self.volume else {}
+        about = (
+            {name: self.volume[name] for name in ("path", "affine", "source_instances", "source_frames")} if self.volume else {}
+        )
         said = [[dict(row) for row in rows] for rows in (self.predictions, self.detections, self.segments)]
         return digest({"manifest": self.manifest_sha256, "volume": about, "said": said})
 

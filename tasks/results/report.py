@@ -155,7 +155,10 @@ class _Writer:
         if number is None or seg is None:
             return MeasurementsAndQualitativeEvaluations(**common, source_images=self._sources(), measurements=[volume])
         reference = ReferencedSegment(
-            seg.SOPClassUID, seg.SOPInstanceUID, number, source_series=SourceSeriesForSegmentation(self._images[0].SeriesInstanceUID)
+            seg.SOPClassUID,
+            seg.SOPInstanceUID,
+            number,
+            source_series=SourceSeriesForSegmentation(self._images[0].SeriesInstanceUID),
         )
         return VolumetricROIMeasurementsAndQualitativeEvaluations(
             **common, referenced_segment=reference, measurements=[volume]

@@ -53,6 +53,7 @@ def segmentation(said: Said, slices: Slices, occasion: Occasion) -> Dataset | No
         content_label="SAFELIGHT", content_description=f"{said.model} {said.manifest.weights.sha256[:12]}"[:64],
         **occasion.naming("segmentation", 1, slices.images[0]),
     )  # fmt: skip
+    made.ContentCreatorName = ""  # nobody: type 2, which highdicom leaves out
     settle(made, occasion, slices.images[0])
     return made
 
@@ -62,7 +63,11 @@ def _description(manifest: Manifest, finding: str, number: int, occasion: Occasi
     if said is None:
         raise KeyError(finding)
     algorithm = AlgorithmIdentificationSequence(
-        manifest.name, NEURAL_NETWORK, manifest.version, source=MANUFACTURER, parameters={"weights_sha256": manifest.weights.sha256}
+        manifest.name,
+        NEURAL_NETWORK,
+        manifest.version,
+        source=MANUFACTURER,
+        parameters={"weights_sha256": manifest.weights.sha256},
     )
     return SegmentDescription(
         number, said.code.meaning, category(said), concept(said.code), "AUTOMATIC", algorithm,

@@ -22,7 +22,7 @@ from tasks.inference.manifest import Manifest, parse
 from tasks.lake import Lake
 from tasks.ledger import Ledger, Study
 from tasks.pseudonyms import Pseudonyms
-from tasks.stage import Outcome, fingerprint
+from tasks.stage import Outcome
 from tasks.vault import Vault
 from tasks.volumes.stage import VolumesStage
 
@@ -55,7 +55,7 @@ def image(number: int, series: int = 1) -> Dataset:
     made.SeriesNumber, made.InstanceNumber, made.AcquisitionNumber = series, number, 1
     made.ImageType, made.PatientPosition, made.PositionReferenceIndicator = ["ORIGINAL", "PRIMARY", "AXIAL"], "HFS", ""
     made.ImageOrientationPatient = [round(float(value), 8) for value in (*ALONG_ROW, *ALONG_COLUMN)]
-    made.ImagePositionPatient = [round(float(value), 6) for value in ORIGIN + [0, 0, SPACING[2] * (number - 1)]]
+    made.ImagePositionPatient = [round(float(value), 6) for value in ORIGIN + np.array([0, 0, SPACING[2] * (number - 1)])]
     made.PixelSpacing, made.SliceThickness = [SPACING[1], SPACING[0]], SPACING[2]
     made.Rows, made.Columns, made.SamplesPerPixel, made.PhotometricInterpretation = ROWS, COLUMNS, 1, "MONOCHROME2"
     made.BitsAllocated, made.BitsStored, made.HighBit, made.PixelRepresentation = 16, 16, 15, 1
@@ -99,7 +99,9 @@ def ward(root: Path) -> Ward:
         folder.mkdir(parents=True, exist_ok=True)
         made.save_as(folder / f"{keys.uid(made.SOPInstanceUID)}.dcm", enforce_file_format=True)
     ledger = Ledger(vault.ledger_url)
-    found = Study(key, keys.patient("", "MRN-774411"), "PACS", STUDY, "MRN-774411", "", "ACC-90210", {f"{STUDY}.1": SLICES}, "f" * 8)
+    found = Study(
+        key, keys.patient("", "MRN-774411"), "PACS", STUDY, "MRN-774411", "", "ACC-90210", {f"{STUDY}.1": SLICES}, "f" * 8
+    )
     ledger.register([found])
     done(ledger, "pull", key, Outcome("done", output="p" * 64, passed=SLICES))
     released = DeidentifyStage(vault, lake, "safe_harbor").run(key, "p" * 64, "1" * 64)
@@ -194,7 +196,9 @@ def read(
             ]  # fmt: skip
             publication.write_table(segments.CONTRACT, outlined, part=part)
         published = publication.commit(passed=0 if reason else 1)
-    done(ward.ledger, label, ward.key, Outcome("done", output=published.digest, passed=0 if reason else 1), inputs=published.digest)
+    done(
+        ward.ledger, label, ward.key, Outcome("done", output=published.digest, passed=0 if reason else 1), inputs=published.digest
+    )
     return label
 
 
@@ -214,6 +218,3 @@ def label_map() -> NDArray[np.uint8]:
     labels[6:9, 5:11, 4:6] = 1
     labels[19, 16, 7] = 1
     return labels
-
-
-__all__ = ["SECRETS", "Ward", "box", "image", "label_map", "model", "read", "ward"]
