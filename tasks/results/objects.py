@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
@@ -40,6 +41,13 @@ def make(said: Said, headers: Headers, allowed: Sayable, occasion: Occasion, pre
     Raises:
         SafelightError: E-RETURN-SOURCES, E-RETURN-GEOMETRY.
     """
+    with warnings.catch_warnings():
+        # A name of one component is a name, and highdicom's doubts would quote it.
+        warnings.filterwarnings("ignore", "The string .* is unlikely to represent the intended person name", UserWarning)
+        return _made(said, headers, allowed, occasion, predecessor)
+
+
+def _made(said: Said, headers: Headers, allowed: Sayable, occasion: Occasion, predecessor: Predecessor | None) -> Made:
     stack = slices(said.volume, headers) if said.volume is not None else None
     images = stack.sources if stack is not None else _of_the_study(headers)
     if not images:

@@ -10,7 +10,7 @@ from pydicom.sequence import Sequence as Items
 #: Keyword → 1, 2, or the rules of a sequence's items (which must be at least one).
 Rules = Mapping[str, "int | Rules"]
 
-_CODE: Rules = {"CodeValue": 1, "CodingSchemeDesignator": 1, "CodeMeaning": 1}
+CODE: Rules = {"CodeValue": 1, "CodingSchemeDesignator": 1, "CodeMeaning": 1}
 _IMAGE: Rules = {"ReferencedSOPClassUID": 1, "ReferencedSOPInstanceUID": 1}
 #: Type 3 that we promise of every object beside what the standard asks.
 _COMMON: Rules = {
@@ -28,7 +28,7 @@ _EVIDENCE: Rules = {
 _REPORT: Rules = {
     "ContentDate": 1, "ContentTime": 1, "CompletionFlag": 1, "VerificationFlag": 1, "PreliminaryFlag": 1,
     "PerformedProcedureCodeSequence": 2, "ReferencedPerformedProcedureStepSequence": 2, "CurrentRequestedProcedureEvidenceSequence": _EVIDENCE,
-    "ValueType": 1, "ConceptNameCodeSequence": _CODE, "ContinuityOfContent": 1,
+    "ValueType": 1, "ConceptNameCodeSequence": CODE, "ContinuityOfContent": 1,
     "ContentTemplateSequence": {"MappingResource": 1, "TemplateIdentifier": 1}, "ContentSequence": {"ValueType": 1, "RelationshipType": 1},
 }  # fmt: skip
 _SEGMENTATION: Rules = {
@@ -38,9 +38,9 @@ _SEGMENTATION: Rules = {
     "ContentCreatorName": 2, "NumberOfFrames": 1, "PixelData": 1,
     "SegmentSequence": {
         "SegmentNumber": 1, "SegmentLabel": 1, "SegmentAlgorithmType": 1, "SegmentAlgorithmName": 1, "TrackingID": 1, "TrackingUID": 1,
-        "SegmentedPropertyCategoryCodeSequence": _CODE, "SegmentedPropertyTypeCodeSequence": _CODE,
+        "SegmentedPropertyCategoryCodeSequence": CODE, "SegmentedPropertyTypeCodeSequence": CODE,
         "SegmentationAlgorithmIdentificationSequence": {
-            "AlgorithmFamilyCodeSequence": _CODE, "AlgorithmName": 1, "AlgorithmVersion": 1, "AlgorithmParameters": 1,
+            "AlgorithmFamilyCodeSequence": CODE, "AlgorithmName": 1, "AlgorithmVersion": 1, "AlgorithmParameters": 1,
         },
     },
     "DimensionOrganizationSequence": {"DimensionOrganizationUID": 1},

@@ -7,7 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from pydicom.dataset import Dataset
 
+from tasks.results.checks.modules import CODE, Rules, broken
 from tasks.results.geometry import TOLERANCE_MM
+
+#: PS3.3 C.7.6.16.2.6: how a frame was made of which image.
+_DERIVATION: Rules = {
+    "DerivationCodeSequence": CODE,
+    "SourceImageSequence": {"ReferencedSOPClassUID": 1, "ReferencedSOPInstanceUID": 1, "PurposeOfReferenceCodeSequence": CODE},
+}
 
 
 def problems(made: Dataset, images: Sequence[Dataset]) -> list[str]:
@@ -43,12 +50,11 @@ def _source(frame: Dataset, images: dict[str, Dataset]) -> list[str]:
     position = np.asarray(frame.PlanePositionSequence[0].ImagePositionPatient, float)
     derivations = frame.get("DerivationImageSequence") or ()
     for derivation in derivations:
+        found += broken(derivation, _DERIVATION)
         for source in derivation.get("SourceImageSequence") or ():
             image = images.get(str(source.get("ReferencedSOPInstanceUID", "")))
-            if image is None or "ReferencedSOPClassUID" not in source:
+            if image is None:
                 found.append("names no image of the study")
-            elif "PurposeOfReferenceCodeSequence" not in source or "DerivationCodeSequence" not in derivation:
-                found.append("does not say how its source was used")
             elif "ImagePositionPatient" in image:
                 off = np.linalg.norm(position - np.asarray(image.ImagePositionPatient, float))
                 if off > TOLERANCE_MM:

@@ -60,6 +60,9 @@ def _of_picture(made: Dataset, known: dict[Reference, str]) -> list[str]:
             named = (str(item.get("ReferencedSOPClassUID", "")), str(item.get("ReferencedSOPInstanceUID", "")))
             if known.get(named) != str(series.get("SeriesInstanceUID", "")):
                 found.append(f"{keyword}: an image that is not in the study")
+    for item in made.get("SourceImageSequence") or ():
+        if (str(item.get("ReferencedSOPClassUID", "")), str(item.get("ReferencedSOPInstanceUID", ""))) not in known:
+            found.append("SourceImageSequence: an image that is not in the study")
     return found
 
 

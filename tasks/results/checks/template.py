@@ -6,18 +6,17 @@ from collections.abc import Iterator, Mapping
 
 from pydicom.dataset import Dataset
 
-from tasks.results.checks.modules import Rules, broken
+from tasks.results.checks.modules import CODE, Rules, broken
 
-_CODE: Rules = {"CodeValue": 1, "CodingSchemeDesignator": 1, "CodeMeaning": 1}
 _TEMPLATE: Rules = {"MappingResource": 1, "TemplateIdentifier": 1}
 _IMAGE: Rules = {"ReferencedSOPClassUID": 1, "ReferencedSOPInstanceUID": 1}
 #: What an item of each value type must have (PS3.3 C.17.3, C.18).
 _VALUES: Mapping[str, Rules] = {
     "CONTAINER": {"ContinuityOfContent": 1, "ContentSequence": {"ValueType": 1}},
-    "CODE": {"ConceptCodeSequence": _CODE},
+    "CODE": {"ConceptCodeSequence": CODE},
     "TEXT": {"TextValue": 1},
     "UIDREF": {"UID": 1},
-    "NUM": {"MeasuredValueSequence": {"NumericValue": 1, "MeasurementUnitsCodeSequence": _CODE}},
+    "NUM": {"MeasuredValueSequence": {"NumericValue": 1, "MeasurementUnitsCodeSequence": CODE}},
     "IMAGE": {"ReferencedSOPSequence": _IMAGE},
     "SCOORD": {"GraphicType": 1, "GraphicData": 1},
     "SCOORD3D": {"GraphicType": 1, "GraphicData": 1, "ReferencedFrameOfReferenceUID": 1},
@@ -110,7 +109,7 @@ def _broken_items(item: Dataset, place: str) -> list[str]:
     if place != "root":
         rules = {**rules, "RelationshipType": 1}
     if kind not in {"IMAGE"} or "ConceptNameCodeSequence" in item or not place.endswith(".selected"):
-        rules = {**rules, "ConceptNameCodeSequence": _CODE}
+        rules = {**rules, "ConceptNameCodeSequence": CODE}
     found = broken(item, rules, f"{place}.")
     for n, inner in enumerate(item.get("ContentSequence") or ()):
         selected = inner.get("RelationshipType") == "SELECTED FROM"
