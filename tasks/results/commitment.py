@@ -33,6 +33,8 @@ class _Transaction:
 
     answered: dict[str, int | None] = field(default_factory=dict)
     done: threading.Event = field(default_factory=threading.Event)
+    #: The association on which the report came.
+    on: object = None
 
 
 class Commitments:
@@ -65,7 +67,13 @@ class Commitments:
             self._transactions[transaction_uid] = waiting
         # The association's own thread takes the PACS's report, so it must be let look for requests while we wait.
         contexts = [build_context(StorageCommitmentPushModel)]
-        handlers = [(evt.EVT_N_EVENT_REPORT, self.on_report)]
+        received = threading.Event()  # our answer to a report is on its way
+
+        def on_sent(event: Any) -> None:
+            if type(event.message).__name__ == "N_EVENT_REPORT_RSP":
+                received.set()
+
+        handlers = [(evt.EVT_N_EVENT_REPORT, self.on_report), (evt.EVT_DIMSE_SENT, on_sent)]
         try:
             association = opened(self._node, [build_context(Verification), *contexts], handlers, listens=True)
             try:
@@ -77,6 +85,8 @@ class Commitments:
                     return None
                 association.send_n_action(_request(objects, transaction_uid), 1, StorageCommitmentPushModel, _INSTANCE)
                 waiting.done.wait(self._settings.wait_s)  # also where the answer to the request itself was lost
+                if waiting.on is association:
+                    received.wait(self._node.dimse_timeout_s)  # a release must not overtake it
             finally:
                 if association.is_established:
                     association.release()
@@ -101,6 +111,7 @@ class Commitments:
         if transaction is None:
             return 0x0115, None
         transaction.answered |= kept | failed
+        transaction.on = event.assoc
         transaction.done.set()
         return 0x0000, None
 

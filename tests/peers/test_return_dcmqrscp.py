@@ -27,7 +27,7 @@ def test_results_arrive(ward: Ward, tmp_path: Path) -> None:  # noqa: F811
     storage.mkdir()
     configuration = tmp_path / "dcmqrscp.cfg"
     configuration.write_text(
-        f'NetworkTCPPort = {pacs.port}\nMaxPDUSize = 16384\nMaxAssociations = 16\nHostTable BEGIN\nHostTable END\n'
+        f"NetworkTCPPort = {pacs.port}\nMaxPDUSize = 16384\nMaxAssociations = 16\nHostTable BEGIN\nHostTable END\n"
         f"VendorTable BEGIN\nVendorTable END\nAETable BEGIN\n{pacs.ae_title} {storage} RW (200, 1024mb) ANY\nAETable END\n"
     )
     for kind in ("detection", "segmentation"):

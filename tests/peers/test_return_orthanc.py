@@ -70,7 +70,8 @@ def test_results_arrive_and_are_committed_to(ward: Ward, tmp_path: Path) -> None
         there = listed(pacs, made.STUDY)
         assert Counter(modality for _, modality in there.values()) == {"CT": made.SLICES, "SR": 2, "PR": 1, "SEG": 1}
         again = returned(ward, settings)
-        assert not again.units and not again.studies["done"]
+        assert not again.units
+        assert not again.studies["done"]
         assert listed(pacs, made.STUDY) == there
     files = [dcmread(path) for path in sorted((folder / "storage").glob("*/*/*")) if path.read_bytes()[128:132] == b"DICM"]
     by_uid = {str(each.SOPInstanceUID): each for each in files}
@@ -95,11 +96,14 @@ def test_a_new_version_replaces_what_was_sent(ward: Ward, tmp_path: Path) -> Non
         again = returned(ward, settings_for(pacs))
         assert again.units == Counter({("stored", "", "object"): 1})
         after = {uid for uid, (_, modality) in listed(pacs, made.STUDY).items() if modality == "SR"}
-        assert len(after) == 2 and before < after
+        assert len(after) == 2
+        assert before < after
     documents = [dcmread(path) for path in (tmp_path / "storage").glob("*/*/*") if path.read_bytes()[128:132] == b"DICM"]
     (newest,) = [each for each in documents if each.SOPInstanceUID in after - before]
     (study,) = newest.PredecessorDocumentsSequence
-    assert {str(each.ReferencedSOPInstanceUID) for series in study.ReferencedSeriesSequence for each in series.ReferencedSOPSequence} == before
+    assert {
+        str(each.ReferencedSOPInstanceUID) for series in study.ReferencedSeriesSequence for each in series.ReferencedSOPSequence
+    } == before
 
 
 def test_what_the_pacs_did_not_keep_is_not_committed(ward: Ward, tmp_path: Path, wards: Callable[[str], Ward]) -> None:  # noqa: F811

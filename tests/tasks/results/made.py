@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -119,13 +120,8 @@ def ward(root: Path) -> Ward:
 def done(ledger: Ledger, label: str, key: str, outcome: Outcome, inputs: str = "") -> None:
     """Write a stage's end into the ledger."""
     with ledger.run("test") as run:
-        assert ledger.claim(label, key, fingerprint_of(label, inputs, outcome.output), run, inputs=inputs)
+        assert ledger.claim(label, key, secrets.token_hex(32), run, inputs=inputs)
         ledger.finish(label, key, run, outcome)
-
-
-def fingerprint_of(label: str, inputs: str, output: str) -> str:
-    """Any fingerprint that changes with what it is of."""
-    return sha256(f"{label} {inputs} {output}".encode()).hexdigest()
 
 
 def model(lake: Lake, kind: str, version: str = "1.0.0", name: str = "", **changes: Any) -> Manifest:

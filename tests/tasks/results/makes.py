@@ -28,7 +28,14 @@ READ_AT = 1_790_000_000.0
 def settings(port: int = 1, **changes: Any) -> ReturnsSettings:
     """Settings of a site that shows everything of our models."""
     modes = {f"{kind}_model": "decision_support" for kind in ("classification", "detection", "segmentation")}
-    node = {"host": "127.0.0.1", "port": port, "ae_title": "ARCHIVE", "acse_timeout_s": 5, "dimse_timeout_s": 5, "network_timeout_s": 5}
+    node = {
+        "host": "127.0.0.1",
+        "port": port,
+        "ae_title": "ARCHIVE",
+        "acse_timeout_s": 5,
+        "dimse_timeout_s": 5,
+        "network_timeout_s": 5,
+    }
     said: dict[str, Any] = {"node": node, "modes": modes, "retries": 0, "backoff_s": 0.01, "commitment": {"ask": "never"}}
     return ReturnsSettings.model_validate(said | changes)
 
@@ -37,7 +44,9 @@ def answered(ward: Ward, kind: str, **changes: Any) -> Manifest:
     """A model of a kind that has read the study: two boxes, one of them below the operating point, or a label map."""
     manifest = made.model(ward.lake, kind, **changes)
     boxes = (made.box(), made.box(0.2)) if kind == "detection" else ()
-    made.read(ward, manifest, score=0.9 if boxes else 0.8, boxes=boxes, labels=made.label_map() if kind == "segmentation" else None)
+    made.read(
+        ward, manifest, score=0.9 if boxes else 0.8, boxes=boxes, labels=made.label_map() if kind == "segmentation" else None
+    )
     return manifest
 
 

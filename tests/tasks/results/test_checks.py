@@ -16,8 +16,8 @@ from tests.tasks.results.makes import answered, objects, reread, result
 #: Type 3 of the modules, or rows that the templates leave free (PS3.3, PS3.16), by the end of the path.
 OPTIONAL = (
     "CodingSchemeResponsibleOrganization", "TimezoneOffsetFromUTC", "StudyDescription", "FloatingPointValue", "GraphicLayerDescription",
-    "PixelOriginInterpretation", "SpacingBetweenSlices", "DimensionDescriptionLabel", "DimensionOrganizationType", "SourceImageSequence", "SpatialLocationsPreserved",
-    "AlgorithmSource", "PresentationLUTShape",
+    "PixelOriginInterpretation", "SpacingBetweenSlices", "DimensionDescriptionLabel", "DimensionOrganizationType",
+    "SourceImageSequence", "SpatialLocationsPreserved", "AlgorithmSource", "PresentationLUTShape",
 )  # fmt: skip
 #: Whole branches that are free.
 FREE = ("ContributingEquipmentSequence", "AnatomicRegionSequence")

@@ -59,7 +59,13 @@ def test_dsrdump_reads_the_report(ward: Ward, tmp_path: Path) -> None:
     said = subprocess.run([str(programs.find("dsrdump")), "+Pl", str(path)], capture_output=True, check=True).stdout
     text = said.decode()
     assert "Rönnblom" in text
-    for words in ("Imaging Measurement Report", "Solitary nodule of lung", "Certainty of Finding", '"90.0" (%,UCUM,"Percent")', "weights_sha256="):
+    for words in (
+        "Imaging Measurement Report",
+        "Solitary nodule of lung",
+        "Certainty of Finding",
+        '"90.0" (%,UCUM,"Percent")',
+        "weights_sha256=",
+    ):
         assert words in text, words
 
 
@@ -128,7 +134,8 @@ def test_highdicom_places_a_segmentation_where_the_volume_is(ward: Ward) -> None
     seg = Segmentation.from_dataset(reread(objects(ward, said).objects["segmentation"]))
     volume = seg.get_volume(combine_segments=True)
     labels = said.labels
-    assert labels is not None and said.volume is not None
+    assert labels is not None
+    assert said.volume is not None
     affine_lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.reshape(said.volume["affine"], (4, 4))
     # Each labelled voxel of highdicom's volume (slice, row, column), by its own affine, is a voxel of ours with the same label.
     where = np.argwhere(volume.array)
@@ -213,7 +220,8 @@ def test_nothing_is_drawn_on_an_image_that_is_not_where_the_volume_has_it(ward: 
 def test_a_label_map_of_another_grid_or_count_is_refused(ward: Ward) -> None:
     manifest = answered(ward, "segmentation")
     published = ward.lake.manifest(f"infer:{manifest.name}@{manifest.version}", ward.key)
-    assert published is not None and ward.lake.root is not None
+    assert published is not None
+    assert ward.lake.root is not None
     path = next(ward.lake.root / name for name in published.files if name.endswith(".nii.gz"))
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(SafelightError, match="E-RETURN-STALE"):
@@ -249,7 +257,8 @@ def test_a_passport_outlives_the_spool(ward: Ward, wards: Callable[[str], Ward])
     shutil.rmtree(ward.vault.spool / ward.key)
     assert {name: encoded(one) for name, one in objects(ward, said).objects.items()} == before
     kept = ward.vault.root / "results" / ward.key / "passport.json.gz"
-    assert kept.stat().st_mode & 0o777 == 0o600 and kept.parent.stat().st_mode & 0o777 == 0o700
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert kept.parent.stat().st_mode & 0o777 == 0o700
     kept.unlink()
     with pytest.raises(SafelightError, match="E-RETURN-SOURCES"):
         objects(ward, said)

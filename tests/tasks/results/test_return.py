@@ -119,7 +119,9 @@ def test_copies_are_published_in_the_lake(ward: Ward) -> None:
     with Archive().serving() as archive:
         returned(ward, settings(archive.port))
     published = ward.lake.manifest("return:detection_model@1.0.0", ward.key)
-    assert published is not None and ward.lake.intact(published) and ward.lake.root is not None
+    assert published is not None
+    assert ward.lake.intact(published)
+    assert ward.lake.root is not None
     copies = [dcmread(ward.lake.root / name) for name in published.files]
     assert sorted(each.Modality for each in copies) == ["PR", "SR"]
     folder = f"results/{ward.volume['PatientID']}/{ward.key}/detection_model/1.0.0"
@@ -207,7 +209,8 @@ def test_the_same_again_sends_nothing_and_another_answer_replaces(ward: Ward) ->
         returned(ward, settings(archive.port))
         made.read(ward, manifest, score=0.8)  # read again, with the same answer
         same = returned(ward, settings(archive.port))
-        assert not same.units["stored", "", "object"] and len(archive.taken) == 1
+        assert not same.units["stored", "", "object"]
+        assert len(archive.taken) == 1
         made.read(ward, manifest, score=0.3)
         returned(ward, settings(archive.port))
         first, second = archive.taken
@@ -260,7 +263,8 @@ def test_an_object_that_breaks_its_template_is_not_sent(ward: Ward, monkeypatch:
     answered(ward, "classification")
     with Archive().serving() as archive:
         summary = returned(ward, settings(archive.port))
-    assert archive.taken == [] and not ward.lake.files("results")
+    assert archive.taken == []
+    assert not ward.lake.files("results")
     assert [each.reason_code for each in summary.failures.values()] == ["E-RETURN-INVALID"]
 
 
@@ -278,7 +282,8 @@ def test_a_copy_with_an_original_value_is_neither_published_nor_sent(ward: Ward,
     answered(ward, "classification")
     with Archive().serving() as archive:
         summary = returned(ward, settings(archive.port))
-    assert archive.taken == [] and not ward.lake.files("results")
+    assert archive.taken == []
+    assert not ward.lake.files("results")
     assert [each.reason_code for each in summary.failures.values()] == ["E-RETURN-RESIDUE"]
 
 
