@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from tasks.results.checks.modules import CODE, Rules, broken
@@ -33,18 +34,19 @@ def _segmentation(made: Dataset, images: dict[str, Dataset]) -> list[str]:
         found.append("PixelData: not a bit a pixel")
     if [int(item.SegmentNumber) for item in made.SegmentSequence] != list(range(1, len(made.SegmentSequence) + 1)):
         found.append("SegmentNumber: not 1 and so on")
+    places = {uid: np.asarray(each.ImagePositionPatient, float) for uid, each in images.items() if "ImagePositionPatient" in each}
     for n, frame in enumerate(frames):
         identified = frame.get("SegmentIdentificationSequence") or shared.get("SegmentIdentificationSequence")
         number = identified[0].get("ReferencedSegmentNumber") if identified else None
         if number is None or not 1 <= int(number) <= len(made.SegmentSequence):
             found.append(f"frame {n}: of no segment")
-        found += [f"frame {n}: {each}" for each in _source(frame, images)]
+        found += [f"frame {n}: {each}" for each in _source(frame, images, places)]
     if any("FrameOfReferenceUID" in image and image.FrameOfReferenceUID != made.FrameOfReferenceUID for image in images.values()):
         found.append("FrameOfReferenceUID: not the images'")
     return found
 
 
-def _source(frame: Dataset, images: dict[str, Dataset]) -> list[str]:
+def _source(frame: Dataset, images: dict[str, Dataset], places: dict[str, NDArray[np.float64]]) -> list[str]:
     """Where a frame names its source image, that image must be where the frame is."""
     found = []
     position = np.asarray(frame.PlanePositionSequence[0].ImagePositionPatient, float)
@@ -52,15 +54,12 @@ def _source(frame: Dataset, images: dict[str, Dataset]) -> list[str]:
     for derivation in derivations:
         found += broken(derivation, _DERIVATION)
         for source in derivation.get("SourceImageSequence") or ():
-            image = images.get(str(source.get("ReferencedSOPInstanceUID", "")))
-            if image is None:
+            uid = str(source.get("ReferencedSOPInstanceUID", ""))
+            if uid not in images:
                 found.append("names no image of the study")
-            elif "ImagePositionPatient" in image:
-                off = np.linalg.norm(position - np.asarray(image.ImagePositionPatient, float))
-                if off > TOLERANCE_MM:
-                    found.append("is not where its source image is")
-    single = [image for image in images.values() if "ImagePositionPatient" in image]
-    near = any(np.linalg.norm(position - np.asarray(image.ImagePositionPatient, float)) <= 1e-3 for image in single)
+            elif uid in places and np.linalg.norm(position - places[uid]) > TOLERANCE_MM:
+                found.append("is not where its source image is")
+    near = bool(places) and np.abs(np.stack(list(places.values())) - position).max(1).min() <= 1e-3
     if near and not any(derivation.get("SourceImageSequence") for derivation in derivations):
         found.append("names no source image")
     return found
