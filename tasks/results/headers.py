@@ -20,8 +20,10 @@ IMAGE = (
     "BitsStored", "HighBit", "PixelRepresentation", "RescaleSlope", "RescaleIntercept", "RescaleType", "WindowCenter", "WindowWidth",
     "VOILUTFunction", "LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod", "ImageType",
 )  # fmt: skip
-#: Of an image with several frames: where each is.
-_FRAMES = ("PixelMeasuresSequence", "PlanePositionSequence", "PlaneOrientationSequence")
+#: Of an image with several frames: where each is, and what its values mean.
+_FRAMES = (
+    "PixelMeasuresSequence", "PlanePositionSequence", "PlaneOrientationSequence", "PixelValueTransformationSequence", "FrameVOILUTSequence",
+)  # fmt: skip
 _GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
 #: Type 2 of the patient, study and series that every object must have, empty where the images have none.
 _MUST_STAND = (

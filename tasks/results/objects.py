@@ -12,7 +12,7 @@ from tasks.results.geometry import slices
 from tasks.results.headers import Headers
 from tasks.results.occasion import Occasion
 from tasks.results.policy import Sayable
-from tasks.results.presentation import presentation
+from tasks.results.presentation import presentations
 from tasks.results.reading import Row, Said
 from tasks.results.report import Predecessor, report
 from tasks.results.segmentation import segmentation
@@ -59,9 +59,8 @@ def _made(said: Said, headers: Headers, allowed: Sayable, occasion: Occasion, pr
         objects["segmentation"] = seg
     if allowed.report:
         objects["report"] = report(said, boxes, stack, images, seg, predecessor, occasion)
-    drawn = presentation(said, boxes, stack, occasion) if stack is not None and allowed.overlay else None
-    if drawn is not None:
-        objects["presentation"] = drawn
+    drawn = presentations(said, boxes, stack, occasion) if stack is not None and allowed.overlay else []
+    objects |= {"presentation" if n == 1 else f"presentation {n}": one for n, one in enumerate(drawn, start=1)}
     return Made(objects, images)
 
 

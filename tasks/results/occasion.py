@@ -37,21 +37,22 @@ class Occasion:
     read_at: float | None
     software: str
 
-    def naming(self, kind: str, number: int, image: Dataset) -> dict[str, Any]:
+    def naming(self, kind: str, number: int, image: Dataset, part: int = 1) -> dict[str, Any]:
         """Arguments of highdicom's constructors that all kinds of objects have in common.
 
         Args:
             kind: `report`, `segmentation` or `presentation`.
             number: of its series, added to the configured one.
             image: one of the images that it is about.
+            part: counts the objects of its series from 1.
         """
         day, time = self.clock(image)
         name = self.identity.model.replace("@", " ")
         return {
             "series_instance_uid": self.identity.uid("series", kind, self.digest),
             "series_number": self.settings.series_number + number,
-            "sop_instance_uid": self.identity.uid(kind, self.digest),
-            "instance_number": 1,
+            "sop_instance_uid": self.identity.uid(kind, str(part), self.digest),
+            "instance_number": part,
             "manufacturer": MANUFACTURER,
             "manufacturer_model_name": MODEL,
             "software_versions": self.software,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,13 +24,20 @@ def outline(box: Row) -> NDArray[np.float64]:
     return np.array([[left, top], [right, top], [right, bottom], [left, bottom], [left, top]], np.float64)
 
 
+def middle(box: Row) -> int:
+    """The slice through the centre of a box; of two the lower."""
+    return int(box["voxel_start"][2] + box["voxel_stop"][2] - 1) // 2
+
+
 def reach(box: Row) -> range:
     """The slices that a box goes through."""
     return range(int(box["voxel_start"][2]), int(box["voxel_stop"][2]))
 
 
-def presentation(said: Said, boxes: Sequence[Row], slices: Slices, occasion: Occasion) -> Dataset | None:
-    """The object, or None where there is nothing to draw, or no image that it could be drawn over.
+def presentations(said: Said, boxes: Sequence[Row], slices: Slices, occasion: Occasion) -> list[Dataset]:
+    """The objects: one, or one for each rescaling where images differ in theirs (PET), since a presentation state has but one.
+
+    Where they differ, a box is drawn on the image through its centre alone. None where there is nothing to draw, or no image under it.
 
     Args:
         said: whose boxes they are.
@@ -39,32 +46,41 @@ def presentation(said: Said, boxes: Sequence[Row], slices: Slices, occasion: Occ
         occasion: names and times.
     """
     if not boxes or not slices.aligned or int(slices.images[0].get("SamplesPerPixel", 1)) != 1:
-        return None
+        return []
+    drawn = _by_slice(boxes, reach)
+    groups = _by_rescaling(drawn, slices)
+    if len(groups) > 1:
+        drawn = _by_slice(boxes, lambda box: [middle(box)])
+        groups = _by_rescaling(drawn, slices)
+    return [
+        _presentation(said, {k: drawn[k] for k in group}, slices, occasion, part) for part, group in enumerate(groups, start=1)
+    ]
+
+
+def _presentation(said: Said, drawn: Mapping[int, list[Row]], slices: Slices, occasion: Occasion, part: int) -> Dataset:
     layer = GraphicLayer("FINDINGS", 1, "Findings of the model")
     annotations, shown = [], {}
-    for k, drawn in sorted(_by_slice(boxes).items()):
+    for k, boxes in sorted(drawn.items()):
         image = slices.images[k]
         shown[str(image.SOPInstanceUID)] = image
         graphics = [
             GraphicObject(
                 "POLYLINE", outline(box), "PIXEL", tracking_id=name(said, box), tracking_uid=occasion.tracking("box", *which(box))
             )
-            for box in drawn
+            for box in boxes
         ]
         texts = [
-            TextObject(label(said, box), "PIXEL", anchor_point=_corner(box, slices), anchor_point_visible=True) for box in drawn
+            TextObject(label(said, box), "PIXEL", anchor_point=_corner(box, slices), anchor_point_visible=True) for box in boxes
         ]
         frame = slices.frames[k] if slices.frames is not None else None
-        annotations.append(
-            GraphicAnnotation([image], layer, frame, graphic_objects=graphics, text_objects=texts)
-        )  # fmt: skip
+        annotations.append(GraphicAnnotation([image], layer, frame, graphic_objects=graphics, text_objects=texts))
     made = GrayscaleSoftcopyPresentationState(
         list(shown.values()), content_label="SAFELIGHT", content_description=f"Findings of {said.model}"[:64],
-        graphic_annotations=annotations, graphic_layers=[layer], **occasion.naming("presentation", 2, slices.images[0]),
+        graphic_annotations=annotations, graphic_layers=[layer], **occasion.naming("presentation", 2, slices.images[0], part),
     )  # fmt: skip
     settle(made, occasion, slices.images[0])
-    day, time = occasion.clock(slices.images[0])
     made.Laterality = ""  # of no one side: type 2C of the series, which highdicom leaves out
+    day, time = occasion.clock(slices.images[0])
     made.PresentationCreationDate, made.PresentationCreationTime = day, time
     return made
 
@@ -85,12 +101,21 @@ def label(said: Said, box: Row) -> str:
     return f"{found.code.meaning if found is not None else box['finding']} {box['score']:.2f}"
 
 
-def _by_slice(boxes: Sequence[Row]) -> dict[int, list[Row]]:
+def _by_slice(boxes: Sequence[Row], where: Callable[[Row], Iterable[int]]) -> dict[int, list[Row]]:
     drawn: dict[int, list[Row]] = defaultdict(list)
     for box in boxes:
-        for k in reach(box):
+        for k in where(box):
             drawn[k].append(box)
     return drawn
+
+
+def _by_rescaling(drawn: Iterable[int], slices: Slices) -> list[list[int]]:
+    """Slices whose images have the same way from stored to modality values."""
+    groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for k in sorted(drawn):
+        image = slices.images[k]
+        groups[tuple(str(image.get(keyword)) for keyword in ("RescaleSlope", "RescaleIntercept", "RescaleType"))].append(k)
+    return list(groups.values())
 
 
 def _corner(box: Row, slices: Slices) -> tuple[float, float]:

@@ -38,7 +38,7 @@ from tasks.inference.manifest import Finding
 from tasks.results import codes
 from tasks.results.geometry import Slices
 from tasks.results.occasion import MANUFACTURER, MODEL, Occasion, settle
-from tasks.results.presentation import name, outline, which
+from tasks.results.presentation import middle, name, outline, which
 from tasks.results.reading import Said
 from tasks.results.segmentation import segmented
 
@@ -204,12 +204,12 @@ class _Writer:
     def _region(self, row: Row, slices: Slices) -> ImageRegion | ImageRegion3D:
         """The outline in the image through the box's centre; in the patient's space where the volume is on another grid."""
         corners = outline(row)
-        middle = (row["voxel_start"][2] + row["voxel_stop"][2] - 1) // 2
+        k = middle(row)
         if not slices.aligned:
             # A voxel's outer corner is half a voxel before its middle.
-            places = np.array([slices.place((i - 0.5, j - 0.5, middle)) for i, j in corners])
+            places = np.array([slices.place((i - 0.5, j - 0.5, k)) for i, j in corners])
             return ImageRegion3D(GraphicTypeValues3D.POLYGON, places, slices.images[0].FrameOfReferenceUID)
-        image, frame = slices.images[middle], [slices.frames[middle]] if slices.frames is not None else None
+        image, frame = slices.images[k], [slices.frames[k]] if slices.frames is not None else None
         source = SourceImageForRegion(image.SOPClassUID, image.SOPInstanceUID, frame)
         return ImageRegion(GraphicTypeValues.POLYLINE, corners, source)
 

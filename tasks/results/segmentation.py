@@ -43,16 +43,20 @@ def segmentation(said: Said, slices: Slices, occasion: Occasion) -> Dataset | No
     filled = [k for k in range(said.labels.shape[2]) if table[said.labels[:, :, k]].any()]
     frames: NDArray[np.uint8] = np.stack([table[said.labels[:, :, k].T] for k in filled])
     between_rows, between_columns, between_slices = slices.spacing()
+    measures = PixelMeasuresSequence((between_rows, between_columns), between_slices, between_slices)
     images = [slices.images[k] for k in filled] if slices.aligned and slices.frames is None else list(slices.sources)
     made = Segmentation(
         source_images=images, pixel_array=frames, segmentation_type="BINARY",
         segment_descriptions=[_description(said.manifest, finding, number, occasion) for finding, number in numbers.items()],
         plane_positions=[PlanePositionSequence("PATIENT", slices.position(k)) for k in filled],
         plane_orientation=PlaneOrientationSequence("PATIENT", slices.orientation),
-        pixel_measures=PixelMeasuresSequence((between_rows, between_columns), between_slices, between_slices),
+        pixel_measures=measures,
         content_label="SAFELIGHT", content_description=f"{said.model} {said.manifest.weights.sha256[:12]}"[:64],
         **occasion.naming("segmentation", 1, slices.images[0]),
     )  # fmt: skip
+    if not slices.aligned:
+        # highdicom takes the images' measures where their pixels are of the same size, whatever the distance of the slices.
+        made.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence = measures
     made.ContentCreatorName = ""  # nobody: type 2, which highdicom leaves out
     settle(made, occasion, slices.images[0])
     return made

@@ -34,34 +34,49 @@ def _segmentation(made: Dataset, images: dict[str, Dataset]) -> list[str]:
         found.append("PixelData: not a bit a pixel")
     if [int(item.SegmentNumber) for item in made.SegmentSequence] != list(range(1, len(made.SegmentSequence) + 1)):
         found.append("SegmentNumber: not 1 and so on")
-    places = {uid: np.asarray(each.ImagePositionPatient, float) for uid, each in images.items() if "ImagePositionPatient" in each}
+    if any("FrameOfReferenceUID" in image and image.FrameOfReferenceUID != made.FrameOfReferenceUID for image in images.values()):
+        found.append("FrameOfReferenceUID: not the images'")
+    places = _places(images)
+    unnamed, near = [], []
     for n, frame in enumerate(frames):
         identified = frame.get("SegmentIdentificationSequence") or shared.get("SegmentIdentificationSequence")
         number = identified[0].get("ReferencedSegmentNumber") if identified else None
         if number is None or not 1 <= int(number) <= len(made.SegmentSequence):
             found.append(f"frame {n}: of no segment")
-        found += [f"frame {n}: {each}" for each in _source(frame, images, places)]
-    if any("FrameOfReferenceUID" in image and image.FrameOfReferenceUID != made.FrameOfReferenceUID for image in images.values()):
-        found.append("FrameOfReferenceUID: not the images'")
+        position = np.asarray(frame.PlanePositionSequence[0].ImagePositionPatient, float)
+        found += [f"frame {n}: {each}" for each in _source(frame, position, images, places)]
+        near.append(np.abs(np.stack(list(places.values())) - position).max(1).min() <= 1e-3)
+        if not any(derivation.get("SourceImageSequence") for derivation in frame.get("DerivationImageSequence") or ()):
+            unnamed.append(n)
+    if all(near):  # on the images' own grid; on another, frames have no one image
+        found += [f"frame {n}: names no source image" for n in unnamed]
     return found
 
 
-def _source(frame: Dataset, images: dict[str, Dataset], places: dict[str, NDArray[np.float64]]) -> list[str]:
+def _places(images: dict[str, Dataset]) -> dict[tuple[str, int], NDArray[np.float64]]:
+    """Where each image is, by its UID and 0, or each of its frames, by their numbers from 1."""
+    found = {}
+    for uid, image in images.items():
+        if "ImagePositionPatient" in image:
+            found[uid, 0] = np.asarray(image.ImagePositionPatient, float)
+        for number, frame in enumerate(image.get("PerFrameFunctionalGroupsSequence") or (), start=1):
+            found[uid, number] = np.asarray(frame.PlanePositionSequence[0].ImagePositionPatient, float)
+    return found
+
+
+def _source(
+    frame: Dataset, position: NDArray[np.float64], images: dict[str, Dataset], places: dict[tuple[str, int], NDArray[np.float64]]
+) -> list[str]:
     """Where a frame names its source image, that image must be where the frame is."""
     found = []
-    position = np.asarray(frame.PlanePositionSequence[0].ImagePositionPatient, float)
-    derivations = frame.get("DerivationImageSequence") or ()
-    for derivation in derivations:
+    for derivation in frame.get("DerivationImageSequence") or ():
         found += broken(derivation, _DERIVATION)
         for source in derivation.get("SourceImageSequence") or ():
-            uid = str(source.get("ReferencedSOPInstanceUID", ""))
-            if uid not in images:
+            uid, number = str(source.get("ReferencedSOPInstanceUID", "")), int(source.get("ReferencedFrameNumber") or 0)
+            if uid not in images or (uid, number) not in places:
                 found.append("names no image of the study")
-            elif uid in places and np.linalg.norm(position - places[uid]) > TOLERANCE_MM:
+            elif np.linalg.norm(position - places[uid, number]) > TOLERANCE_MM:
                 found.append("is not where its source image is")
-    near = bool(places) and np.abs(np.stack(list(places.values())) - position).max(1).min() <= 1e-3
-    if near and not any(derivation.get("SourceImageSequence") for derivation in derivations):
-        found.append("names no source image")
     return found
 
 
@@ -88,10 +103,12 @@ def _presentation(made: Dataset, images: dict[str, Dataset]) -> list[str]:
             else:
                 found += [f"{place}: {each}" for each in _drawn(annotation, image)]
     for keyword in ("RescaleIntercept", "RescaleSlope"):
-        stated = {float(image[keyword].value) for uid, image in images.items() if uid in listed and keyword in image}
+        stated = {value for uid, image in images.items() if uid in listed for value in _rescale(image, keyword)}
         if stated - ({float(made[keyword].value)} if keyword in made else set()) or (stated and not made.get("RescaleType")):
             found.append(f"{keyword}: not the images'")
-    windowed = any("WindowCenter" in image for uid, image in images.items() if uid in listed)
+    windowed = any(
+        "WindowCenter" in each for uid, image in images.items() if uid in listed for each in _layers(image, "FrameVOILUTSequence")
+    )
     windows = made.get("SoftcopyVOILUTSequence") or ()
     if (windowed and not windows) or any("WindowCenter" not in item or "WindowWidth" not in item for item in windows):
         found.append("SoftcopyVOILUTSequence: not the images' window")
@@ -99,6 +116,16 @@ def _presentation(made: Dataset, images: dict[str, Dataset]) -> list[str]:
         if not {"PresentationPixelSpacing", "PresentationPixelAspectRatio"} & {element.keyword for element in item}:
             found.append("DisplayedAreaSelectionSequence: neither spacing nor aspect ratio")
     return found
+
+
+def _layers(image: Dataset, group: str) -> list[Dataset]:
+    """An image, and the items of a functional group of its frames."""
+    groups = [*(image.get("SharedFunctionalGroupsSequence") or ()), *(image.get("PerFrameFunctionalGroupsSequence") or ())]
+    return [image, *(inner for item in groups for inner in item.get(group) or ())]
+
+
+def _rescale(image: Dataset, keyword: str) -> set[float]:
+    return {float(each[keyword].value) for each in _layers(image, "PixelValueTransformationSequence") if keyword in each}
 
 
 def _drawn(annotation: Dataset, image: Dataset) -> list[str]:
