@@ -70,8 +70,8 @@ def procedure(modality: str) -> CodedConcept:
 
 
 def reason(code: str) -> CodedConcept:
-    """Why a model did not read, as a concept: the meaning of the reason's code. Its value is the code without `E-INFER-`."""
-    return own(code.removeprefix("E-INFER-").replace("-", "_"), catalogue()[code].meaning)
+    """Why a model did not read, as a concept: the meaning of the reason's code. Its value is the code without its stage."""
+    return own("_".join(code.split("-")[2:]), catalogue()[code].meaning)
 
 
 def band(said: Band) -> CodedConcept:

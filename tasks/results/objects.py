@@ -49,7 +49,7 @@ def make(said: Said, headers: Headers, allowed: Sayable, occasion: Occasion, pre
 
 def _made(said: Said, headers: Headers, allowed: Sayable, occasion: Occasion, predecessor: Predecessor | None) -> Made:
     stack = slices(said.volume, headers) if said.volume is not None else None
-    images = stack.sources if stack is not None else _of_the_study(headers)
+    images = stack.sources if stack is not None else tuple(header for _, header in sorted(headers.items()) if is_source(header))
     if not images:
         raise SafelightError("E-RETURN-SOURCES", said.model)
     boxes = told(said)
@@ -70,6 +70,6 @@ def told(said: Said) -> tuple[Row, ...]:
     return tuple(row for row in said.detections if row["score"] >= thresholds.get(row["finding"], 0.0))
 
 
-def _of_the_study(headers: Headers) -> tuple[Dataset, ...]:
-    """The images of a study of which nothing was read, without what was made of images."""
-    return tuple(header for _, header in sorted(headers.items()) if header.get("Rows") and header.get("Modality") not in _MADE)
+def is_source(header: Dataset) -> bool:
+    """Whether a header is of an image that was taken, and not of what was made of images, by us among others."""
+    return bool(header.get("Rows")) and header.get("Modality") not in _MADE

@@ -137,6 +137,27 @@ class Sender:
             attempt += 1
 
 
+def echo(node: NodeSettings) -> None:
+    """Ask whether the node is there, and takes our AE title and each kind of object.
+
+    Raises:
+        ConfigurationError: E-RETURN-UNREACHABLE, E-RETURN-AE-REJECTED, E-RETURN-UNSUPPORTED with the SOP classes that it does not take.
+    """
+    association = opened(node, [build_context(Verification), *(build_context(uid, _SYNTAXES) for uid in STORAGE)], [])
+    try:
+        answer = association.send_c_echo()
+        accepted = {context.abstract_syntax for context in association.accepted_contexts}
+    except (RuntimeError, ValueError):
+        raise ConfigurationError("E-RETURN-UNREACHABLE", f"{node.ae_title} at {node.host}:{node.port}: no C-ECHO") from None
+    finally:
+        association.release()
+    if answer.get("Status") != 0x0000:
+        raise ConfigurationError("E-RETURN-UNREACHABLE", f"{node.ae_title} at {node.host}:{node.port}: no C-ECHO")
+    missing = [uid.name for uid in STORAGE if uid not in accepted]
+    if missing:
+        raise ConfigurationError("E-RETURN-UNSUPPORTED", f"{node.ae_title}: {', '.join(missing)}")
+
+
 def _undivided(association: Association) -> None:
     """Let no answer be taken by the association's own thread, which looks for requests: pynetdicom does not pause it without a gap."""
     take = association.dimse.get_msg

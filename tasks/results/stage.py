@@ -20,7 +20,7 @@ from tasks.results.commitment import Commitments
 from tasks.results.copies import encoded, lake_headers, residue
 from tasks.results.headers import Headers
 from tasks.results.identity import Identity
-from tasks.results.objects import Made, make
+from tasks.results.objects import Made, is_source, make
 from tasks.results.occasion import Occasion
 from tasks.results.passport import passport
 from tasks.results.policy import ReturnsSettings, Sayable, sayable
@@ -116,7 +116,10 @@ class ReturnStage:
             if held == "E-RETURN-NOT-FINAL":
                 return Outcome("postponed", reason_code=held, tally=withheld)
             return Outcome("done", tally=withheld)
-        copies_of = lake_headers(self.lake, study_key, list(said.volume["source_instances"]) if said.volume is not None else [])
+        wanted = list(said.volume["source_instances"]) if said.volume is not None else []
+        copies_of = {
+            name: header for name, header in lake_headers(self.lake, study_key, wanted).items() if said.read or is_source(header)
+        }
         known = passport(self.vault, study_key, reading.pulled)
         if not set(copies_of) <= set(known):
             raise SafelightError("E-RETURN-SOURCES", f"study {study_key}: images of the lake without an original")

@@ -312,3 +312,15 @@ def _pulled(letter: str) -> Any:
     from tasks.stage import Outcome
 
     return Outcome("done", output=letter * 64, passed=made.SLICES)
+
+
+def test_our_own_objects_are_no_images_of_a_study(ward: Ward) -> None:
+    """A study that was pulled again has our segmentation in it: what was not read is told of the images that were taken."""
+    from tasks.results.objects import is_source
+
+    manifest = answered(ward, "segmentation")
+    with Archive().serving() as archive:
+        returned(ward, settings(archive.port))
+    assert [is_source(each) for each in archive.taken] == [False, False]
+    assert all(is_source(dcmread(path, stop_before_pixels=True)) for path in ward.originals())
+    assert manifest.head.kind == "segmentation"
