@@ -67,6 +67,7 @@ def return_batch(
     """
     summary = Summary("return")
     with (
+        ledger.lock("return"),  # one association and one listener of the site's at a time
         Sender(settings.node, settings.retries, settings.backoff_s) as sender,
         commitments(settings.node, settings.commitment) as asked,
     ):

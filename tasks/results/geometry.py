@@ -46,19 +46,25 @@ class Slices:
 
     @property
     def orientation(self) -> tuple[float, ...]:
-        """ImageOrientationPatient of the slices."""
+        """ImageOrientationPatient of the slices: as the images state it, or by the affine."""
         along = [self.affine_lps[:3, axis] / np.linalg.norm(self.affine_lps[:3, axis]) for axis in (0, 1)]
-        return tuple(float(value) for value in np.concatenate(along))
+        return self._stated("PlaneOrientationSequence", "ImageOrientationPatient") or tuple(map(float, np.concatenate(along)))
 
     def position(self, k: int) -> tuple[float, ...]:
         """ImagePositionPatient of a slice: as its image states it, or by the affine."""
-        stated = _position(self.images[k], self.frames[k] if self.frames else None) if self.aligned else None
-        return stated or tuple(float(value) for value in (self.affine_lps @ [0, 0, k, 1])[:3])
+        return self._stated("PlanePositionSequence", "ImagePositionPatient", k) or tuple(map(float, self.place((0, 0, k))))
 
     def spacing(self) -> tuple[float, float, float]:
-        """Distance of neighbours along (rows' direction, columns' direction, slices) in DICOM's order: between rows, between columns, slices."""
-        i, j, k = (float(np.linalg.norm(self.affine_lps[:3, axis])) for axis in range(3))
-        return j, i, k
+        """Distance of neighbours in mm: between rows, between columns (as the images state them, or by the affine), between slices.
+
+        An affine is held in single precision, so what it gives has six digits.
+        """
+        i, j, k = (float(f"{np.linalg.norm(self.affine_lps[:3, axis]):.6g}") for axis in range(3))
+        between_rows, between_columns = self._stated("PixelMeasuresSequence", "PixelSpacing") or (j, i)
+        return between_rows, between_columns, k
+
+    def _stated(self, group: str, keyword: str, k: int = 0) -> tuple[float, ...] | None:
+        return _stated(self.images[k], self.frames[k] if self.frames else None, group, keyword) if self.aligned else None
 
     def place(self, voxel: tuple[float, float, float]) -> NDArray[np.float64]:
         """A place (i, j, k), 0 at the middle of the first voxel, in DICOM's patient frame: (3,) mm."""
@@ -101,7 +107,7 @@ def _hold(found: Slices, key: str) -> None:
     """Raise E-RETURN-GEOMETRY where a corner of an image is not where the volume has it."""
     for k, image in enumerate(found.images):
         frame = found.frames[k] if found.frames else None
-        position = _position(image, frame)
+        position = _stated(image, frame, "PlanePositionSequence", "ImagePositionPatient")
         orientation = _stated(image, frame, "PlaneOrientationSequence", "ImageOrientationPatient")
         spacing = _stated(image, frame, "PixelMeasuresSequence", "PixelSpacing")
         if (image.Columns, image.Rows) != found.shape[:2] or position is None or orientation is None or spacing is None:
@@ -111,10 +117,6 @@ def _hold(found: Slices, key: str) -> None:
             off = float(np.linalg.norm(position + right * i + down * j - found.place((i, j, k))))
             if off > TOLERANCE_MM:
                 raise SafelightError("E-RETURN-GEOMETRY", f"{key}, slice {k}: {off:.2f} mm off")
-
-
-def _position(image: Dataset, frame: int | None) -> tuple[float, ...] | None:
-    return _stated(image, frame, "PlanePositionSequence", "ImagePositionPatient")
 
 
 def _stated(image: Dataset, frame: int | None, group: str, keyword: str) -> tuple[float, ...] | None:

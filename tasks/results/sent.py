@@ -25,6 +25,7 @@ class Entry:
         digest: of what it says.
         read_at: when the model read (seconds since the epoch): a later try makes the same objects.
         software: the version that made them.
+        node: the PACS that its states are of.
         predecessor: the report that it replaces.
         report: its own report; None where it has none.
         states: how far each object has come, by its SOPInstanceUID.
@@ -33,6 +34,7 @@ class Entry:
     digest: str
     read_at: float
     software: str
+    node: str
     predecessor: Predecessor | None = None
     report: Predecessor | None = None
     states: dict[str, State] = field(default_factory=dict)
@@ -50,12 +52,18 @@ class Sent:
         self._path = folder_of(vault, study_key) / f"{model}.json"
         self.entries = _load(self._path)
 
-    def begin(self, digest: str, read_at: float, software: str) -> Entry:
-        """The entry of what is to be sent: the last one where it says the same, else a new one that replaces the last report sent."""
+    def begin(self, digest: str, read_at: float, software: str, node: str) -> Entry:
+        """The entry of what is to be sent: the last one where it says the same, else a new one that replaces the last report sent.
+
+        Another PACS has none of it yet, and gets the same objects.
+        """
         if self.entries and self.entries[-1].digest == digest:
-            return self.entries[-1]
+            last = self.entries[-1]
+            if last.node != node:
+                last.node, last.states = node, {}
+            return last
         before = next((entry.report for entry in reversed(self.entries) if entry.is_sent), None)
-        self.entries.append(Entry(digest, read_at, software, before))
+        self.entries.append(Entry(digest, read_at, software, node, before))
         self.save()
         return self.entries[-1]
 
@@ -73,7 +81,7 @@ def _load(path: Path) -> list[Entry]:
     said = json.loads(path.read_bytes())
     return [
         Entry(
-            each["digest"], each["read_at"], each["software"], Predecessor(**each["predecessor"]) if each["predecessor"] else None,
+            each["digest"], each["read_at"], each["software"], each["node"], Predecessor(**each["predecessor"]) if each["predecessor"] else None,
             Predecessor(**each["report"]) if each["report"] else None, each["states"],
         )
         for each in said

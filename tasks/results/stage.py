@@ -125,7 +125,9 @@ class ReturnStage:
             raise SafelightError("E-RETURN-SOURCES", f"study {study_key}: images of the lake without an original")
         originals = {name: known[name] for name in copies_of}
         sent = Sent(self.vault, study_key, self.model)
-        entry = sent.begin(_core(self, said, allowed, originals), reading.read_at, version("safelight"))
+        node = self.settings.node
+        place = f"{node.ae_title} at {node.host}:{node.port}"
+        entry = sent.begin(_core(self, said, allowed, originals), reading.read_at, version("safelight"), place)
         made, copies = self._made(said, allowed, (originals, copies_of), entry, study_key)
         self._hold(made, copies, study_key)
         output = self._publish(study_key, copies, fingerprint)

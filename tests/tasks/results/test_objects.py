@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from highdicom.seg import Segmentation
 from highdicom.sr import ComprehensiveSR
+from pydicom import config, dcmread
 from pydicom.sr.coding import Code
 
 from tasks.errors import SafelightError
@@ -274,3 +275,25 @@ def test_an_unread_study_says_why(ward: Ward) -> None:
     (why,) = group.get_qualitative_evaluations()
     assert (why.name.value, why.value.value) == ("NOT_READ", "KERNEL")
     assert group.get_measurements() == []
+
+
+def test_names_in_any_script_and_places_with_all_their_digits(ward: Ward) -> None:
+    said = result(ward, answered(ward, "segmentation"))
+    name = "Yamada^Tarou=山田^太郎=やまだ^たろう"
+    for path in ward.originals():
+        image = dcmread(path)
+        image.SpecificCharacterSet, image.PatientName = ["", "ISO 2022 IR 87"], name
+        with config.disable_value_validation():
+            image.PatientSex, image.StudyTime = "X", "8:15"  # malformed, as archives have it
+        image.ImagePositionPatient = [f"{float(value) + 0.0123456789012:.12f}"[:16] for value in image.ImagePositionPatient]
+        image.save_as(path)
+    found = objects(ward, said)
+    for one in found.objects.values():
+        again = reread(one)
+        assert problems(again, found.images, list(found.objects.values())) == []
+        assert (str(again.PatientName), again.PatientSex, again.StudyTime) == (name, "", "")
+    positions = {
+        tuple(frame.PlanePositionSequence[0].ImagePositionPatient)
+        for frame in found.objects["segmentation"].PerFrameFunctionalGroupsSequence
+    }
+    assert positions == {tuple(image.ImagePositionPatient) for image in found.images[2:8]}

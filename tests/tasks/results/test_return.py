@@ -324,3 +324,12 @@ def test_our_own_objects_are_no_images_of_a_study(ward: Ward) -> None:
     assert [is_source(each) for each in archive.taken] == [False, False]
     assert all(is_source(dcmread(path, stop_before_pixels=True)) for path in ward.originals())
     assert manifest.head.kind == "segmentation"
+
+
+def test_another_pacs_gets_the_same_objects(ward: Ward) -> None:
+    answered(ward, "detection")
+    with Archive().serving() as first, Archive().serving() as second:
+        returned(ward, settings(first.port))
+        returned(ward, settings(second.port))
+    assert [each.SOPInstanceUID for each in first.taken] == [each.SOPInstanceUID for each in second.taken]
+    assert [each.to_json() for each in first.taken] == [each.to_json() for each in second.taken]
