@@ -26,7 +26,7 @@ from tasks.volumes.task import convert_studies
 INCOMPLETE = "E-NIGHT-INCOMPLETE"
 
 #: What makes a run incomplete, among its counts.
-_ALERTS = ("failed", "doubts", "given_up", "unusable", "undelivered", "late")
+_ALERTS = ("failed", "doubts", "given_up", "unusable", "undelivered", "late", "unreturned")
 
 #: What the night does with a batch, in order.
 CHAIN = {"pull": pull_studies, "deidentify": deidentify_studies, "volumes": convert_studies, "infer": read_studies}
@@ -89,8 +89,8 @@ def run_name() -> str:
 def verdict(counts: Counter[str]) -> State[dict[str, int]]:
     """The flow's final state, with counts and nothing else.
 
-    Failed, so that alerts fire, where a study failed, the plan may lack one, a PACS was given up, a model could not be used, or results are late or
-    could not be delivered.
+    Failed, so that alerts fire, where a study failed, the plan may lack one, a PACS was given up, a model could not be used, or results are late,
+    could not be delivered or not returned.
     """
     said = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()) if n) or "nothing was due"
     if any(counts[each] for each in _ALERTS):

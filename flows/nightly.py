@@ -1,4 +1,4 @@
-"""The whole night: pull → deidentify → volumes → infer, batch by batch, then deliver, evaluate and publish."""
+"""The whole night: pull → deidentify → volumes → infer, batch by batch, then deliver, return, evaluate and publish."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from tasks.guard import boundary
 from tasks.night import DONE, NOT_ENDED, SOME_FAILED
 from tasks.pacs.task import plan
 from tasks.preflight import check
+from tasks.results.task import return_results
 from tasks.site import Site, open_site
 from tasks.stage import STUDY_STAGES
 
@@ -41,7 +42,7 @@ def nightly(config: str | None = None) -> State[dict[str, int]]:
         planned = plan(path)
         began = site.ledger.now()
         counts = stream(path, run, site.batches(), STUDY_STAGES) + Counter(doubts=planned["doubts"])
-        counts += Counter(deliver_results(path, began))
+        counts += Counter(deliver_results(path, began)) + Counter(return_results(path, run))
         evaluate(path)
         publish(path)
         certify(path)

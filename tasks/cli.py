@@ -23,6 +23,7 @@ _STAGES = {
     "infer": "tasks.inference.command:infer",
     "deliver": "tasks.delivery.command:deliver",
     "delivery": "tasks.delivery.command:delivery",
+    "return": "tasks.results.command:return_results",
     "evaluate": "tasks.evaluation.command:evaluate",
     "compact": "tasks.compact.command:compact",
     "gallery": "tasks.gallery.command:gallery",

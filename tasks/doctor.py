@@ -15,6 +15,7 @@ from tasks.errors import ConfigurationError, SafelightError
 from tasks.orchestrator import environment, healthy
 from tasks.pacs.settings import ReceiverSettings
 from tasks.preflight import Look, looks
+from tasks.results.policy import NodeSettings
 from tasks.site import Site, open_site
 
 #: Versions that were seen to work together where others were seen not to.
@@ -83,9 +84,19 @@ def _more(site: Site) -> Iterator[Look]:
     for receiver in settings.receivers if settings.pacs else ():
         yield f"receiver {receiver.ae_title}", lambda receiver=receiver: _receiver(receiver)  # type: ignore[misc]
     yield "delivery", lambda: _delivery(site)
+    if settings.returns is not None:
+        node = settings.returns.node
+        yield f"results to {node.ae_title}", lambda: _results(node)
     if settings.prefect.api_url is not None:
         url = settings.prefect.api_url
         yield "Prefect", lambda: _server(url)
+
+
+def _results(node: NodeSettings) -> str:
+    from tasks.results.sender import echo
+
+    echo(node)
+    return f"{node.ae_title} at {node.host}:{node.port} takes reports, segmentations and presentation states"
 
 
 def _receiver(receiver: ReceiverSettings) -> str:

@@ -25,7 +25,18 @@ from tasks.stage import Outcome
 from tasks.vault import private_folder, write_private
 
 #: Libraries that put values of DICOM headers, addresses or SQL parameters into their log messages.
-_TALKATIVE = ("pydicom", "pynetdicom", "deid", "sqlalchemy", "PIL", "nibabel", "matplotlib", "py.warnings", "distributed")
+_TALKATIVE = (
+    "pydicom",
+    "pynetdicom",
+    "highdicom",
+    "deid",
+    "sqlalchemy",
+    "PIL",
+    "nibabel",
+    "matplotlib",
+    "py.warnings",
+    "distributed",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,10 @@ class Pseudonyms:
         """64 bits that are a key's own for one purpose, such as the days by which a patient's dates are moved."""
         return int.from_bytes(self._mac(purpose, key)[:8], "big")
 
+    def minted(self, thing: str) -> str:
+        """A UID for something of ours that a study gets: the same for the same thing, and not to be told without the site key."""
+        return f"2.25.{int.from_bytes(self._mac('minted', thing)[:16], 'big')}"
+
     def file(self, content_sha256: str) -> str:
         """A key for a file that states no UID of its own."""
         return f"2.25.{int.from_bytes(self._mac('file', content_sha256)[:16], 'big')}"

@@ -13,6 +13,7 @@ from tasks.delivery.policy import DeliverySettings
 from tasks.errors import ConfigurationError
 from tasks.inference.policy import InferenceSettings
 from tasks.pacs.settings import CohortSettings, PacsSettings, ReceiverSettings, TlsSettings
+from tasks.results.policy import NodeSettings, ReturnsSettings
 from tasks.section import Port, Section
 from tasks.volumes.policy import VolumesSettings
 
@@ -76,6 +77,8 @@ class Settings(Section):
     volumes: VolumesSettings = VolumesSettings()
     inference: InferenceSettings = InferenceSettings()
     delivery: DeliverySettings = DeliverySettings()
+    #: Where results go as DICOM objects; nowhere without it.
+    returns: ReturnsSettings | None = None
     imports: tuple[ImportSettings, ...] = ()
     evaluation: EvaluationSettings | None = None
     executor: ExecutorSettings = ExecutorSettings()
@@ -106,6 +109,13 @@ class Settings(Section):
         if any(title not in known for pacs in self.pacs for title in pacs.receivers):
             raise ValueError("pacs.receivers names an AE title that none of the receivers has")
         return self
+
+    @field_validator("returns")
+    @classmethod
+    def _one_mode(cls, value: ReturnsSettings | None) -> ReturnsSettings | None:
+        if value is not None and value.modes:
+            raise ValueError("has modes: delivery.models says what a model may show, in lists, panels and objects alike")
+        return value
 
     @field_validator("timezone")
     @classmethod
@@ -180,6 +190,9 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         each.model_copy(update={"model": str(folder / each.model)}) if "/" in each.model else each
         for each in settings.inference.models
     )
+    if settings.returns is not None:
+        modes = {name: each.mode for name, each in settings.delivery.models.items()}
+        changed["returns"] = settings.returns.model_copy(update={"node": _with_tls(settings.returns.node, folder), "modes": modes})
     changed["inference"] = settings.inference.model_copy(update={"models": models})
     return settings.model_copy(update=changed)
 
@@ -194,7 +207,7 @@ def _with_paths(settings: DeidentifySettings, folder: Path) -> DeidentifySetting
     return settings.model_copy(update=changed)
 
 
-_Each = TypeVar("_Each", PacsSettings, ReceiverSettings)
+_Each = TypeVar("_Each", PacsSettings, ReceiverSettings, NodeSettings)
 
 
 def _with_tls(settings: _Each, folder: Path) -> _Each:
