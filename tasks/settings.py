@@ -192,7 +192,9 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     )
     if settings.returns is not None:
         modes = {name: each.mode for name, each in settings.delivery.models.items()}
-        changed["returns"] = settings.returns.model_copy(update={"node": _with_tls(settings.returns.node, folder), "modes": modes})
+        changed["returns"] = settings.returns.model_copy(
+            update={"node": _with_tls(settings.returns.node, folder), "modes": modes}
+        )
     changed["inference"] = settings.inference.model_copy(update={"models": models})
     return settings.model_copy(update=changed)
 
