@@ -22,9 +22,11 @@ class Drawn:
 #: A stage that is missing here cannot be drawn: `picture` then raises KeyError.
 LEGEND = {
     "pull": Drawn("C-FIND, C-MOVE, every instance", "vault/spool", "vault"),
-    "deidentify": Drawn("PS3.15, Safe Harbor, residue proof", "lake/dicom · vault/quarantine", "vault"),
+    "deidentify": Drawn("PS3.15, Safe Harbor, a proof", "lake/dicom · vault/quarantine", "vault"),
     "volumes": Drawn("geometry with a certificate", "lake/volumes · tables", "lake"),
-    "infer": Drawn("one model version, gates first", "tables/predictions", "lake"),
+    "infer": Drawn("each model version, gates first", "predictions · boxes · outlines", "lake"),
+    "deliver": Drawn("worklists, panels, service levels", "vault/worklist · lake/worklist", "vault"),
+    "return": Drawn("SR, SEG, presentation states", "the PACS · lake/results", "vault"),
     "import": Drawn("the hospital's labels, new keys", "tables/reference · cohort", "vault"),
     "evaluate": Drawn("every subgroup, with intervals", "results/results.json", "lake"),
     "publish": Drawn("one document, three faces", "reports/ HTML PDF DOCX", "lake"),
@@ -35,7 +37,7 @@ _INK, _VAULT, _LAKE, _LINE = "#1c2733", "#fdeeee", "#eaf3fb", "#5b6b7b"
 
 
 def picture() -> str:
-    """The night as SVG: the stages that take study by study above, those that take the whole cohort below."""
+    """The night as SVG: the stages that take study by study above, those that take all studies together below."""
     rows = (STUDY_STAGES, COHORT_STAGES)
     width = _LEFT + max(len(row) for row in rows) * (_WIDTH + _GAP) + 10
     height = _TOP + len(rows) * (_HEIGHT + 78)
@@ -47,7 +49,7 @@ def picture() -> str:
         f'<path d="M0 0L8 4L0 8z" fill="{_LINE}"/></marker></defs>',
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
         f'<text x="{_LEFT}" y="34" font-size="15">study by study: one is de-identified while the next is pulled</text>',
-        f'<text x="{_LEFT}" y="{_TOP + _HEIGHT + 64}" font-size="15">then the whole cohort</text>',
+        f'<text x="{_LEFT}" y="{_TOP + _HEIGHT + 64}" font-size="15">then all of them together</text>',
         *_box(14, _TOP, 96, "PACS", "", "", "#f4f4f0"),
         _arrow(110, _LEFT, _TOP),
     ]

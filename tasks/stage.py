@@ -13,7 +13,7 @@ Status = Literal["done", "failed", "postponed"]
 
 #: Stages that read one study at a time, in the order of the night. The others read the whole cohort after them.
 STUDY_STAGES = ("pull", "deidentify", "volumes", "infer")
-COHORT_STAGES = ("import", "evaluate", "publish")
+COHORT_STAGES = ("deliver", "return", "import", "evaluate", "publish")
 NIGHT = (*STUDY_STAGES, *COHORT_STAGES)
 
 

@@ -26,6 +26,7 @@ from tasks.inference.volume import Volume
 from tasks.lake import Lake
 from tasks.pools import make_pool
 from tasks.stage import Count, Outcome, fingerprint
+from tasks.threaded_pool import ThreadedPool
 from tests.tasks.inference.made import PATIENT, bundle, bytes_below, chest_like, lps, manifest, publish, volume
 
 
@@ -171,7 +172,7 @@ def test_a_mirrored_patient_is_another_patient(lake: Lake, model: str) -> None:
 def run_all(lake: Lake, model: str, folder: Path, *, workers: int, kind: Any = "processes") -> None:
     inputs = {published.key: published.digest for published in lake.manifests("volumes")}
     errors = ErrorLog(folder)
-    pool = make_pool(kind, workers, errors)
+    pool = ThreadedPool(workers, 2, errors) if kind == "threads" else make_pool(kind, workers, errors)
     try:
         summary = run_by_manifest(InferStage(lake, model), inputs, lake=lake, pool=pool, errors=errors, whole=True)
     finally:
@@ -182,13 +183,13 @@ def run_all(lake: Lake, model: str, folder: Path, *, workers: int, kind: Any = "
 def test_one_and_two_workers_and_this_process_give_the_same_bytes_twice(tmp_path: Path, model: str) -> None:
     made = []
     (tmp_path / "errors").mkdir(mode=0o700)
-    for number, (kind, workers) in enumerate([("inline", 1), ("processes", 1), ("processes", 2), ("inline", 1)]):
+    for number, (kind, workers) in enumerate([("inline", 1), ("threads", 1), ("processes", 2), ("inline", 1), ("threads", 2)]):
         lake = Lake.open(tmp_path / f"lake{number}")
         for study in range(6) if number != 3 else reversed(range(6)):  # nor does it matter what was read before
             publish(lake, study, volume(study), volume(90, Modality="MR"))
         run_all(lake, model, tmp_path / "errors", workers=workers, kind=kind)
         made.append(bytes_below(Path(lake.url)))
-    assert made[0] == made[1] == made[2] == made[3]
+    assert made[0] == made[1] == made[2] == made[3] == made[4]
     assert sum(name.startswith("tables/predictions/") for name in made[0]) == 6
     scores = Lake(str(tmp_path / "lake0")).table(CONTRACT)["score"].drop_null().to_pylist()
     assert len(set(scores)) == 6
