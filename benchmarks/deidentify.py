@@ -35,9 +35,9 @@ from benchmarks.peers import DicomAnonymizer, PeerMissingError
 from benchmarks.series import make
 from tasks.deid.imaging import Imaging
 from tasks.deid.stage import DeidentifyStage
-from tasks.pools import WorkerPool
 from tasks.guard import ErrorLog
 from tasks.lake import Lake
+from tasks.pools import WorkerPool
 from tasks.vault import Vault
 
 WORKERS = 2

@@ -12,35 +12,32 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
 from benchmarks.cohort import add_arguments, converted
 from benchmarks.measure import Contender, alternate, arguments, show
 from data_contracts.volumes import CONTRACT
-from tasks.inference.bundle import Bundle
-from tasks.inference.preprocess import Image, prepare, read_volume
-from tasks.inference.reader import be_deterministic, network
+from tasks.inference.execution import REFERENCE
+from tasks.inference.preprocess import Prepared
+from tasks.inference.protocol import Reader
+from tasks.inference.reader import open_reader
 from tasks.inference.stage import InferStage
+from tasks.inference.volume import read_volume
 from tasks.lake import Lake
 
 
-def inputs(lake: Lake, bundle: Bundle) -> list[Image]:
+def inputs(lake: Lake, reader: Reader) -> list[Prepared]:
     """Every volume of the lake as the network gets it."""
     made = []
     for row in lake.table(CONTRACT).to_pylist():
         with lake.local([row["path"]]) as files:
             padding = tuple(row["padding_range"]) if row["padding_range"] else None
-            made.append(prepare(read_volume(files[row["path"]], padding), bundle.manifest.input).voxels)
+            made.append(reader.prepare(read_volume(files[row["path"]], padding)))
     return made
 
 
-def forward(bundle: Bundle, prepared: Sequence[Image]) -> None:
+def forward(reader: Reader, prepared: Sequence[Prepared]) -> None:
     """The network on each input, and nothing else."""
-    be_deterministic()
-    model = network(bundle)
-    with torch.inference_mode():
-        for voxels in prepared:
-            model(torch.from_numpy(voxels)[None, None])
+    for each in prepared:
+        reader.infer(each)
 
 
 def main(given: Sequence[str] | None = None) -> None:
@@ -51,7 +48,8 @@ def main(given: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         lake, keys = converted(Path(folder), said.patients, said.slices)
         stage = InferStage(lake, "demo_nodule")
-        prepared = inputs(lake, stage.bundle)
+        reader = open_reader(stage.bundle, REFERENCE)
+        prepared = inputs(lake, reader)
 
         def run() -> None:
             read = sum(stage.run(key, "", "benchmark").passed for key in keys)
@@ -59,9 +57,9 @@ def main(given: Sequence[str] | None = None) -> None:
                 raise SystemExit(f"{read} of {len(keys)} studies were read: the figures would mean nothing")
 
         timed = alternate(
-            [Contender("stage", run), Contender("floor: forward pass", lambda: forward(stage.bundle, prepared))], said.repeat
+            [Contender("stage", run), Contender("floor: forward pass", lambda: forward(reader, prepared))], said.repeat
         )
-    voxels = sum(each.size for each in prepared) / 1e6
+    voxels = sum(each.voxels.size for each in prepared) / 1e6
     show(
         f"infer, {len(keys)} studies, {voxels:.1f} million voxels of input, one thread",
         timed[0],

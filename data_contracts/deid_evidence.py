@@ -26,8 +26,8 @@ CONTRACT = Contract(
         Column(
             "view",
             pa.string(),
-            "What was looked at: the header, a frame alone, the first of several, a projection of them, or the volume.",
-            allowed=("header", "frame", "first", "maximum", "minimum", "spread", "volume"),
+            "What was looked at: the header, a frame alone, the first of several, a projection, what sets slices apart, or the volume.",
+            allowed=("header", "frame", "first", "maximum", "minimum", "spread", "difference", "volume"),
         ),
         Column("looks", pa.int64(), "How many such looks.", minimum=1),
         Column("frames", pa.int64(), "How many frames they covered in all.", minimum=1),

@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from data_contracts.contract import Column, Contract
 
-METRICS = ("sensitivity", "specificity", "ppv", "npv", "auc")
+METRICS = ("sensitivity", "specificity", "ppv", "npv", "auc", "prevalence", "lr_positive", "lr_negative")
 
 CONTRACT = Contract(
     name="metrics",
@@ -20,9 +20,9 @@ CONTRACT = Contract(
         Column("level", pa.string(), "The level; empty for all cases, and `worst case` where unread cases count as errors."),
         Column("metric", pa.string(), "What was measured.", allowed=METRICS),
         Column("status", pa.string(), "Whether there is a number.", allowed=("estimated", "not_estimable")),
-        Column("estimate", pa.float64(), "The estimate.", nullable=True, minimum=0, maximum=1),
-        Column("lower", pa.float64(), "Lower bound of its interval.", nullable=True, minimum=0, maximum=1),
-        Column("upper", pa.float64(), "Upper bound of its interval.", nullable=True, minimum=0, maximum=1),
+        Column("estimate", pa.float64(), "The estimate; a share from 0 to 1, and a ratio for likelihood ratios.", nullable=True, minimum=0),
+        Column("lower", pa.float64(), "Lower bound of its interval.", nullable=True, minimum=0),
+        Column("upper", pa.float64(), "Upper bound of its interval.", nullable=True, minimum=0),
         Column("confidence", pa.float64(), "Confidence of the interval.", minimum=0, maximum=1),
         Column("method", pa.string(), "How the interval was made; empty where there is none."),
         Column("reason", pa.string(), "Why there is no number; empty where there is one."),

@@ -25,6 +25,9 @@ from tasks.volumes.task import convert_studies
 #: The reason of a run in which some studies failed.
 INCOMPLETE = "E-NIGHT-INCOMPLETE"
 
+#: What makes a run incomplete, among its counts.
+_ALERTS = ("failed", "doubts", "given_up", "unusable", "undelivered", "late", "unreturned")
+
 #: What the night does with a batch, in order.
 CHAIN = {"pull": pull_studies, "deidentify": deidentify_studies, "volumes": convert_studies, "infer": read_studies}
 
@@ -86,10 +89,11 @@ def run_name() -> str:
 def verdict(counts: Counter[str]) -> State[dict[str, int]]:
     """The flow's final state, with counts and nothing else.
 
-    Failed, so that alerts fire, where a study failed, the plan may lack one, or a PACS was given up.
+    Failed, so that alerts fire, where a study failed, the plan may lack one, a PACS was given up, a model could not be used, or results are late,
+    could not be delivered or not returned.
     """
     said = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()) if n) or "nothing was due"
-    if counts["failed"] or counts["doubts"] or counts["given_up"] or counts["unusable"]:
+    if any(counts[each] for each in _ALERTS):
         return Failed(message=f"{INCOMPLETE}: {said}")
     return Completed(message=said, data=dict(counts))
 

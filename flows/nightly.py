@@ -1,4 +1,4 @@
-"""The whole night: pull → deidentify → volumes → infer, batch by batch, then evaluate and publish."""
+"""The whole night: pull → deidentify → volumes → infer, batch by batch, then deliver, return, evaluate and publish."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from flows.publish import publish
 from flows.reconcile import reconcile
 from tasks.accountability import lines
 from tasks.deid.task import certify
+from tasks.delivery.task import deliver_results
 from tasks.guard import boundary
 from tasks.night import DONE, NOT_ENDED, SOME_FAILED
 from tasks.pacs.task import plan
 from tasks.preflight import check
+from tasks.results.task import return_results
 from tasks.site import Site, open_site
 from tasks.stage import STUDY_STAGES
 
@@ -38,7 +40,9 @@ def nightly(config: str | None = None) -> State[dict[str, int]]:
     with boundary("night", site.errors), site.ledger.run("night", flow_run=str(flow_run.id)) as run:
         check(site)
         planned = plan(path)
+        began = site.ledger.now()
         counts = stream(path, run, site.batches(), STUDY_STAGES) + Counter(doubts=planned["doubts"])
+        counts += Counter(deliver_results(path, began)) + Counter(return_results(path, run))
         evaluate(path)
         publish(path)
         certify(path)

@@ -21,10 +21,13 @@ _STAGES = {
     "import": "tasks.deid.command:import_table",
     "volumes": "tasks.volumes.command:volumes",
     "infer": "tasks.inference.command:infer",
+    "deliver": "tasks.delivery.command:deliver",
+    "delivery": "tasks.delivery.command:delivery",
     "return": "tasks.results.command:return_results",
     "evaluate": "tasks.evaluation.command:evaluate",
     "compact": "tasks.compact.command:compact",
     "gallery": "tasks.gallery.command:gallery",
+    "review": "tasks.review.command:review",
     "report": "tasks.report.command:report",
     "release": "tasks.release.command:release",
     "synthesize": "tasks.synthetic.command:synthesize",
@@ -37,6 +40,16 @@ _PACS = {
     "drain": "tasks.pacs.control:drain",
 }
 
+_MODELS = {
+    "list": "tasks.inference.models_command:listed",
+    "show": "tasks.inference.models_command:show",
+    "add": "tasks.inference.models_command:add",
+    "promote": "tasks.inference.models_command:promote",
+    "verify": "tasks.inference.models_command:verify",
+    "readings": "tasks.inference.models_command:readings",
+    "compare": "tasks.inference.models_command:compare_variants",
+}
+
 app = typer.Typer(
     cls=deferring(_STAGES), no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown",
     help="From a hospital's PACS to de-identified data sets, overnight model readings and subgroup validation reports.",
@@ -44,6 +57,10 @@ app = typer.Typer(
 pacs = typer.Typer(
     cls=deferring(_PACS), no_args_is_help=True,
     help="How it stands with each PACS, and orders to wait; the embedded PACS.",
+)  # fmt: skip
+models = typer.Typer(
+    cls=deferring(_MODELS), no_args_is_help=True,
+    help="Model versions of a lake: which there are, what each said, and faster ways compared.",
 )  # fmt: skip
 
 
@@ -114,7 +131,7 @@ def doctor(
         typer.Option(help="The site's configuration; without one, only the installation is checked.", envvar="SAFELIGHT_CONFIG"),
     ] = None,
 ) -> None:
-    """Check versions, keys, permissions, the PACS (C-ECHO), Prefect, the model and the disk.
+    """Check versions, keys, permissions, the PACS (C-ECHO), Prefect, the model, the delivery and the disk.
 
     Example: `safelight doctor --config site.yaml`
     """
@@ -134,6 +151,7 @@ def status(config: Config) -> None:
     """
     from zoneinfo import ZoneInfo
 
+    from tasks.delivery.stage import late_now
     from tasks.night import night_table
     from tasks.pacs.waiting import waiting
     from tasks.site import open_site
@@ -144,6 +162,8 @@ def status(config: Config) -> None:
         terminal.console.print(table(overview(site.ledger), "Studies"))
         terminal.console.print(night_table(site))
         for line in waiting(site.ledger, ZoneInfo(site.settings.timezone)):
+            say(line)
+        for line in late_now(site):
             say(line)
         failed = [row for row in site.ledger.results().values() if row.status == "failed"]
         for row in failed[:50]:
@@ -207,6 +227,7 @@ def query(
 
 
 app.add_typer(pacs, name="pacs")
+app.add_typer(models, name="models")
 
 
 def main() -> None:

@@ -83,6 +83,7 @@ def _more(site: Site) -> Iterator[Look]:
     settings = site.settings
     for receiver in settings.receivers if settings.pacs else ():
         yield f"receiver {receiver.ae_title}", lambda receiver=receiver: _receiver(receiver)  # type: ignore[misc]
+    yield "delivery", lambda: _delivery(site)
     if settings.returns is not None:
         node = settings.returns.node
         yield f"results to {node.ae_title}", lambda: _results(node)
@@ -106,6 +107,12 @@ def _receiver(receiver: ReceiverSettings) -> str:
         except OSError:
             raise ConfigurationError("E-PULL-PORT-BUSY", f"{receiver.host}:{receiver.port}") from None
     return f"{receiver.ae_title} can listen on {receiver.host}:{receiver.port}"
+
+
+def _delivery(site: Site) -> str:
+    from tasks.delivery.stage import outlook
+
+    return outlook(site)
 
 
 def _server(url: str) -> str:

@@ -15,10 +15,10 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -30,11 +30,10 @@ from pyarrow import fs
 from data_contracts.contract import Contract
 from tasks.compact import coverage, reading
 from tasks.errors import ConfigurationError
+from tasks.forcing import Forcing
 from tasks.processes import ProcessId
 from tasks.stage import Count, digest, tally_from_json, tally_to_json
 
-#: Files that are forced to disk side by side.
-_FORCED_AT_ONCE = 8
 _SCRATCH = ".scratch"
 #: Rows of a row group of a large file: enough to be read fast, few enough to be passed over.
 _ROW_GROUP = 65_536
@@ -228,24 +227,22 @@ class Lake:
         with self._filesystem.open_output_stream(self._at(path)) as stream:
             stream.write(content)
 
-    def _place(self, sources: Mapping[str, Path]) -> None:
+    def _place(self, sources: Mapping[str, Path], forced: Collection[str] = ()) -> None:
         """Move scratch files to their final names, for good: one rename each locally, one upload each to an object store.
 
-        Files are forced to disk side by side, since the disk takes many at once in little more time than one, and each folder once.
+        Files are forced to disk side by side, but those of `forced`, which lie there already; and each folder once.
         """
         if self.root is None:
             for path, source in sources.items():
                 self._write(path, source.read_bytes())
             return
-        with ThreadPoolExecutor(_FORCED_AT_ONCE) as pool:
-            list(pool.map(_force, sources.values()))
-        folders: set[Path] = set()
+        _force(source for path, source in sources.items() if path not in forced)
+        root = str(self.root)
         for path, source in sources.items():
-            target = self.root / path
-            _persist(lambda source=source, target=target: _move(source, target))  # type: ignore[misc]
-            folders.update(folder for folder in target.parents if folder == self.root or self.root in folder.parents)
-        with ThreadPoolExecutor(_FORCED_AT_ONCE) as pool:
-            list(pool.map(_force, folders))  # a rename alone may be lost with the power
+            _persist(partial(_move, source, f"{root}/{path}"))
+        parents = {path.rpartition("/")[0] for path in sources}
+        folders = {self.root, *(self.root / above for each in parents if each for above in (Path(each), *Path(each).parents))}
+        _force(folders)  # a rename alone may be lost with the power
 
     def _remove(self, path: str) -> None:
         if self.exists(path):
@@ -278,6 +275,7 @@ class Publication:
     _hashes: dict[str, str] = field(default_factory=dict)
     _folders: set[str] = field(default_factory=set)
     _kept: dict[str, str] = field(default_factory=dict)
+    _forced: set[str] = field(default_factory=set)
 
     def path(self, lake_path: str) -> Path:
         """Where to write the file that will be published as `lake_path` (forward slashes, relative)."""
@@ -301,15 +299,21 @@ class Publication:
         """Add a file from its bytes."""
         self.path(lake_path).write_bytes(content)
 
-    def adopt(self, lake_path: str, source: Path, sha256: str) -> None:
-        """Add a file that was written elsewhere, by moving it here; `sha256` is that of its content, so that it is not read again."""
+    def adopt(self, lake_path: str, source: Path, sha256: str, *, forced: bool = False) -> None:
+        """Add a file that was written elsewhere, by moving it here.
+
+        Args:
+            sha256: of its content, so that it is not read again.
+            forced: it lies on disk already, and is not forced there again.
+        """
         target = self.path(lake_path)
         try:
             source.replace(target)
+            self._forced.update((lake_path,) if forced else ())
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            shutil.move(source, target)  # from another file system
+            shutil.move(source, target)  # from another file system: a new file
         self._hashes[lake_path] = sha256
 
     def keep(self, lake_path: str, sha256: str) -> None:
@@ -342,7 +346,7 @@ class Publication:
         # Every name is noted before it is used: what a crash leaves half-published is found by the next commit, or by `withdraw`.
         names = tuple(sorted({*before.stale, *hashes} - set(before.files)))
         self._place_manifest(replace(before, fingerprint="", stale=names))
-        self.lake._place(dict(sorted(self._files.items())))
+        self.lake._place(dict(sorted(self._files.items())), self._forced)
         if stale:
             self._place_manifest(replace(manifest, stale=stale))  # so that a crash from here on forgets none of them
             for name in stale:
@@ -369,18 +373,19 @@ def write_sorted(rows: pa.Table, path: Path, keys: Sequence[str]) -> None:
     )
 
 
-def _move(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    source.replace(target)
-
-
-def _force(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+def _move(source: Path, target: str) -> None:
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        source.replace(target)
+    except FileNotFoundError:
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
+        source.replace(target)
+
+
+def _force(paths: Iterable[Path]) -> None:
+    """Wait until files, or the names in folders, are on disk."""
+    with Forcing() as forcing:
+        for path in paths:
+            forcing.take(os.open(path, os.O_RDONLY))
 
 
 def _persist(action: Callable[[], object]) -> None:

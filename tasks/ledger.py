@@ -237,10 +237,8 @@ class Ledger:
                 "new_passed": outcome.passed, "new_tally": tally_to_json(outcome.tally), "new_finished_at": now,
             }).scalar()  # fmt: skip
             if started is not None:
-                ended = {
-                    "reason_code": outcome.reason_code, "error_id": outcome.error_id, "seconds": now - started, "said": outcome.said,
-                }  # fmt: skip
-                self._log(connection, run, outcome.status, study_key=key, stage=stage, **ended)
+                ended = {"reason_code": outcome.reason_code, "error_id": outcome.error_id, "said": outcome.said}
+                self._log(connection, run, outcome.status, study_key=key, stage=stage, seconds=now - started, **ended)
             if beside is not None:
                 beside(connection)
         if started is None:
@@ -359,13 +357,6 @@ class Ledger:
         with self.reading() as connection:
             rows = connection.execute(query).mappings().all()
         return {row["stage"]: Turn(row["stage"], row["event"], row["at"], row["seconds"]) for row in rows}
-
-    def first(self, stage: str) -> float | None:
-        """When a stage first ended with any study (seconds since the epoch); None where it never did."""
-        query = sa.select(sa.func.min(tables.events.c.at)).where(tables.events.c.stage == stage, tables.events.c.study_key != "")
-        with self.reading() as connection:
-            found = connection.scalar(query)
-        return None if found is None else float(found)
 
     def events(self, study_key: str) -> list[dict[str, Any]]:
         """What happened to a study, oldest first."""

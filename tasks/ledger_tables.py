@@ -68,6 +68,14 @@ runs = sa.Table(
     sa.Column("state", sa.String, nullable=False),
 )  # fmt: skip
 
+#: Under which evaluation plans each reference standard was opened (tasks/evaluation/openings.py).
+openings = sa.Table(
+    "openings", metadata,
+    sa.Column("subject", sa.String, primary_key=True),
+    sa.Column("mark", sa.String, primary_key=True),
+    sa.Column("opened_at", sa.Float, nullable=False),
+)  # fmt: skip
+
 # ---- what is known of each PACS (tasks/pacs/book.py) ------------------------------------------------------------------
 
 plans = sa.Table(
@@ -110,6 +118,20 @@ conditions = sa.Table(
     sa.Column("failures", sa.Integer, nullable=False, default=0),
     sa.Column("failing_since", sa.Float),
     sa.Column("retry_at", sa.Float),
+)  # fmt: skip
+
+# ---- what the hospital says of studies (tasks/delivery/statements.py) -------------------------------------------------
+
+statements = sa.Table(
+    "statements", metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("accession_number", sa.String, nullable=False, index=True),
+    sa.Column("study_instance_uid", sa.String, nullable=False, index=True),
+    sa.Column("patient_ids", sa.Text, nullable=False),
+    sa.Column("said", sa.Text, nullable=False),
+    sa.Column("said_at", sa.Float, nullable=False),
+    sa.Column("received_at", sa.Float, nullable=False),
 )  # fmt: skip
 
 

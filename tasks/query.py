@@ -65,7 +65,13 @@ def _ask(lake: Lake, sql: str) -> pa.Table:
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         _only_asks(connection, sql)
-        return connection.sql(sql).to_arrow_table()
+        try:
+            return connection.sql(sql).to_arrow_table()
+        except duckdb.Error:
+            # DuckDB takes the name of a file that is gone for a folder's, and says that it may not look into it
+            if all(Path(path).exists() for path in readable):
+                raise
+            raise FileNotFoundError("a large file of a compacted table") from None
 
 
 def _only_asks(connection: duckdb.DuckDBPyConnection, sql: str) -> None:

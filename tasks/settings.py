@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from tasks.delivery.policy import DeliverySettings
 from tasks.errors import ConfigurationError
 from tasks.inference.policy import InferenceSettings
 from tasks.pacs.settings import CohortSettings, PacsSettings, ReceiverSettings, TlsSettings
@@ -75,6 +76,7 @@ class Settings(Section):
     deidentify: DeidentifySettings = DeidentifySettings()
     volumes: VolumesSettings = VolumesSettings()
     inference: InferenceSettings = InferenceSettings()
+    delivery: DeliverySettings = DeliverySettings()
     #: Where results go as DICOM objects; nowhere without it.
     returns: ReturnsSettings | None = None
     imports: tuple[ImportSettings, ...] = ()
@@ -107,6 +109,13 @@ class Settings(Section):
         if any(title not in known for pacs in self.pacs for title in pacs.receivers):
             raise ValueError("pacs.receivers names an AE title that none of the receivers has")
         return self
+
+    @field_validator("returns")
+    @classmethod
+    def _one_mode(cls, value: ReturnsSettings | None) -> ReturnsSettings | None:
+        if value is not None and value.modes:
+            raise ValueError("has modes: delivery.models says what a model may show, in lists, panels and objects alike")
+        return value
 
     @field_validator("timezone")
     @classmethod
@@ -182,7 +191,10 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         for each in settings.inference.models
     )
     if settings.returns is not None:
-        changed["returns"] = settings.returns.model_copy(update={"node": _with_tls(settings.returns.node, folder)})
+        modes = {name: each.mode for name, each in settings.delivery.models.items()}
+        changed["returns"] = settings.returns.model_copy(
+            update={"node": _with_tls(settings.returns.node, folder), "modes": modes}
+        )
     changed["inference"] = settings.inference.model_copy(update={"models": models})
     return settings.model_copy(update=changed)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from tasks.errors import ConfigurationError
 from tasks.executor import OnEnd, OnWait, Summary, run_by_ledger
@@ -71,7 +72,7 @@ class Site:
 
             return read_batch(
                 self.settings.inference, keys, lake=self.lake, ledger=self.ledger, run=run, pool=self.model_pool, errors=self.errors,
-                max_attempts=self.settings.executor.max_attempts, on_end=on_end,
+                max_attempts=self.settings.executor.max_attempts, zone=ZoneInfo(self.settings.timezone), on_end=on_end,
             )  # fmt: skip
         return run_by_ledger(
             self.stage(name), keys, ledger=self.ledger, run=run, pool=self.pool, errors=self.errors,

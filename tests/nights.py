@@ -24,6 +24,7 @@ from tasks.settings import PrefectSettings
 from tasks.synthetic.cohort import make_cohort
 from tasks.vault import Vault, write_private
 from tests.ports import free_port
+from tests.prefect_home import migrated_home
 
 ROOT = Path(__file__).parents[1]
 PATIENTS, SEED = 6, 77
@@ -104,8 +105,7 @@ def identifiers(hospital: Path) -> list[str]:
 @pytest.fixture(scope="session")
 def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The environment of a Prefect server that lives as long as the tests."""
-    home = tmp_path_factory.mktemp("prefect")
-    home.chmod(0o700)
+    home = migrated_home(tmp_path_factory.mktemp("server") / "prefect", tmp_path_factory)
     with server(PrefectSettings(port=free_port()), home) as environment:
         yield environment
 

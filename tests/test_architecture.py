@@ -51,7 +51,7 @@ def test_flows_do_no_work() -> None:
 
 
 #: Those that may open the identified zone, and those that put the zones together.
-VAULT_FOLDERS = {"pacs", "deid", "results", "synthetic"}
+VAULT_FOLDERS = {"pacs", "deid", "delivery", "results", "synthetic"}
 VAULT_MODULES = {"site", "guard", "demo", "orchestrator", "vault", "cli", "doctor"}
 
 

@@ -71,7 +71,7 @@ def test_the_table_of_commands_is_complete() -> None:
     known = {f"{name} {inner}" for name, each in group.commands.items() for inner in getattr(each, "commands", {})}  # type: ignore[attr-defined]
     known |= {name for name, each in group.commands.items() if not hasattr(each, "commands")}  # type: ignore[attr-defined]
     table = re.findall(r"^\| (.+?) \| ", COMMAND_LINE, re.MULTILINE)
-    said = {words for cell in table for words in re.findall(r"`(?:safelight )?((?:pacs )?[a-z]+)", cell)}
+    said = {words for cell in table for words in re.findall(r"`(?:safelight )?((?:(?:pacs|models) )?[a-z]+)", cell)}
     assert said == known | {"status", "reconcile", "retry"}
 
 

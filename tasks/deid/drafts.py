@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tasks.forcing import Forcing
 from tasks.processes import ProcessId
 from tasks.vault import Vault, private_folder
 
@@ -25,3 +28,31 @@ def waiting(vault: Vault) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def write(file: Path, header: bytes, pixels: Iterable[bytes], forcing: Forcing) -> str:
+    """Write a new file, which is on disk when `forcing` is left; return the SHA-256 of its content.
+
+    Raises:
+        OSError: it is there already, or the disk is full.
+    """
+    sha = hashlib.sha256(header)
+    descriptor = os.open(
+        file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666
+    )  # the folder is private; in the lake the umask decides
+    try:
+        _write(descriptor, header)
+        for block in pixels:
+            sha.update(block)
+            _write(descriptor, block)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    forcing.take(descriptor)
+    return sha.hexdigest()
+
+
+def _write(descriptor: int, content: bytes) -> None:
+    done = os.write(descriptor, content)
+    while done < len(content):  # of a very long block, or where a signal came
+        done += os.write(descriptor, memoryview(content)[done:])

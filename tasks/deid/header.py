@@ -8,16 +8,18 @@ becomes of an element is worked out once and looked up by its bytes and its plac
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pydicom.uid import ExplicitVRLittleEndian
 
 from tasks.deid import codes
+from tasks.deid.identifiers import short
 from tasks.deid.rules import Decision, Profile
 from tasks.deid.values import Changed, Values, texts
 from tasks.dicom.elements import EXPLICIT_LITTLE, LONG, PIXELS, Element, Encoding, items, walk
 from tasks.dicom.instances import Instance, character_sets
+from tasks.dicom.stretches import Stretch
 from tasks.errors import SafelightError
 
 #: Names this software in file meta information (PS3.7 D.3.3.2): a UUID of our own in PS3.5 B.2's form.
@@ -55,6 +57,30 @@ class _Outcome:
     uses: int = 0
 
 
+@dataclass(slots=True)
+class _Together:
+    """What became of the elements of a stretch: their (tag, bytes), and otherwise as `_Outcome`."""
+
+    parts: list[tuple[int, bytes]]
+    marks: tuple[tuple[tuple[int, str, str], int], ...]
+    flags: frozenset[str]
+    uses: int = 0
+
+    @classmethod
+    def of(cls, parts: list[tuple[int, bytes]], outcomes: Iterable[_Outcome]) -> _Together:
+        """Outcomes put together."""
+        marks: Audit = Counter()
+        flags: set[str] = set()
+        for outcome in outcomes:
+            flags |= outcome.flags
+            for mark, n in outcome.marks:
+                marks[mark] += n
+        return cls(parts, tuple(marks.items()), frozenset(flags))
+
+
+_Used = _Outcome | _Together
+
+
 @dataclass(frozen=True)
 class _Place:
     """Where a data set stands: the sequences that lead to it, and what is known of elements there. The same bytes mean the same only here."""
@@ -65,6 +91,7 @@ class _Place:
     character_sets: tuple[str, ...]
     coloured: bool
     known: dict[object, _Outcome] = field(default_factory=dict, repr=False)
+    together: dict[Stretch | bytes, _Together] = field(default_factory=dict, repr=False)
 
 
 @dataclass
@@ -77,7 +104,8 @@ class Rewriter:
     _places: dict[object, _Place] = field(default_factory=dict, repr=False)
     _remembered: int = 0
     _long: list[_Outcome] = field(default_factory=list, repr=False)
-    _used: list[_Outcome] = field(default_factory=list, repr=False)
+    _used: Sequence[_Used] = field(default=(), repr=False)
+    _statements: dict[object, list[tuple[int, bytes]]] = field(default_factory=dict, repr=False)
 
     def rewrite(self, instance: Instance, *, methods: Iterable[str] = (), stated: Mapping[int, str] | None = None) -> bytes:
         """The file to release, up to its pixel data. What was done is added to `audit`; values never appear there.
@@ -94,7 +122,7 @@ class Rewriter:
             self._forget()
         coloured = instance.text(_PHOTOMETRIC) == "PALETTE COLOR"
         place = self._place(instance.text(0x00080016), (), instance.encoding, tuple(instance.character_sets), coloured=coloured)
-        parts, used = self._data_set(instance.data, instance.head, place, 0)
+        parts, used = self._outermost(instance, place)
         flags: set[str] = set()
         for outcome in used:
             outcome.uses += 1
@@ -102,7 +130,7 @@ class Rewriter:
         self._used = used
         said = dict(stated or {})
         parts = [part for part in parts if part[0] not in _SIGNED and part[0] not in said]
-        parts.extend(self._statement(instance.encoding, flags, tuple(methods)))
+        parts.extend(self._statement(instance.encoding, frozenset(flags), tuple(methods)))
         parts.extend((tag, instance.encoding.element(tag, "CS", value.encode())) for tag, value in said.items())
         parts.sort()
         body = b"".join([content for _, content in parts])
@@ -112,7 +140,7 @@ class Rewriter:
         """Do not count the instance that was rewritten last: it is not released after all."""
         for outcome in self._used:
             outcome.uses -= 1
-        self._used = []
+        self._used = ()
 
     def finish(self) -> Audit:
         """What was done to which tag, how often, in all instances that were rewritten."""
@@ -122,11 +150,14 @@ class Rewriter:
     def _forget(self) -> None:
         """Tell the audit of everything that was remembered, and remember it no longer."""
         self._count_long()
-        self._used = []
+        self._used = ()
         for place in self._places.values():
             for outcome in place.known.values():
                 self._count(outcome)
+            for together in place.together.values():
+                self._count(together)
             place.known.clear()
+            place.together.clear()
         self._remembered = 0
 
     def _count_long(self) -> None:
@@ -134,7 +165,7 @@ class Rewriter:
             self._count(outcome)
         self._long = []
 
-    def _count(self, outcome: _Outcome) -> None:
+    def _count(self, outcome: _Used) -> None:
         for mark, n in outcome.marks if outcome.uses else ():
             self.audit[mark] += n * outcome.uses
 
@@ -148,6 +179,42 @@ class Rewriter:
         return known
 
     # ---- data sets ----------------------------------------------------------------------------------------------------
+
+    def _outermost(self, instance: Instance, place: _Place) -> tuple[list[tuple[int, bytes]], Sequence[_Used]]:
+        """As `_data_set`, for the outermost elements: known stretches are looked up as a whole."""
+        parts: list[tuple[int, bytes]] = []
+        used: list[_Used] = []
+        single: list[Element] = []
+        for elements, stretch in instance.parts():
+            known = place.together.get(stretch) if stretch is not None else None
+            if known is None:
+                if stretch is None or stretch.is_private or any(element[0] in codes.CODE_TAGS for element in elements):
+                    single += elements  # what becomes of these depends on others
+                    continue
+                known = place.together[stretch] = _Together.of(*self._data_set(instance.data, elements, place, 0))
+                self._remembered += len(elements)
+            parts += known.parts
+            used.append(known)
+        if any(element[0] & 0x10000 for element in single):
+            own = self._private_together(instance.data, [element for element in single if element[0] & 0x10000], place)
+            parts += own.parts
+            used.append(own)
+            single = [element for element in single if not element[0] & 0x10000]
+        rest, outcomes = self._data_set(instance.data, single, place, 0)
+        return parts + rest, used + outcomes
+
+    def _private_together(self, data: bytes, private: list[Element], place: _Place) -> _Together:
+        """All outermost private elements: what becomes of one depends on the creators among them."""
+        mark = short(b"".join([data[element[2] : element[4]] for element in private]))
+        known = place.together.get(mark)
+        if known is None:
+            long = len(self._long)
+            known = _Together.of(*self._data_set(data, private, place, 0))
+            if len(self._long) > long:  # it is counted here, with the others
+                del self._long[long:]
+            place.together[mark] = known
+            self._remembered += len(private)
+        return known
 
     def _data_set(
         self, data: bytes, elements: list[Element], place: _Place, depth: int
@@ -326,8 +393,14 @@ class Rewriter:
 
     # ---- what is written anew ---------------------------------------------------------------------------------------
 
-    def _statement(self, encoding: Encoding, flags: set[str], methods: tuple[str, ...]) -> list[tuple[int, bytes]]:
+    def _statement(self, encoding: Encoding, flags: frozenset[str], methods: tuple[str, ...]) -> list[tuple[int, bytes]]:
         """State what was done (PS3.3 C.7.1.1, PS3.15 E.1.1)."""
+        key = (encoding, flags, methods)
+        if key not in self._statements:
+            self._statements[key] = self._stated(encoding, flags, methods)
+        return self._statements[key]
+
+    def _stated(self, encoding: Encoding, flags: frozenset[str], methods: tuple[str, ...]) -> list[tuple[int, bytes]]:
         temporal = "MODIFIED" if "modified" in flags else "UNMODIFIED" if "retained" in flags else "REMOVED"
         applied = dict((*self.profile.method_codes, *((code, codes.meaning(code, "DCM") or "") for code in methods)))
         listed = b"".join(

@@ -21,6 +21,7 @@ from tasks.deid.rules import TEXT, Profile, identifying_text_tags
 from tasks.deid.values import decoded
 from tasks.dicom.elements import EXPLICIT_LITTLE, Element, Encoding, items, walk
 from tasks.dicom.instances import Instance, character_sets
+from tasks.dicom.stretches import Stretch
 
 UID = re.compile(r"(?<![0-9.])[0-2](?:\.[0-9]{1,62}){3,32}(?![0-9.])")
 _WORD = re.compile(r"[^\W_]+")
@@ -80,7 +81,7 @@ class Identifiers:
     uids: set[str] = field(default_factory=set, repr=False)
     names: set[str] = field(default_factory=set, repr=False)
     _seen: set[tuple[int, str, bytes]] = field(default_factory=set, repr=False)
-    _seen_elements: dict[object, set[bytes]] = field(default_factory=dict, repr=False)
+    _seen_elements: dict[object, set[bytes | Stretch | None]] = field(default_factory=dict, repr=False)
     _strong: frozenset[int] = field(default_factory=frozenset, repr=False)
 
     def __post_init__(self) -> None:
@@ -92,13 +93,18 @@ class Identifiers:
         for element in instance.meta:
             self._once(instance.meta_data, element, ["iso8859"], EXPLICIT_LITTLE, (sop_class, ()))
         data, sets = instance.data, instance.character_sets
-        seen = self._seen_elements.setdefault((instance.encoding, tuple(sets)), set())
-        for element in instance.head:
-            mark = short(data[element[2] : element[4]])
-            if mark not in seen:
-                if len(seen) < _MOST_REMEMBERED:
-                    seen.add(mark)
-                self._once(data, element, sets, instance.encoding, (sop_class, ()))
+        seen = self._seen_elements.setdefault((sop_class, instance.encoding, tuple(sets)), set())
+        for elements, stretch in instance.parts():
+            if stretch in seen:
+                continue
+            for element in elements:
+                mark = short(data[element[2] : element[4]])
+                if mark not in seen:
+                    if len(seen) < _MOST_REMEMBERED:
+                        seen.add(mark)
+                    self._once(data, element, sets, instance.encoding, (sop_class, ()))
+            if stretch is not None and len(seen) < _MOST_REMEMBERED:
+                seen.add(stretch)
 
     def forbidden(self) -> frozenset[str]:
         """Folded tokens that no cleaned text may hold. To be asked when everything has been collected."""

@@ -20,6 +20,7 @@ from tasks.deid.identifiers import UID, Identifiers, fold, short
 from tasks.deid.rules import BULK, NUMBER_TEXT, NUMBERS
 from tasks.dicom.elements import EXPLICIT_LITTLE, Element, Encoding, items, walk
 from tasks.dicom.instances import of_bytes
+from tasks.dicom.stretches import Stretch, Stretches
 
 _OURS = frozenset({0x00120062, 0x00120063, 0x00120064, 0x00280303, 0x00080104})
 _WORD = re.compile(r"[^\W_]+")
@@ -36,7 +37,8 @@ class Residue:
 
     identifiers: Identifiers
     _judged: dict[tuple[str, str], bool] = field(default_factory=dict, repr=False)
-    _clean: set[bytes] = field(default_factory=set, repr=False)
+    _clean: set[bytes | Stretch] = field(default_factory=set, repr=False)
+    _stretches: Stretches = field(default_factory=Stretches, repr=False)
 
     def find(self, header: bytes, comments: bytes = b"") -> set[str]:
         """Where identifiers are left: tags as `(gggg,eeee)`, or `raw` for bytes that no decoded value explains.
@@ -48,23 +50,28 @@ class Residue:
         Raises:
             SafelightError: E-DEID-UNREADABLE, E-DEID-TRUNCATED: what was written is no whole data set.
         """
-        released = of_bytes(header)
+        released = of_bytes(header, self._stretches)
         fresh = [header[:132]] if header[:132] != _BLANK else []
-        covered, found, marks = 132, set(), list[bytes]()
-        for element, encoding in (
-            *((e, EXPLICIT_LITTLE) for e in released.meta),
-            *((e, released.encoding) for e in released.head),
+        covered, found, marks = 132, set(), list[bytes | Stretch]()
+        for elements, encoding, stretch in (
+            *(((released.meta, EXPLICIT_LITTLE, None),) if released.meta else ()),
+            *((elements, released.encoding, stretch) for elements, stretch in released.parts()),
         ):
-            raw = header[element[2] : element[4]]
-            covered += len(raw)
-            mark = short(raw)
-            if mark in self._clean:
-                continue
-            fresh.append(raw)
-            marks.append(mark)
-            for tag, vr, text in _texts(header, element, encoding, 0):
-                if self._is_residue(vr, text):
-                    found.add(f"({tag >> 16:04X},{tag & 0xFFFF:04X})")
+            covered += elements[-1][4] - elements[0][2]
+            if stretch is not None:
+                if stretch in self._clean:
+                    continue
+                marks.append(stretch)
+            for element in elements:
+                raw = header[element[2] : element[4]]
+                mark = short(raw)
+                if mark in self._clean:
+                    continue
+                fresh.append(raw)
+                marks.append(mark)
+                for tag, vr, text in _texts(header, element, encoding, 0):
+                    if self._is_residue(vr, text):
+                        found.add(f"({tag >> 16:04X},{tag & 0xFFFF:04X})")
         searched = b"".join(fresh) if covered == len(header) else header
         if not found and (self._in_bytes(searched) or (comments and self._judge("UT", comments.decode("latin-1")))):
             found.add(_RAW)
@@ -103,7 +110,7 @@ class Residue:
         words = set(_WORD.findall(folded))
         if words & known.words or words & known.dates:
             return True
-        if any(_stands_in(each, folded) for each in known.long):
+        if any(_stands_in(each, folded) for each in known.long if each in folded):
             return True
         return any(date in folded for date in known.dates if not date.isdigit())
 
@@ -133,14 +140,14 @@ class Residue:
             if any(uid in known.uids for uid in UID.findall(text)):
                 return True
             folded = _OUR_UID.sub(" ", text).lower()
-            if any(_stands_in(each, folded, strict=True) for each in self._long_as_bytes()):
+            if any(_stands_in(each, folded, strict=True) for each in self._long_as_bytes if each in folded):
                 return True
         return False
 
-    def _long_as_bytes(self) -> Iterator[str]:
+    @cached_property
+    def _long_as_bytes(self) -> tuple[str, ...]:
         """Long identifiers as they look in bytes that were decoded as Latin-1: ASCII as it is, others as UTF-8."""
-        for each in self.identifiers.long:
-            yield each if each.isascii() else each.encode().decode("latin-1")
+        return tuple(each if each.isascii() else each.encode().decode("latin-1") for each in self.identifiers.long)
 
 
 def _stands_in(needle: str, text: str, *, strict: bool = False) -> bool:

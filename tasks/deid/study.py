@@ -8,13 +8,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from tasks.deid import dates, documents, pixel_data
+from tasks.deid import dates, documents, drafts, pixel_data
 from tasks.deid.edits import Edits
 from tasks.deid.header import Audit, Rewriter
 from tasks.deid.identifiers import Identifiers
@@ -28,7 +27,9 @@ from tasks.deid.verdicts import Verdicts
 from tasks.deid.words import standard
 from tasks.dicom import instances
 from tasks.dicom.instances import Instance, Source
+from tasks.dicom.stretches import Stretches
 from tasks.errors import SafelightError
+from tasks.forcing import Forcing
 from tasks.guard import ErrorLog
 from tasks.pseudonyms import Pseudonyms
 
@@ -36,6 +37,8 @@ _FRAME_OF_REFERENCE, _MODALITY, _FEATURES = 0x00200052, 0x00080060, 0x00280302
 _STUDY_UID, _SERIES_UID, _INSTANCE_UID, _CLASS_UID = 0x0020000D, 0x0020000E, 0x00080018, 0x00080016
 #: Headers of a study are kept from the survey to the draft up to so many bytes; others are read again for each look and for the draft.
 _MOST_KEPT = 1 << 26
+#: Drafts that are forced to disk side by side, while the next ones are made.
+_FORCED_AT_ONCE = 4
 _PATIENT_ID, _ISSUER = 0x00100020, 0x00100021
 
 
@@ -57,6 +60,15 @@ class Draft:
     file: Path
     lake_path: str
     sha256: str
+
+
+@dataclass(frozen=True)
+class _Tools:
+    """What all drafts of a study are made with."""
+
+    rewriter: Rewriter
+    search: Residue
+    forcing: Forcing
 
 
 @dataclass
@@ -85,6 +97,7 @@ class StudyWork:
     _kept: int = 0
 
     def __post_init__(self) -> None:
+        self._stretches = Stretches()
         self._identifiers = Identifiers(self.profile)
         self._verdicts = Verdicts(self.profile)
         self._uids = Uids(self.profile, self.pseudonyms)
@@ -125,10 +138,12 @@ class StudyWork:
             literals=self.literals,
         )
         rewriter, search = Rewriter(self.profile, values), Residue(self._identifiers)
-        for number, (instance, surveyed) in enumerate(list(self._surveyed.items())):
-            code = self._guarded(instance, partial(self._draft, instance, surveyed, folder / f"{number}.dcm", rewriter, search))
-            if code:
-                self._hold(instance, code)
+        with Forcing(_FORCED_AT_ONCE) as forcing:
+            for number, (instance, surveyed) in enumerate(list(self._surveyed.items())):
+                tools = _Tools(rewriter, search, forcing)
+                code = self._guarded(instance, partial(self._draft, instance, surveyed, folder / f"{number}.dcm", tools))
+                if code:
+                    self._hold(instance, code)
         self.audit = rewriter.finish()
 
     def prove(self) -> None:
@@ -154,7 +169,7 @@ class StudyWork:
             return "E-DEID-FAILED"
 
     def _survey(self, name: str, path: Path) -> str:
-        instance = instances.read(path)
+        instance = instances.read(path, self._stretches)
         self._identifiers.collect(instance)
         own = [instance.text(tag) for tag in (_STUDY_UID, _SERIES_UID, _INSTANCE_UID)]
         odd = any("\\" in uid or self.profile.is_well_known(uid) for uid in own)
@@ -212,7 +227,8 @@ class StudyWork:
         self._patients.add(key)
         return key
 
-    def _draft(self, name: str, surveyed: Surveyed, file: Path, rewriter: Rewriter, search: Residue) -> str:
+    def _draft(self, name: str, surveyed: Surveyed, file: Path, tools: _Tools) -> str:
+        rewriter, search = tools.rewriter, tools.search
         instance = instances.read(surveyed.source)
         if instance.version != surveyed.version or instance.changed():
             return "E-DEID-CHANGED"
@@ -222,19 +238,14 @@ class StudyWork:
         edits = Edits(instance, self.found.boxes.get(name), self.found.faces.get(name))
         edits.prepare()
         header = rewriter.rewrite(instance, methods=edits.methods, stated=edits.stated)
-        sha = hashlib.sha256(header)
-        with file.open("wb", buffering=0) as stream:
-            stream.write(header)
-            for block in edits.pixels():
-                sha.update(block)
-                stream.write(block)
+        sha256 = drafts.write(file, header, edits.pixels(), tools.forcing)
         comments = compressed_comments(instance.whole()) if instance.encapsulated else b""
         slipped = pixel_data.copied(instance) if not instance.encapsulated and instances.has_surplus(instance) else ()
         if instance.path != Path() and instance.changed():
             rewriter.undo()
             return "E-DEID-CHANGED"  # what was looked at may not be what was copied
         self.residue |= search.find(header, comments) | search.find_raw(slipped)
-        self.drafts[name] = Draft(file, surveyed.lake_path, sha.hexdigest())
+        self.drafts[name] = Draft(file, surveyed.lake_path, sha256)
         return ""
 
     def _hold(self, instance: str, code: str) -> None:

@@ -8,14 +8,19 @@ level costs one call.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from pydicom.datadict import dictionary_VR
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 from tasks.errors import SafelightError
+
+if TYPE_CHECKING:
+    from tasks.dicom.stretches import Span, Stretch
 
 UNDEFINED = 0xFFFFFFFF
 DEEPEST = 24
@@ -129,13 +134,18 @@ def file_meta(data: bytes, start: int = 132) -> tuple[list[Element], int]:
     return found, start
 
 
-def data_set(data: bytes, start: int, size: int, encoding: Encoding) -> tuple[list[Element], list[Element]]:
-    """The outermost elements before the pixel data, and the pixel data elements. What follows the pixel data is not looked at.
+def data_set(
+    data: bytes, start: int, size: int, encoding: Encoding, known: Mapping[bytes, Stretch] = MappingProxyType({})
+) -> tuple[list[Element], list[Element], list[Span]]:
+    """The outermost elements before the pixel data, the pixel data elements, and which of the former belong to known stretches.
+
+    What follows the pixel data is not looked at.
 
     Args:
         data: the file's bytes, or its first ones: those of native pixel data need not be there.
         start: where the data set begins.
         size: how long the whole file is.
+        known: stretches of headers in the same encoding, by the four bytes of their first tag.
 
     Raises:
         SafelightError: E-DEID-TRUNCATED (perhaps only because `data` is not all of the file), E-DEID-UNREADABLE.
@@ -143,12 +153,18 @@ def data_set(data: bytes, start: int, size: int, encoding: Encoding) -> tuple[li
     one = _implicit if encoding.implicit else _explicit
     head: list[Element] = []
     pixels: list[Element] = []
+    spans: list[Span] = []
     here = start
     while here < len(data):
         if not encoding.implicit:
-            here = _run(data, here, len(data), encoding, head)
-            if here == len(data):
-                break
+            here = _run(data, here, len(data), encoding, head, known)
+        if (stretch := known.get(data[here : here + 4])) is not None and data.startswith(stretch.content, here):
+            spans.append((len(head), len(head) + len(stretch.elements), stretch))
+            head += [(tag, vr, at + here, value + here, end + here, odd) for tag, vr, at, value, end, odd in stretch.elements]
+            here += len(stretch.content)
+            continue
+        if here == len(data):
+            break
         if here + 8 > len(data):
             raise TruncatedError
         peek = encoding.plain_head.unpack_from(data, here)
@@ -168,7 +184,7 @@ def data_set(data: bytes, start: int, size: int, encoding: Encoding) -> tuple[li
         if here < len(data) and any(tag <= _LAST for tag in _tags_behind(data, here, encoding)):
             raise _unreadable()  # the header goes on where nobody would look for it
     _each_once(head)
-    return head, pixels
+    return head, pixels, spans
 
 
 def _tags_behind(data: bytes, here: int, encoding: Encoding) -> Iterator[int]:
@@ -202,13 +218,23 @@ def items(data: bytes, element: Element, encoding: Encoding, depth: int) -> list
     return _items(data, value, end, encoding, depth, undefined=undefined)[0]
 
 
-def _run(data: bytes, here: int, end: int, encoding: Encoding, found: list[Element]) -> int:
+def _run(
+    data: bytes,
+    here: int,
+    end: int,
+    encoding: Encoding,
+    found: list[Element],
+    known: Mapping[bytes, Stretch] = MappingProxyType({}),
+) -> int:
     """Take up explicit elements as long as they are plain: nearly all are, and this is the innermost loop of de-identification.
 
-    Stops before the pixel data, what has an undefined length, and what is odd in any way: all that is left to `_explicit`.
+    Stops before the pixel data, what has an undefined length, and what is odd in any way: all that is left to `_explicit`; and where a
+    known stretch may follow.
     """
     unpack, unpack_long, vrs, add = encoding.explicit_head.unpack_from, encoding.long_length.unpack_from, _VRS, found.append
     while here + 12 <= end:
+        if known and data[here : here + 4] in known:
+            break
         group, number, code, length = unpack(data, here)
         if code not in vrs or not 0x0002 < group < 0x7FE0:
             break

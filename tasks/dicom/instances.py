@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from io import BytesIO
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from pydicom.uid import UID
 
 from tasks.dicom.elements import DEFLATED, UNDEFINED, Element, Encoding, TruncatedError, data_set, file_meta, walk
 from tasks.dicom.fields import Fields
+from tasks.dicom.stretches import Span, Stretch, Stretches
 from tasks.errors import SafelightError
 
 #: Read at first; nearly all headers end before it, or the file is read whole.
@@ -48,6 +50,7 @@ class Instance:
         meta, head: elements of the file meta information and of the data set before the pixel data; positions in `meta_data` and `data`.
         pixels: the pixel data elements; positions in the file, or in `data` where it was deflated.
         version: what tells that the file has changed since.
+        spans: which elements of `head` are those of stretches that were known when it was read.
     """
 
     path: Path
@@ -60,6 +63,7 @@ class Instance:
     head: list[Element] = field(repr=False)
     pixels: list[Element] = field(repr=False)
     version: tuple[int, int, int]
+    spans: list[Span] = field(default_factory=list, repr=False)
 
     def trimmed(self) -> Instance:
         """The same without the pixel data that were read along with the header: they stay in the file."""
@@ -90,14 +94,26 @@ class Instance:
     def _by_tag(self) -> dict[int, Element]:
         return {element[0]: element for element in self.head}
 
+    def parts(self) -> Iterator[tuple[list[Element], Stretch | None]]:
+        """The elements of `head` in order: those of each known stretch together with it, and those between."""
+        at = 0
+        for first, last, stretch in self.spans:
+            if at < first:
+                yield self.head[at:first], None
+            yield self.head[first:last], stretch
+            at = last
+        if at < len(self.head):
+            yield self.head[at:], None
+
     def raw(self, tag: int) -> bytes:
         """An outermost element's value as it is encoded; empty where it is not there."""
         element = self._by_tag.get(tag)
         return b"" if element is None else self.data[element[3] : element[4]]
 
     @cached_property
-    def _deep(self) -> bool:
-        return any(element[0] in _DEEP for element in self.head)
+    def is_deep(self) -> bool:
+        """Whether a sequence tells of frames, of ultrasound regions, or of the anatomy: the outermost elements are not the whole story."""
+        return not _DEEP.isdisjoint(self._by_tag)
 
     def stated(self, tag: int) -> tuple[str, bytes] | None:
         """An outermost element's value representation and value as it is encoded: the same bytes under another one mean another thing."""
@@ -129,7 +145,7 @@ class Instance:
         Raises:
             SafelightError: E-DEID-UNREADABLE.
         """
-        if self._deep:
+        if self.is_deep:
             return self.header()
         implicit, little, data = self.encoding.implicit, not self.encoding.big_endian, self.data
         raw = {
@@ -144,7 +160,7 @@ class Instance:
 
     def fields(self) -> Fields:
         """The outermost elements as `Fields` decodes them; where there is a sequence of frames or of regions, as pydicom does."""
-        return Fields(self, self.header() if self._deep else None)
+        return Fields(self, self.header() if self.is_deep else None)
 
     def native(self) -> bytes | None:
         """The value of native pixel data, read from the file; None where it is compressed or there is not one element of it.
@@ -200,8 +216,11 @@ def is_dicom(head: bytes) -> bool:
 Source = Path | Instance
 
 
-def read(source: Source) -> Instance:
+def read(source: Source, stretches: Stretches | None = None) -> Instance:
     """One instance.
+
+    Args:
+        stretches: what the headers that were read before have in common, which this one adds to.
 
     Raises:
         SafelightError: E-DEID-NOT-DICOM, E-DEID-UNREADABLE (no data set can be parsed), E-DEID-TRUNCATED (the file ends inside an element),
@@ -218,7 +237,7 @@ def read(source: Source) -> Instance:
             raise SafelightError("E-DEID-NOT-DICOM")
         version = (status.st_size, status.st_mtime_ns, status.st_ino)
         try:
-            found = _taken_apart(path, data, status.st_size, version)
+            found = _taken_apart(path, data, status.st_size, version, stretches)
         except TruncatedError:
             if len(data) >= status.st_size:
                 raise
@@ -241,6 +260,8 @@ def has_surplus(instance: Instance) -> bool:
     if not instance.pixels:
         return False
     start = instance.pixels[-1][4]
+    if start == instance.size:
+        return False
     if instance.size <= len(instance.data):
         rest = instance.data[start:]
     else:
@@ -254,15 +275,15 @@ def has_surplus(instance: Instance) -> bool:
         return True
 
 
-def of_bytes(content: bytes) -> Instance:
-    """One instance from the bytes of a whole file, or of a file up to its pixel data.
+def of_bytes(content: bytes, stretches: Stretches | None = None) -> Instance:
+    """One instance from the bytes of a whole file, or of a file up to its pixel data; `stretches` as in `read`.
 
     Raises:
         SafelightError: as `read`.
     """
     if not is_dicom(content[:132]):
         raise SafelightError("E-DEID-NOT-DICOM")
-    return _taken_apart(Path(), content, len(content), (len(content), 0, 0))
+    return _taken_apart(Path(), content, len(content), (len(content), 0, 0), stretches)
 
 
 def character_sets(value: bytes) -> list[str]:
@@ -282,10 +303,12 @@ def _rest(descriptor: int, offset: int) -> bytes:
     return b"".join(parts)
 
 
-def _taken_apart(path: Path, data: bytes, size: int, version: tuple[int, int, int]) -> Instance:
+def _taken_apart(
+    path: Path, data: bytes, size: int, version: tuple[int, int, int], stretches: Stretches | None = None
+) -> Instance:
     meta, start = file_meta(data)
     syntax = next((data[e[3] : e[4]].decode("latin-1").strip(" \0") for e in meta if e[0] == _TRANSFER_SYNTAX), "")
-    if not UID(syntax).is_transfer_syntax or UID(syntax).is_private:
+    if not _is_transfer_syntax(syntax):
         raise SafelightError("E-DEID-UNREADABLE")
     meta_data = data[:start]
     if syntax == DEFLATED:
@@ -294,10 +317,20 @@ def _taken_apart(path: Path, data: bytes, size: int, version: tuple[int, int, in
         data, start = _inflate(data[start:]), 0
         size = len(data)
     encoding = Encoding.of(syntax)
-    head, pixels = data_set(data, start, size, encoding)
+    if stretches is None:
+        head, pixels, spans = data_set(data, start, size, encoding)
+    else:
+        head, pixels, spans = data_set(data, start, size, encoding, stretches.known(encoding))
+        stretches.learn(data, head, spans, encoding)
     if not head:
         raise SafelightError("E-DEID-UNREADABLE")
-    return Instance(path, data, meta_data, size, syntax, encoding, meta, head, pixels, version)
+    return Instance(path, data, meta_data, size, syntax, encoding, meta, head, pixels, version, spans)
+
+
+@lru_cache(256)
+def _is_transfer_syntax(uid: str) -> bool:
+    """Whether it is one of the standard's."""
+    return UID(uid).is_transfer_syntax and not UID(uid).is_private
 
 
 def _inflate(content: bytes) -> bytes:

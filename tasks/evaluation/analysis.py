@@ -8,35 +8,35 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from tasks import accountability as night
 from tasks.errors import ConfigurationError, catalogue
-from tasks.evaluation import clusters
-from tasks.evaluation.auc import auc, roc
-from tasks.evaluation.cases import Assembled, Cases, assemble, declared
-from tasks.evaluation.differences import COMPARED, difference
-from tasks.evaluation.intervals import not_estimable
+from tasks.evaluation.cases import Assembled, assemble
+from tasks.evaluation.curves import curve_of
+from tasks.evaluation.goals import judged
+from tasks.evaluation.intention import entered
 from tasks.evaluation.limitations import limitations
+from tasks.evaluation.marks import detections
 from tasks.evaluation.plan import Plan
-from tasks.evaluation.proportions import proportion
+from tasks.evaluation.predictive import adjusted_differences, heterogeneities, predictive
+from tasks.evaluation.probabilities import further
+from tasks.evaluation.ranking import Ranked
 from tasks.evaluation.results import (
     Accounted,
+    AtPoint,
     Baseline,
-    Counts,
-    Difference,
-    Estimate,
     Excluded,
     Performance,
+    PlanHistory,
     Provenance,
     Results,
     Roc,
 )
-from tasks.evaluation.suppression import withheld
+from tasks.evaluation.subgroups import Level, Table
+from tasks.evaluation.versions import compare
 
 #: No ROC curve has more points than this; a report draws no more.
 ROC_POINTS = 501
-_METRICS = ("sensitivity", "specificity", "ppv", "npv", "auc")
 
 
 def analyse(
@@ -47,6 +47,9 @@ def analyse(
     *,
     threshold: float | None = None,
     accountability: Iterable[Mapping[str, Any]] = (),
+    history: PlanHistory | None = None,
+    marks: pa.Table | None = None,
+    lesions: pa.Table | None = None,
 ) -> Results:
     """Evaluate a model against the reference standard as the plan says.
 
@@ -54,6 +57,8 @@ def analyse(
         predictions, reference, cohort: see `tasks.evaluation.cases.assemble`; the order of rows does not matter.
         threshold: the operating point where the plan says `manifest`; a score at or above it is a positive reading.
         accountability: rows with stage, outcome, reason_code, unit and n: where the night's units went.
+        history: what the register says of the plan (`tasks.evaluation.openings`).
+        marks, lesions: of a detection device; see `tasks.evaluation.marks.detections`.
 
     Returns:
         the results; a function of the arguments' content and of the version of this software.
@@ -66,31 +71,24 @@ def analyse(
     if operating_point is None or not np.isfinite(operating_point):
         raise ConfigurationError("E-EVAL-THRESHOLD", plan.model)
     assembled = assemble(predictions, reference, cohort, plan)
-    cases = assembled.analysed
-    rows = [_row("", "", cases, threshold=operating_point, plan=plan)]
-    baseline, curves = [], []
-    if not rows[0].suppressed:
-        curves += _curve("", "", cases)
-    for group in plan.subgroups:
-        masks = declared(cases.levels[group.attribute], group.levels)
-        sizes = {level: clusters.count(_codes(cases.inside(mask))) for level, mask in masks}
-        hidden = withheld(sizes, plan.minimum_cases, complementary=plan.complementary_suppression)
-        for level, mask in masks:
-            inside = cases.inside(mask)
-            row = _row(group.attribute, level, inside, threshold=operating_point, plan=plan, hidden=hidden.get(level, ""))
-            rest = _row("", "", cases.inside(~mask), threshold=operating_point, plan=plan)
-            row = row.model_copy(update={"against_rest": _differences(row, rest)})
-            rows.append(row)
-            baseline.append(
-                Baseline(
-                    attribute=group.attribute, level=level, patients=row.patients, studies=row.studies,
-                    positives=row.positives, suppressed=row.suppressed,
-                )
-            )  # fmt: skip
-            if not row.suppressed:
-                curves += _curve(group.attribute, level, inside)
-    hidden_too = rows[0].auc.reason if rows[0].suppressed else ""  # its right readings would be those of the hidden cases
-    worst = _row("", "", _all_wrong(assembled, operating_point), threshold=operating_point, plan=plan, hidden=hidden_too)
+    cases = entered(assembled, plan, operating_point)
+    table = Table.of(cases.main, operating_point, plan)
+    rows, levels = _rows(table)
+    shown = [level.sums for level in levels if not level.row.suppressed]
+    hidden = rows[0].auc.reason if rows[0].suppressed else ""  # its right readings would be those of the hidden cases
+    worst = Table.of(cases.worst, operating_point, plan).overall(hidden)
+    curves = [] if hidden else _curve("", "", table.ranked)
+    for level in levels:
+        curves += [] if level.row.suppressed else _curve(level.row.attribute, level.row.level, level.ranked)
+    points = [
+        AtPoint(
+            name=point.name, threshold=point.threshold, performance=tuple(_rows(Table.of(cases.main, point.threshold, plan))[0])
+        )
+        for point in plan.operating_points
+    ]
+    unseen = {(row.attribute, row.level) for row in rows if row.suppressed}
+    filled = [(row.attribute, row.level) for row in rows[1:] if row.studies]
+    everything = table.sums if not hidden else None
     return Results(
         title=plan.title,
         synthetic=plan.synthetic,
@@ -101,83 +99,48 @@ def analyse(
         minimum_cases=plan.minimum_cases,
         provenance=_provenance(assembled, plan),
         accountability=_accounted(accountability),
-        baseline=tuple(baseline),
-        excluded=tuple(Excluded(reason=_said(code), studies=n) for code, n in assembled.excluded.items()),
+        baseline=tuple(_baseline(row) for row in rows[1:]),
+        excluded=tuple(Excluded(reason=_said(code), studies=n) for code, n in cases.excluded.items()),
         performance=tuple(rows),
         worst_case=worst,
         roc=tuple(curves),
-        limitations=limitations(plan, rows, worst, unread=assembled.unread.labels.size),
+        limitations=limitations(plan, rows, worst, cases, history, detected=marks is not None),
+        endpoint=plan.endpoint,
+        plan_history=history or PlanHistory(),
+        goals=() if everything is None else judged(plan, everything, shown),
+        heterogeneity=() if everything is None else heterogeneities(list(cases.main.levels), shown),
+        predictive=() if everything is None else predictive([everything, *shown], plan),
+        operating_points=tuple(points),
+        comparison=compare(predictions, reference, cohort, plan, threshold=operating_point, hidden=unseen),
+        detection=() if everything is None else detections(assembled, marks, lesions, plan, filled),
+        **({} if everything is None else further(cases, filled, plan)),
     )
 
 
-def _codes(cases: Cases) -> clusters.Codes:
-    return clusters.encode(cases.patients, cases.labels.size)
+def _rows(table: Table) -> tuple[list[Performance], list[Level]]:
+    """All cases and every level at one operating point."""
+    overall = table.overall()
+    if overall.suppressed:  # no level of so few patients may be shown either, and none is worked out
+        levels = [level for attribute in table.attributes for level in table.levels(attribute, rest=False)]
+    else:
+        levels = [level for attribute in table.attributes for level in table.levels(attribute)]
+    return adjusted_differences([overall, *(level.row for level in levels)]), levels
 
 
-def _row(attribute: str, level: str, cases: Cases, *, threshold: float, plan: Plan, hidden: str = "") -> Performance:
-    """One row of the table; `hidden` is the reason not to show it."""
-    codes, confidence = _codes(cases), plan.confidence
-    patients = clusters.count(codes)
-    if not attribute and 0 < patients < plan.minimum_cases:
-        hidden = f"fewer than {plan.minimum_cases} patients"
-    if hidden:
-        return Performance(
-            attribute=attribute, level=level, patients=0, studies=0, positives=0, negatives=0, suppressed=True,
-            counts=Counts(tp=0, fp=0, fn=0, tn=0), **dict.fromkeys(_METRICS, not_estimable(hidden, confidence)),
-        )  # fmt: skip
-    ill, called = cases.labels == 1.0, cases.scores >= threshold
-
-    def share(hits: NDArray[np.bool_], among: NDArray[np.bool_], empty: str) -> Estimate:
-        return proportion(hits[among], codes[among], confidence=confidence, empty=empty)
-
-    return Performance(
-        attribute=attribute,
-        level=level,
-        patients=patients,
-        studies=int(ill.size),
-        positives=int(ill.sum()),
-        negatives=int((~ill).sum()),
-        counts=Counts(
-            tp=int((ill & called).sum()),
-            fp=int((~ill & called).sum()),
-            fn=int((ill & ~called).sum()),
-            tn=int((~ill & ~called).sum()),
-        ),
-        sensitivity=share(called, ill, "no positive cases"),
-        specificity=share(~called, ~ill, "no negative cases"),
-        ppv=share(ill, called, "no case was read as positive"),
-        npv=share(~ill, ~called, "no case was read as negative"),
-        auc=auc(cases.scores, cases.labels, codes, confidence=confidence),
-    )
+def _baseline(row: Performance) -> Baseline:
+    return Baseline(
+        attribute=row.attribute, level=row.level, patients=row.patients, studies=row.studies, positives=row.positives, suppressed=row.suppressed
+    )  # fmt: skip
 
 
-def _differences(part: Performance, rest: Performance) -> tuple[Difference, ...]:
-    found = (difference(metric, getattr(part, metric), getattr(rest, metric)) for metric in COMPARED)
-    return tuple(each for each in found if each is not None)
-
-
-def _curve(attribute: str, level: str, cases: Cases) -> list[Roc]:
-    fpr, tpr = roc(cases.scores, cases.labels)
-    if not fpr.size:
+def _curve(attribute: str, level: str, cases: Ranked) -> list[Roc]:
+    if not cases.positive.any() or cases.positive.all():
         return []
+    fpr, tpr = curve_of(cases)
     if fpr.size > ROC_POINTS:
         shown = np.round(np.linspace(0, fpr.size - 1, ROC_POINTS)).astype(np.int64)
         fpr, tpr = fpr[shown], tpr[shown]
     return [Roc(attribute=attribute, level=level, fpr=tuple(fpr.tolist()), tpr=tuple(tpr.tolist()))]
-
-
-def _all_wrong(assembled: Assembled, threshold: float) -> Cases:
-    """Analysed cases and unread ones, each of these read as wrongly as can be: below every other if positive, else above."""
-    analysed, unread = assembled.analysed, assembled.unread
-    finite = np.append(analysed.scores, threshold)
-    # Whole steps beyond the extremes would be lost in rounding beside huge scores; the next float would not.
-    lowest, highest = np.nextafter(finite.min(), -np.inf), np.nextafter(finite.max(), np.inf)
-    return Cases(
-        np.concatenate([analysed.patients, unread.patients]),
-        np.concatenate([analysed.scores, np.where(unread.labels == 1.0, lowest, highest)]),
-        np.concatenate([analysed.labels, unread.labels]),
-        {},
-    )
 
 
 def _accounted(rows: Iterable[Mapping[str, Any]]) -> tuple[Accounted, ...]:

@@ -7,14 +7,17 @@ from typing import Annotated
 
 import typer
 
+from data_contracts.metrics import CONTRACT as METRICS
 from tasks.console import DONE, INCOMPLETE, one_sentence, say
 from tasks.errors import ConfigurationError
 from tasks.evaluation import output
 from tasks.evaluation.analysis import analyse
+from tasks.evaluation.openings import note_in_file
 from tasks.evaluation.plan import load_plan
 from tasks.evaluation.results import Estimate, Performance, Results
 from tasks.evaluation.tables import read_table
 from tasks.evaluation.threshold import operating_point
+from tasks.lake import write_sorted
 
 
 def evaluate(
@@ -29,10 +32,22 @@ def evaluate(
             help="Where the plan's threshold is `manifest`: the bundle to ask, by a path with a slash. Default: the plan's."
         ),
     ] = None,
+    register: Annotated[
+        Path | None,
+        typer.Option(help="Where it is noted under which plan the reference was first opened. Default: openings.json in OUT."),
+    ] = None,
+    marks: Annotated[
+        Path | None,
+        typer.Option(help="Of a detection device: score and lesion (empty for a false positive) by StudyInstanceUID."),
+    ] = None,
+    lesions: Annotated[
+        Path | None, typer.Option(help="With --marks: every lesion of the reference, by StudyInstanceUID.")
+    ] = None,
 ) -> None:
     """Measure a model in every subgroup that the plan declares, with intervals over patients.
 
-    Writes OUT/results.json and one CSV a table. Ends with 1 where the model left cases unread that have a reference standard.
+    Writes OUT/results.json, one CSV a table, and every number of the table as metrics.parquet.
+    Ends with 1 where the model left cases unread that have a reference standard.
 
     Example:
 
@@ -41,8 +56,17 @@ def evaluate(
     with one_sentence():
         wanted = load_plan(plan)
         point = operating_point(wanted, model)
-        scores, labels = point.applies_to(read_table(predictions, "predictions")), read_table(reference, "reference")
-        results = analyse(scores, labels, read_table(cohort, "cohort"), wanted, threshold=point.threshold)
+        scores, people = read_table(predictions, "predictions", wanted), read_table(cohort, "cohort", wanted)
+        if wanted.comparator is None:
+            scores = point.applies_to(scores)
+        history = None
+        if reference.exists():  # noted before it is read
+            history = note_in_file(_made(out) / "openings.json" if register is None else register, wanted, point.threshold)
+        labels = read_table(reference, "reference", wanted)
+        found, truth = (
+            None if path is None else read_table(path, what) for path, what in ((marks, "marks"), (lesions, "lesions"))
+        )  # fmt: skip
+        results = analyse(scores, labels, people, wanted, threshold=point.threshold, history=history, marks=found, lesions=truth)
         write(results, out)
         overall, worst = results.overall(), results.worst_case
         unread = worst.studies - overall.studies
@@ -53,15 +77,26 @@ def evaluate(
         raise typer.Exit(INCOMPLETE if unread or (worst.suppressed and not overall.suppressed) else DONE)
 
 
+def _made(out: Path) -> Path:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        raise ConfigurationError("E-EVAL-OUTPUT", str(out)) from None
+    return out
+
+
 def write(results: Results, out: Path) -> None:
-    """Write results.json and the CSV tables into a folder, each by one rename, results.json last.
+    """Write the CSV tables, `metrics.parquet` and results.json into a folder, each by one rename, results.json last.
 
     Raises:
         ConfigurationError: E-EVAL-OUTPUT with the folder.
     """
+    made = output.files(results)
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        made = output.files(results)
+        _made(out)
+        rows = METRICS.validate(output.metrics(results))
+        write_sorted(rows, out / ".metrics.parquet.part", [])
+        (out / ".metrics.parquet.part").replace(out / "metrics.parquet")
         for name in sorted(made, key=lambda name: name == "results.json"):
             scratch = out / f".{name}.part"
             scratch.write_bytes(made[name])

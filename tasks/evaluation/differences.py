@@ -1,10 +1,18 @@
-"""A subgroup against all other cases: the difference of two estimates of different patients, with its interval."""
+"""Two groups of different patients: the difference of two estimates, its interval, and its p value.
+
+Sources: Newcombe, Stat Med 1998;17:873, method 10; Zou and Donner, Stat Med 2008;27:1693 (square-and-add); DeLong, DeLong and
+Clarke-Pearson, Biometrics 1988;44:837 (AUCs of independent samples); Rao and Scott, Biometrics 1992;48:577 (adjusted counts).
+"""
 
 from __future__ import annotations
 
-from math import hypot
+from math import hypot, sqrt
 from typing import Literal
 
+from tasks.evaluation.cells import Share
+from tasks.evaluation.intervals import two_sided_p
+from tasks.evaluation.proportions import effect
+from tasks.evaluation.ranking import Area
 from tasks.evaluation.results import Difference, Estimate
 
 Metric = Literal["auc", "sensitivity", "specificity"]
@@ -12,20 +20,62 @@ COMPARED: tuple[Metric, ...] = ("auc", "sensitivity", "specificity")
 _METHOD = "square-and-add of the two intervals"
 
 
-def difference(metric: Metric, part: Estimate, rest: Estimate) -> Difference | None:
-    """`part` minus `rest`, by the square-and-add method on their own intervals; None where either is not estimated.
+def square_and_add(part: Estimate, rest: Estimate) -> tuple[float, float, float] | None:
+    """Difference, lower and upper bound; None where either is not estimated.
 
-    With intervals (l1, u1) of part p1 and (l2, u2) of rest p2, the interval of p1 - p2 is
-    d - sqrt((p1-l1)^2 + (u2-p2)^2) to d + sqrt((u1-p1)^2 + (p2-l2)^2): method 10 of Newcombe (Stat Med 1998;17:873) for proportions by
-    Wilson's intervals, and of Zou and Donner (Stat Med 2008;27:1693) for any two estimates of independent samples. Patients with studies on
-    both sides are taken as if they were not: their likeness would make the interval narrower.
+    With intervals (l1, u1) of p1 and (l2, u2) of p2, the interval of p1 - p2 is
+    d - sqrt((p1-l1)^2 + (u2-p2)^2) to d + sqrt((u1-p1)^2 + (p2-l2)^2).
     """
     if None in {part.estimate, part.lower, part.upper, rest.estimate, rest.lower, rest.upper}:
         return None
     p1, l1, u1 = float(part.estimate or 0), float(part.lower or 0), float(part.upper or 0)
     p2, l2, u2 = float(rest.estimate or 0), float(rest.lower or 0), float(rest.upper or 0)
-    lower, upper = p1 - p2 - hypot(p1 - l1, u2 - p2), p1 - p2 + hypot(u1 - p1, p2 - l2)
+    return p1 - p2, p1 - p2 - hypot(p1 - l1, u2 - p2), p1 - p2 + hypot(u1 - p1, p2 - l2)
+
+
+def difference(metric: Metric, part: Estimate, rest: Estimate, p: float | None = None) -> Difference | None:
+    """`part` minus `rest`, by the square-and-add method on their own intervals; None where either is not estimated.
+
+    Newcombe's method 10 for proportions by Wilson's intervals; Zou and Donner show that it holds for any two estimates of independent
+    samples. Patients with studies on both sides are taken as if they were not: their likeness would make the interval narrower.
+
+    Args:
+        p: the p value of the test of no difference, None where there is none.
+    """
+    found = square_and_add(part, rest)
+    if found is None:
+        return None
+    apart, lower, upper = found
     return Difference(
-        metric=metric, rest=p2, difference=p1 - p2, lower=max(lower, -1.0), upper=min(upper, 1.0),
-        confidence=part.confidence, method=_METHOD,
+        metric=metric, rest=float(rest.estimate or 0), difference=apart, lower=max(lower, -1.0), upper=min(upper, 1.0),
+        confidence=part.confidence, method=_METHOD, p=p,
     )  # fmt: skip
+
+
+def proportions_p(one: Share, other: Share) -> float | None:
+    """The two-sided p value of no difference of two proportions: the pooled score test on counts over their design effects.
+
+    The chi-squared test without continuity correction where each patient has one case. None where a side has no cases, several
+    cases of a single patient, or all outcomes of both sides agree.
+    """
+    sizes = []
+    for share in (one, other):
+        if not share.cases or (share.patients == 1 and share.cases > 1):
+            return None
+        mixed = 0 < share.successes < share.cases
+        sizes.append(share.cases / effect(share) if mixed else float(share.patients))
+    rates = [share.successes / share.cases for share in (one, other)]
+    pooled = (sizes[0] * rates[0] + sizes[1] * rates[1]) / (sizes[0] + sizes[1])
+    if not 0.0 < pooled < 1.0:
+        return None
+    return two_sided_p((rates[0] - rates[1]) / sqrt(pooled * (1.0 - pooled) * (1.0 / sizes[0] + 1.0 / sizes[1])))
+
+
+def aucs_p(one: Area, other: Area) -> float | None:
+    """The two-sided p value of no difference of two AUCs of different patients (DeLong 1988; variances over patients).
+
+    None where a variance is zero or can't be estimated: it says nothing there.
+    """
+    if not (one.variance > 0.0 and other.variance > 0.0):
+        return None
+    return two_sided_p((one.auc - other.auc) / sqrt(one.variance + other.variance))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from scipy import stats
+from functools import lru_cache
+
+from scipy import special
 
 from tasks.evaluation.results import Estimate
 
 
+@lru_cache(64)
 def normal_quantile(confidence: float) -> float:
     """The two-sided standard normal quantile: 1.96 at a confidence of 0.95.
 
@@ -15,16 +18,29 @@ def normal_quantile(confidence: float) -> float:
     """
     if not 0.0 < confidence < 1.0:
         raise ValueError("the confidence must lie between 0 and 1")
-    return float(stats.norm.isf((1.0 - confidence) / 2.0))
+    return -float(special.ndtri((1.0 - confidence) / 2.0))
 
 
-def estimated(estimate: float, lower: float, upper: float, confidence: float, method: str) -> Estimate:
-    """An estimate whose bounds are held to [0, 1] and around the estimate, against rounding in the last digit."""
+def student_quantile(confidence: float, freedom: float) -> float:
+    """The two-sided quantile of Student's t with `freedom` degrees of freedom, which need not be whole."""
+    normal_quantile(confidence)
+    return -float(special.stdtrit(freedom, (1.0 - confidence) / 2.0))
+
+
+def two_sided_p(z: float) -> float:
+    """The two-sided p value of a standard normal statistic."""
+    return float(2.0 * special.ndtr(-abs(z)))
+
+
+def estimated(
+    estimate: float, lower: float, upper: float, confidence: float, method: str, *, least: float = 0.0, most: float = 1.0
+) -> Estimate:
+    """An estimate whose bounds are held to [least, most] and around the estimate, against rounding in the last digit."""
     return Estimate(
         status="estimated",
         estimate=estimate,
-        lower=max(0.0, min(lower, estimate)),
-        upper=min(1.0, max(upper, estimate)),
+        lower=max(least, min(lower, estimate)),
+        upper=min(most, max(upper, estimate)),
         confidence=confidence,
         method=method,
     )

@@ -4,26 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tasks.evaluation.intention import Entered
 from tasks.evaluation.plan import NOT_DECLARED, NOT_STATED, Plan
-from tasks.evaluation.results import Estimate, Performance
+from tasks.evaluation.results import Difference, Estimate, Performance, PlanHistory
 
+_AS = {"positive": "each as positive", "negative": "each as negative", "error": "each as an error"}
 _COMPARED = (("auc", "AUC"), ("sensitivity", "sensitivity"), ("specificity", "specificity"))
 
 
-def limitations(plan: Plan, rows: Sequence[Performance], worst: Performance, *, unread: int) -> tuple[str, ...]:
+def limitations(
+    plan: Plan,
+    rows: Sequence[Performance],
+    worst: Performance,
+    cases: Entered,
+    history: PlanHistory | None = None,
+    *,
+    detected: bool = False,
+) -> tuple[str, ...]:
     """Sentences for the report, the harder subgroups first.
 
     Args:
         rows: the performance table; the first row is that of all cases.
         worst: the row in which every unread case counts as an error.
-        unread: how many cases with a reference standard the model did not read.
+        cases: what the plan let into the table.
+        history: what the register says of the plan.
+        detected: whether marks and lesions were given.
     """
     overall, levels = rows[0], rows[1:]
-    said = [*_harder(levels)]
+    said = [*_harder(levels, plan)]
+    if history is not None and history.changed:
+        said.append(
+            "The plan is not the one under which the reference standard was first opened: what was decided after that may have been "
+            "decided by it."
+        )
     if plan.synthetic:
         said.append("The data are synthetic: nothing here says how the model works on patients.")
     said += _missing(overall, levels, plan)
-    said += _unread(overall, worst, unread)
+    if cases.failed:
+        said.append(f"{cases.failed} studies that the model did not read are in the table, as the plan says: {_AS[plan.failed]}.")
+    if cases.indeterminate:
+        said.append(
+            f"{cases.indeterminate} studies of an indeterminate reference standard are in the table, as the plan says: "
+            f"{_AS[plan.indeterminate]}."
+        )
+    said += _unread(overall, worst, int(cases.worst.labels.size - cases.main.labels.size))
+    if plan.detection is not None and not detected:
+        said.append(
+            "The plan asks for detection, and no marks and lesions were given: nothing is said about where the model looks."
+        )
     said += _few_sites(levels)
     for row in levels:
         if row.level in (NOT_STATED, NOT_DECLARED) and not row.suppressed:
@@ -43,7 +71,16 @@ def _interval(estimate: Estimate) -> str:
     return f"{estimate.estimate:.3f}, {100 * estimate.confidence:g} % interval {estimate.lower:.3f} to {estimate.upper:.3f}"
 
 
-def _harder(levels: Sequence[Performance]) -> list[str]:
+_ADJUSTED = {"none": "", "holm": "Holm's correction", "benjamini_hochberg": "Benjamini and Hochberg's correction"}
+
+
+def _stands(found: Difference, plan: Plan) -> bool:
+    """Whether a level is harder, also after the plan's correction for multiple comparisons."""
+    adjusted = {"none": 0.0, "holm": found.p_holm, "benjamini_hochberg": found.p_benjamini_hochberg}[plan.multiplicity]
+    return found.harder and adjusted is not None and adjusted < 1.0 - plan.confidence
+
+
+def _harder(levels: Sequence[Performance], plan: Plan) -> list[str]:
     said, compared = [], 0
     for field, name in _COMPARED:
         for row in levels:
@@ -51,15 +88,14 @@ def _harder(levels: Sequence[Performance]) -> list[str]:
                 if found.metric != field:
                     continue
                 compared += 1
-                if found.harder:
+                if _stands(found, plan):
                     said.append(
                         f"The model does worse where {_name(row)}: {name} {_interval(getattr(row, field))}, against {found.rest:.3f} in all "
                         f"other cases (difference {found.difference:.3f}, {found.lower:.3f} to {found.upper:.3f})."
                     )
     if said:
-        said.append(
-            f"{compared} subgroup estimates were held against all other cases without correction for multiple comparisons."
-        )
+        how = f"with {_ADJUSTED[plan.multiplicity]}" if plan.multiplicity != "none" else "without correction"
+        said.append(f"{compared} subgroup estimates were held against all other cases {how} for multiple comparisons.")
     return said
 
 

@@ -1,4 +1,4 @@
-"""The results as files: `results.json`, one CSV a table, and the rows of the lake's table `metrics`."""
+"""The results as files: `results.json`, one CSV file a table, and the rows of the lake's table `metrics`."""
 
 from __future__ import annotations
 
@@ -7,40 +7,115 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from pydantic import BaseModel
+
 from data_contracts.metrics import METRICS
-from tasks.evaluation.results import Performance, Results
+from tasks.evaluation.intervals import not_estimable
+from tasks.evaluation.results import Estimate, GoalResult, Heterogeneity, Performance, Reclassified, Results
 
 WORST_CASE = "worst case"
 
 
+Rows = tuple[Sequence[str], Iterable[Iterable[Any]]]
+
+
 def files(results: Results) -> dict[str, bytes]:
-    """File name → content: `results.json`, `performance.csv`, `differences.csv`, `baseline.csv`, `accountability.csv`, `excluded.csv`, `roc.csv`.
+    """File name → content: `results.json`, and each of `tables` as `.csv`.
 
     CSV is UTF-8 with LF, numbers in full; a suppressed count and a number that is not estimable are empty fields.
     """
+    made = {"results.json": (results.model_dump_json(indent=1) + "\n").encode()}
+    made |= {f"{name}.csv": _csv(header, rows) for name, (header, rows) in tables(results).items()}
+    return made
+
+
+def tables(results: Results) -> dict[str, Rows]:
+    """Every table of the results that has a shape of its own: header and rows."""
     return {
-        "results.json": (results.model_dump_json(indent=1) + "\n").encode(),
-        "performance.csv": _performance(results),
-        "differences.csv": _csv(
-            ("attribute", "level", "metric", "estimate", "rest", "difference", "lower", "upper", "method"),
+        "performance": _performance(results.performance, results.worst_case),
+        "differences": (
+            ("attribute", "level", "metric", "estimate", "rest", "difference", "lower", "upper", "p", "p_holm", "p_benjamini_hochberg", "method"),
             ((row.attribute, row.level, found.metric, getattr(row, found.metric).estimate, found.rest, found.difference, found.lower, found.upper,
-              found.method) for row in results.performance for found in row.against_rest),
+              found.p, found.p_holm, found.p_benjamini_hochberg, found.method) for row in results.performance for found in row.against_rest),
         ),
-        "baseline.csv": _csv(
+        "baseline": (
             ("attribute", "level", "patients", "studies", "positives", "suppressed"),
             ((row.attribute, row.level, *_shown(row.suppressed, row.patients, row.studies, row.positives), row.suppressed)
              for row in results.baseline),
         ),
-        "accountability.csv": _csv(
+        "accountability": (
             ("stage", "outcome", "reason_code", "unit", "n"),
             ((row.stage, row.outcome, row.reason_code, row.unit, row.n) for row in results.accountability),
         ),
-        "excluded.csv": _csv(("reason", "studies"), ((row.reason, row.studies) for row in results.excluded)),
-        "roc.csv": _csv(
+        "excluded": (("reason", "studies"), ((row.reason, row.studies) for row in results.excluded)),
+        "roc": (
             ("attribute", "level", "fpr", "tpr"),
             ((row.attribute, row.level, *point) for row in results.roc for point in zip(row.fpr, row.tpr, strict=True)),
         ),
+        "goals": _flat(GoalResult, results.goals),
+        "heterogeneity": _flat(Heterogeneity, results.heterogeneity),
+        "predictive": (
+            ("attribute", "level", "prevalence", "own", *_bounds("ppv"), *_bounds("npv"), *_bounds("number_needed_to_predict"),
+             *(f"{name}_per_1000" for name in _CELLS)),
+            ((row.attribute, row.level, row.prevalence, row.own, *_values(row.ppv), *_values(row.npv), *_values(row.number_needed_to_predict),
+              *(None if row.per_thousand is None else getattr(row.per_thousand, name) for name in _CELLS)) for row in results.predictive),
+        ),
+        "operating_points": (
+            ("name", "threshold", *_HEADER),
+            ((point.name, point.threshold, *_performance_row(row.level, row)) for point in results.operating_points for row in point.performance),
+        ),
+        "calibration": (
+            ("attribute", "level", *_bounds("intercept"), *_bounds("slope"), *_bounds("brier"), *_bounds("observed_to_expected"), "ece", "binning"),
+            ((row.attribute, row.level, *_values(row.intercept), *_values(row.slope), *_values(row.brier), *_values(row.observed_to_expected),
+              row.ece, row.binning) for row in results.calibration),
+        ),
+        "calibration_curve": (
+            ("attribute", "level", "lower_score", "upper_score", "patients", "studies", "mean_score", *_bounds("observed")),
+            ((row.attribute, row.level, each.lower_score, each.upper_score, *_shown(each.suppressed, each.patients, each.studies), each.mean_score,
+              *_values(each.observed))
+             for row in results.calibration for each in row.curve),
+        ),
+        "net_benefit": (
+            ("threshold_probability", *_bounds("model"), "treat_all", "treat_none"),
+            ((row.threshold_probability, *_values(row.model), row.treat_all, row.treat_none) for row in results.net_benefit),
+        ),
+        "strata": (
+            ("lower", "upper", "patients", "studies", "positives", *_bounds("observed"), *_bounds("likelihood_ratio")),
+            ((row.lower, row.upper, *_shown(row.suppressed, row.patients, row.studies, row.positives), *_values(row.observed),
+              *_values(row.likelihood_ratio))
+             for row in results.strata),
+        ),
+        "versions": (
+            ("attribute", "level", "metric", "new", "old", *_bounds("difference"), "p", "margin", "non_inferior"),
+            ((row.attribute, row.level, row.metric, row.new, row.old, *_values(row.difference), row.p, row.margin, row.non_inferior)
+             for row in (results.comparison.differences if results.comparison else ())),
+        ),
+        "detection": (
+            ("attribute", "level", "cases", "lesions", "false_positives", *_bounds("wafroc"), "false_positives_a_case", "threshold", "reached",
+             *_bounds("lesion_sensitivity")),
+            ((row.attribute, row.level, row.cases, row.lesions, row.false_positives, *_values(row.wafroc), each.false_positives, each.threshold,
+              each.reached, *_values(each.sensitivity)) for row in results.detection for each in row.at),
+        ),
+        "reclassified": _flat(Reclassified, results.comparison.reclassified if results.comparison else ()),
     }  # fmt: skip
+
+
+_CELLS = ("tp", "fn", "fp", "tn")
+
+
+def _bounds(name: str) -> tuple[str, ...]:
+    return name, f"{name}_lower", f"{name}_upper", f"{name}_method", f"{name}_reason"
+
+
+def _values(estimate: Estimate | None) -> tuple[Any, ...]:
+    if estimate is None:
+        return (None,) * 5
+    return estimate.estimate, estimate.lower, estimate.upper, estimate.method, estimate.reason
+
+
+def _flat(kind: type[BaseModel], rows: Sequence[BaseModel]) -> Rows:
+    names = tuple(kind.model_fields)
+    return names, ([getattr(row, name) for name in names] for row in rows)
 
 
 def metrics(results: Results) -> list[dict[str, Any]]:
@@ -49,7 +124,7 @@ def metrics(results: Results) -> list[dict[str, Any]]:
     for level, row in [*((row.level, row) for row in results.performance), (WORST_CASE, results.worst_case)]:
         patients, studies = _shown(row.suppressed, row.patients, row.studies)
         for metric in METRICS:
-            estimate = getattr(row, metric)
+            estimate = getattr(row, metric) or not_estimable(row.auc.reason, results.confidence)
             made.append({
                 "plan_name": results.provenance.plan_name, "plan_sha256": results.provenance.plan_sha256,
                 "model_name": results.provenance.model_name, "model_version": results.provenance.model_version,
@@ -61,12 +136,15 @@ def metrics(results: Results) -> list[dict[str, Any]]:
     return made
 
 
-def _performance(results: Results) -> bytes:
-    header = ["attribute", "level", "patients", "studies", "positives", "negatives", "suppressed", "tp", "fp", "fn", "tn"]
-    for metric in METRICS:
-        header += [metric, f"{metric}_lower", f"{metric}_upper", f"{metric}_method", f"{metric}_reason"]
-    rows = [(row.level, row) for row in results.performance]
-    return _csv(header, (_performance_row(level, row) for level, row in [*rows, (WORST_CASE, results.worst_case)]))
+_HEADER = (
+    "attribute", "level", "patients", "studies", "positives", "negatives", "suppressed", "tp", "fp", "fn", "tn",
+    *(name for metric in METRICS for name in _bounds(metric)),
+)  # fmt: skip
+
+
+def _performance(rows: Sequence[Performance], worst: Performance) -> Rows:
+    named = [*((row.level, row) for row in rows), (WORST_CASE, worst)]
+    return _HEADER, (_performance_row(level, row) for level, row in named)
 
 
 def _performance_row(level: str, row: Performance) -> list[Any]:
@@ -74,8 +152,7 @@ def _performance_row(level: str, row: Performance) -> list[Any]:
     made = [row.attribute, level, *_shown(row.suppressed, row.patients, row.studies, row.positives, row.negatives)]
     made += [row.suppressed, *_shown(row.suppressed, *counts)]
     for metric in METRICS:
-        estimate = getattr(row, metric)
-        made += [estimate.estimate, estimate.lower, estimate.upper, estimate.method, estimate.reason]
+        made += _values(getattr(row, metric))
     return made
 
 

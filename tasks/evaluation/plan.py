@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from tasks.errors import ConfigurationError
 from tasks.stage import digest
@@ -44,6 +45,98 @@ class Subgroups(_Section):
         return levels
 
 
+Share = Annotated[float, Field(gt=0, lt=1)]
+Metric = Literal["sensitivity", "specificity", "ppv", "npv", "auc"]
+
+
+class OperatingPoint(_Section):
+    """A further operating point, at which the whole table is made once more: a score at or above `threshold` is a positive reading."""
+
+    name: Name
+    threshold: float
+
+
+class Goal(_Section):
+    """What has to be shown. Met where the interval's lower bound says so; a goal without an estimate is not met.
+
+    Args:
+        metric: what is held against the goal.
+        at_least: the performance goal: the lower bound must not lie below it.
+        margin: non-inferiority to all other cases: a level may be worse than these by less than this. Needs `subgroups`.
+        confidence: of the two-sided interval; the plan's where it is left out. 0.95 two-sided is a one-sided test at 2.5 %.
+        subgroups: whether every shown level must meet it, too.
+    """
+
+    metric: Metric
+    at_least: Share | None = None
+    margin: Share | None = None
+    confidence: float | None = Field(None, ge=0.5, lt=1)
+    subgroups: bool = False
+
+    @model_validator(mode="after")
+    def _one(self) -> Goal:
+        if (self.at_least is None) == (self.margin is None):
+            raise ValueError("must have either at_least or margin")
+        if self.margin is not None and not self.subgroups:
+            raise ValueError("with a margin compares each level with all other cases: it needs `subgroups: true`")
+        if self.margin is not None and self.metric not in ("auc", "sensitivity", "specificity"):
+            raise ValueError("with a margin is about auc, sensitivity or specificity")
+        return self
+
+
+class PartialAuc(_Section):
+    """The area under the ROC curve where the specificity lies between two bounds, with a bootstrap over patients."""
+
+    specificity: tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]]
+    replicates: int = Field(2000, ge=200, le=100_000)
+
+    @field_validator("specificity")
+    @classmethod
+    def _ascending(cls, bounds: tuple[float, float]) -> tuple[float, float]:
+        if not bounds[0] < bounds[1]:
+            raise ValueError("must be two bounds, the lower one first")
+        return bounds
+
+
+class Calibration(_Section):
+    """Whether scores are read as probabilities, and how the calibration curve and the ECE are binned."""
+
+    bins: int = Field(10, ge=2, le=100)
+    binning: Literal["quantile", "uniform"] = "quantile"
+
+
+class Comparator(_Section):
+    """An earlier version of the model on the same cases: what the plan's own model must not be inferior to.
+
+    Args:
+        model: `name@version` of predictions in the same table.
+        threshold: its operating point; the plan's where it is left out.
+        margin: by how much less the AUC, the sensitivity and the specificity may be, overall and in every level.
+    """
+
+    model: Annotated[str, Field(pattern=r"^[^@]+@[^@]+$")]
+    threshold: float | None = None
+    margin: Share = 0.05
+
+
+class Detection(_Section):
+    """Marks of a detection device against lesions.
+
+    Args:
+        false_positives: false positives a case at which the lesion sensitivity is given.
+    """
+
+    false_positives: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)] = (
+        0.125,
+        0.25,
+        0.5,
+        1.0,
+        2.0,
+        4.0,
+        8.0,
+    )
+
+
 class Plan(_Section):
     """An evaluation plan.
 
@@ -59,6 +152,19 @@ class Plan(_Section):
         several_series: what the study's score is where several of its series were read: `refuse` to evaluate, or the `maximum`.
         synthetic: the data are made up; said wherever the results are shown.
         subgroups: attributes of the cohort, and their levels.
+        endpoint: what the primary endpoint is, in words.
+        intersections: pairs of the subgroups' attributes whose levels are crossed.
+        interval: how the intervals of proportions are made (`tasks.evaluation.proportions`).
+        operating_points: further thresholds.
+        goals: what has to be shown.
+        multiplicity: which adjusted p value calls a level harder in the limitations; raw and adjusted ones are all in the results.
+        prevalences: at which predictive values are given besides the data's own.
+        failed: how a case that was not read enters the main table: not at all, as a positive or negative reading, or as an error.
+        indeterminate: how a case whose label is null enters it: not at all, as positive, as negative, or as an error of the reading.
+        partial_auc, calibration, comparator, detection: further analyses; None where there is none.
+        net_benefit: threshold probabilities of the decision curve; none where empty.
+        strata: bounds of the risk strata, ascending; none where empty.
+        seed: of every random number.
     """
 
     name: Name
@@ -73,6 +179,44 @@ class Plan(_Section):
     several_series: Literal["refuse", "maximum"] = "refuse"
     synthetic: bool = False
     subgroups: tuple[Subgroups, ...] = ()
+    endpoint: str = ""
+    intersections: tuple[tuple[Text, Text], ...] = ()
+    interval: Literal["wilson", "clopper_pearson", "agresti_coull", "jeffreys", "wald"] = "wilson"
+    operating_points: tuple[OperatingPoint, ...] = ()
+    goals: tuple[Goal, ...] = ()
+    multiplicity: Literal["none", "holm", "benjamini_hochberg"] = "none"
+    prevalences: tuple[Share, ...] = ()
+    failed: Literal["exclude", "positive", "negative", "error"] = "exclude"
+    indeterminate: Literal["exclude", "positive", "negative", "error"] = "exclude"
+    partial_auc: PartialAuc | None = None
+    calibration: Calibration | None = None
+    net_benefit: tuple[Share, ...] = ()
+    strata: tuple[float, ...] = ()
+    comparator: Comparator | None = None
+    detection: Detection | None = None
+    seed: int = Field(20_250_107, ge=0)
+
+    @field_validator("strata")
+    @classmethod
+    def _ascending(cls, strata: tuple[float, ...]) -> tuple[float, ...]:
+        if any(low >= high for low, high in pairwise(strata)):
+            raise ValueError("must ascend")
+        return strata
+
+    @model_validator(mode="after")
+    def _crossed(self) -> Plan:
+        known = {group.attribute for group in self.subgroups}
+        for pair in self.intersections:
+            if pair[0] == pair[1] or not set(pair) <= known:
+                raise ValueError(f"intersections must pair two attributes of subgroups, and {' and '.join(pair)} are not")
+        if len({frozenset(pair) for pair in self.intersections}) < len(self.intersections):
+            raise ValueError("intersections name a pair twice")
+        if self.comparator is not None and (not self.model_version or self.comparator.model == self.model):
+            raise ValueError("model must name a version, another than that of the comparator")
+        names = ["main", *(point.name for point in self.operating_points)]
+        if len(set(names)) < len(names):
+            raise ValueError("operating_points must have names of their own, and none is called main")
+        return self
 
     @field_validator("subgroups")
     @classmethod
@@ -81,6 +225,11 @@ class Plan(_Section):
         if repeated:
             raise ValueError(f"name the attribute {repeated[0]!r} twice")
         return subgroups
+
+    @property
+    def attributes(self) -> list[str]:
+        """The attributes of the subgroups."""
+        return [group.attribute for group in self.subgroups]
 
     @property
     def model_name(self) -> str:

@@ -1,7 +1,7 @@
 """Sensitivity, specificity and predictive values: proportions over patients as clusters, with intervals that hold at 0 and at 1.
 
-Sources: Wilson 1927 (the interval); Clopper and Pearson 1934; Rao and Scott 1992 (design effect over clusters);
-Korn and Graubard 1998 (degrees of freedom of the effective sample size).
+Sources: Wilson 1927 (the interval); Clopper and Pearson 1934; Agresti and Coull 1998; Brown, Cai and DasGupta 2001 (Jeffreys);
+Rao and Scott 1992 (design effect over clusters); Korn and Graubard 1998 (degrees of freedom of the effective sample size).
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special
 
 from tasks.evaluation import clusters
-from tasks.evaluation.intervals import estimated, normal_quantile, not_estimable
+from tasks.evaluation.cells import Share
+from tasks.evaluation.intervals import estimated, normal_quantile, not_estimable, student_quantile
 from tasks.evaluation.results import Estimate
 
-Method = Literal["wilson", "clopper_pearson"]
-_NAMES = {"wilson": "Wilson", "clopper_pearson": "Clopper-Pearson"}
+Method = Literal["wilson", "clopper_pearson", "agresti_coull", "jeffreys", "wald"]
 
 
 def wilson(successes: float, n: float, confidence: float) -> tuple[float, float]:
@@ -40,30 +40,102 @@ def wilson(successes: float, n: float, confidence: float) -> tuple[float, float]
 def clopper_pearson(successes: float, n: float, confidence: float) -> tuple[float, float]:
     """The exact interval (Clopper and Pearson 1934; Newcombe 1998, method 5), as quantiles of beta distributions."""
     tail = (1.0 - confidence) / 2.0
-    lower = 0.0 if successes == 0 else float(stats.beta.ppf(tail, successes, n - successes + 1.0))
-    upper = 1.0 if successes == n else float(stats.beta.isf(tail, successes + 1.0, n - successes))
+    lower = 0.0 if successes == 0 else float(special.betaincinv(successes, n - successes + 1.0, tail))
+    upper = 1.0 if successes == n else float(special.betainccinv(successes + 1.0, n - successes, tail))
     return lower, upper
 
 
-def design_effect(outcomes: NDArray[np.float64], codes: clusters.Codes) -> float:
+def agresti_coull(successes: float, n: float, confidence: float) -> tuple[float, float]:
+    """Wald's interval after z²/2 successes and z²/2 failures were added (Agresti and Coull 1998); it may leave [0, 1]."""
+    z = normal_quantile(confidence)
+    size = n + z * z
+    p = (successes + z * z / 2.0) / size
+    half = z * float(np.sqrt(p * (1.0 - p) / size))
+    return p - half, p + half
+
+
+def jeffreys(successes: float, n: float, confidence: float) -> tuple[float, float]:
+    """Equal-tailed posterior interval under the prior Beta(1/2, 1/2); its bounds are 0 at 0 and 1 at n (Brown, Cai and DasGupta 2001)."""
+    tail = (1.0 - confidence) / 2.0
+    a, b = successes + 0.5, n - successes + 0.5
+    lower = 0.0 if successes == 0 else float(special.betaincinv(a, b, tail))
+    upper = 1.0 if successes == n else float(special.betainccinv(a, b, tail))
+    return lower, upper
+
+
+def wald(successes: float, n: float, confidence: float) -> tuple[float, float]:
+    """The textbook interval p ± z·sqrt(p(1-p)/n): here to compare with others' tables. It has no width at 0 and 1, and covers too little."""
+    p = successes / n
+    half = normal_quantile(confidence) * float(np.sqrt(p * (1.0 - p) / n))
+    return p - half, p + half
+
+
+_INTERVALS = {
+    "wilson": ("Wilson", wilson), "clopper_pearson": ("Clopper-Pearson", clopper_pearson), "agresti_coull": ("Agresti-Coull", agresti_coull),
+    "jeffreys": ("Jeffreys", jeffreys), "wald": ("Wald", wald),
+}  # fmt: skip
+
+
+def share_of(outcomes: NDArray[np.float64], codes: clusters.Codes) -> Share:
+    """What the interval of a proportion needs, from outcomes (0 or 1) and patients' numbers, both of shape (cases,)."""
+    k = int(codes.max()) + 1 if codes.size else 0
+    n = np.bincount(codes, minlength=k)
+    y = np.bincount(codes, weights=outcomes, minlength=k)
+    successes, cases = int(y.sum()), int(outcomes.size)
+    squares = float(np.sum(np.square(cases * y - successes * n))) / cases**2 if cases else 0.0
+    return Share(successes, cases, int(np.count_nonzero(n)), squares)
+
+
+def effect(share: Share) -> float:
     """How much larger the variance of a proportion is than if each case were a patient of its own.
 
-    The variance over k patients with n_i cases and y_i successes is that of a ratio estimator (Rao and Scott 1992, eq. 1):
-    v = k / (k - 1) · Σ (y_i - p·n_i)² / n². It is set against p(1 - p) / (n - 1), the unbiased variance of independent cases,
-    so that the effect is exactly 1 where each patient has one case. Never below 1.
-
-    Args:
-        outcomes: 0 or 1, float64 of shape (cases,); at least one of each.
-        codes: the patient of each case; at least two patients.
+    The variance over k patients is that of a ratio estimator, v = k / (k - 1) · Σ (y_i - p·n_i)² / n² (Rao and Scott 1992, eq. 1).
+    It is set against p(1 - p) / (n - 1), the unbiased variance of independent cases, so that the effect is exactly 1 where each
+    patient has one case. Never below 1. Needs at least one success, one failure and two patients.
     """
-    numbers = clusters.encode(codes, codes.size)
-    k, n = int(numbers.max()) + 1, outcomes.size
+    k, n = share.patients, share.cases
     if k == n:
         return 1.0
-    p = float(outcomes.mean())
-    residuals = clusters.sums(numbers, outcomes - p, k)
-    variance = k / (k - 1) * float(np.sum(residuals * residuals)) / n**2
+    p = share.successes / n
+    variance = k / (k - 1) * share.squares / n**2
     return max(1.0, variance * (n - 1) / (p * (1.0 - p)))
+
+
+def design_effect(outcomes: NDArray[np.float64], codes: clusters.Codes) -> float:
+    """`effect` of outcomes (0 or 1, at least one of each) and patients (at least two), both of shape (cases,)."""
+    return effect(share_of(outcomes, clusters.encode(codes, codes.size)))
+
+
+def effective(share: Share, confidence: float) -> tuple[float, str]:
+    """The sample size that stands for the cases of a proportion, and what it is called in the method.
+
+    The cases where each patient has one; the patients where all outcomes agree; else n / design effect, times (t(n-1) / t(k-1))²
+    for the uncertainty of a design effect from k patients (Korn and Graubard 1998), and at most n.
+    """
+    n, k = share.cases, share.patients
+    if k == n:
+        return float(n), ""
+    if share.successes in (0, n):
+        return float(k), ", n = patients (all outcomes agree)"
+    freedom = (student_quantile(confidence, n - 1) / student_quantile(confidence, k - 1)) ** 2
+    return min(float(n), n / effect(share) * freedom), ", effective sample size (Rao-Scott)"
+
+
+def interval(share: Share, confidence: float, *, method: Method = "wilson", empty: str = "no cases") -> Estimate:
+    """The estimate of a proportion from its sums over patients; `empty` is the reason where there are no cases."""
+    normal_quantile(confidence)
+    n, k = share.cases, share.patients
+    if n == 0:
+        return not_estimable(empty, confidence)
+    if k == 1 and n > 1:
+        return not_estimable(f"all {n} cases are of one patient", confidence)
+    p = share.successes / n
+    if method == "wald" and share.successes in (0, n):
+        return not_estimable("Wald's interval has no width at 0 and 1", confidence)
+    size, how = effective(share, confidence)
+    successes = float(share.successes) if size == n else size if share.successes == n else p * size
+    name, bounds = _INTERVALS[method]
+    return estimated(p, *bounds(successes, size, confidence), confidence, name + how)
 
 
 def proportion(
@@ -79,39 +151,20 @@ def proportion(
     Args:
         outcomes: 0 or 1 (or bool), shape (cases,).
         patients: one key a case, shape (cases,); None where every case is a patient of its own.
-        method: `wilson` or `clopper_pearson`, at the effective sample size: n / design effect, times (t(n-1) / t(k-1))² for the
-            uncertainty of a design effect from k patients (Korn and Graubard 1998), and at most n. It is n itself, and the
-            interval the plain one, where each patient has one case. Where all outcomes agree, the design effect can't be
-            seen and the number of patients stands for n.
+        method: `wilson`, `clopper_pearson`, `agresti_coull`, `jeffreys` or `wald`, at the effective sample size (`effective`),
+            which is n itself, and the interval the plain one, where each patient has one case.
         empty: the reason to give where there are no cases.
 
     Returns:
-        the estimate, or `not_estimable`: no cases, an outcome other than 0 and 1, or several cases of a single patient.
+        the estimate, or `not_estimable`: no cases, an outcome other than 0 and 1, several cases of a single patient, or Wald's
+        interval where all outcomes agree.
 
     Raises:
         ValueError: the confidence is not between 0 and 1, or there are not as many patient keys as cases.
     """
     normal_quantile(confidence)
     values, wrong = clusters.binary(outcomes)
-    n = values.size
-    codes = clusters.encode(None if patients is None else np.asarray(patients), n)
-    if n == 0:
-        return not_estimable(empty, confidence)
+    codes = clusters.encode(None if patients is None else np.asarray(patients), values.size)
     if wrong:
-        return not_estimable(f"{wrong} of {n} outcomes are neither 0 nor 1", confidence)
-    k = clusters.count(codes)
-    if k == 1 and n > 1:
-        return not_estimable(f"all {n} cases are of one patient", confidence)
-    p = float(values.mean())
-    if k == n:
-        size, how = float(n), ""
-    elif p in (0.0, 1.0):
-        size, how = float(k), ", n = patients (all outcomes agree)"
-    else:
-        freedom = float(stats.t.isf((1.0 - confidence) / 2.0, n - 1) / stats.t.isf((1.0 - confidence) / 2.0, k - 1)) ** 2
-        size, how = min(float(n), n / design_effect(values, codes) * freedom), ", effective sample size (Rao-Scott)"
-    successes = size if p == 1.0 else p * size
-    if k == n:
-        successes = float(values.sum())
-    bounds = (wilson if method == "wilson" else clopper_pearson)(successes, size, confidence)
-    return estimated(p, *bounds, confidence, _NAMES[method] + how)
+        return not_estimable(f"{wrong} of {values.size} outcomes are neither 0 nor 1", confidence)
+    return interval(share_of(values, codes), confidence, method=method, empty=empty)

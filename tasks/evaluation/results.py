@@ -36,7 +36,10 @@ class Counts(_Part):
 
 
 class Difference(_Part):
-    """A metric of one level minus the same metric of all other cases; an interval wholly below zero says that the level is harder."""
+    """A metric of one level minus the same metric of all other cases; an interval wholly below zero says that the level is harder.
+
+    `p` is that of no difference; the adjusted ones are over all levels of all attributes for this metric. None where there is no test.
+    """
 
     metric: Literal["auc", "sensitivity", "specificity"]
     rest: float = Field(ge=0, le=1)
@@ -45,6 +48,9 @@ class Difference(_Part):
     upper: float = Field(ge=-1, le=1)
     confidence: float = Field(gt=0, lt=1)
     method: str
+    p: float | None = Field(None, ge=0, le=1)
+    p_holm: float | None = Field(None, ge=0, le=1)
+    p_benjamini_hochberg: float | None = Field(None, ge=0, le=1)
 
     @property
     def harder(self) -> bool:
@@ -73,6 +79,9 @@ class Performance(_Part):
     auc: Estimate
     suppressed: bool = False
     against_rest: tuple[Difference, ...] = ()
+    prevalence: Estimate | None = None
+    lr_positive: Estimate | None = None
+    lr_negative: Estimate | None = None
 
     def harder(self, metric: str) -> bool:
         """Whether the level does worse in a metric than all other cases do, by the interval of the difference."""
@@ -116,6 +125,208 @@ class Roc(_Part):
     tpr: tuple[float, ...]
 
 
+class PerThousand(_Part):
+    """What happens to 1,000 cases of a prevalence at the operating point, in cases; they need not be whole."""
+
+    prevalence: float = Field(gt=0, lt=1)
+    positives: float
+    negatives: float
+    tp: float
+    fn: float
+    fp: float
+    tn: float
+
+
+class Predictive(_Part):
+    """Predictive values at a prevalence; `own` where it is that of the data themselves.
+
+    `number_needed_to_predict` is 1 / (PPV + NPV - 1); it has no upper bound where PPV + NPV may be 1.
+    """
+
+    attribute: str
+    level: str
+    prevalence: float
+    own: bool
+    ppv: Estimate
+    npv: Estimate
+    number_needed_to_predict: Estimate
+    per_thousand: PerThousand | None
+
+
+class Heterogeneity(_Part):
+    """Whether a metric differs among an attribute's shown levels at all; `reason` says why there is no test."""
+
+    attribute: str
+    metric: str
+    statistic: float | None = None
+    freedom: int | None = None
+    p: float | None = None
+    p_holm: float | None = None
+    p_benjamini_hochberg: float | None = None
+    method: str = ""
+    reason: str = ""
+
+
+class GoalResult(_Part):
+    """A goal of the plan and whether it is met: a performance goal by the metric, non-inferiority by the difference from all other cases."""
+
+    attribute: str
+    level: str
+    metric: str
+    at_least: float | None = None
+    margin: float | None = None
+    confidence: float = Field(gt=0, lt=1)
+    estimate: float | None
+    lower: float | None
+    upper: float | None
+    met: bool
+    reason: str = ""
+
+
+class AtPoint(_Part):
+    """The subgroup table at a further operating point of the plan."""
+
+    name: str
+    threshold: float
+    performance: tuple[Performance, ...]
+
+
+class CalibrationBin(_Part):
+    """One bin of the calibration curve: mean score, and share of positives with its interval over patients.
+
+    `suppressed`: too few patients to show; counts are zero, and there is no mean.
+    """
+
+    lower_score: float
+    upper_score: float
+    patients: int = Field(ge=0)
+    studies: int = Field(ge=0)
+    mean_score: float | None
+    observed: Estimate
+    suppressed: bool = False
+
+
+class CalibrationResult(_Part):
+    """How far scores can be read as probabilities.
+
+    `intercept` is calibration in the large (slope held at 1), `slope` that of the logistic recalibration; both are at 0 and 1 where all is
+    well. `observed_to_expected` is positives over the sum of scores. `ece` is over the bins of `curve`, weighted by their studies.
+    """
+
+    attribute: str
+    level: str
+    intercept: Estimate
+    slope: Estimate
+    brier: Estimate
+    observed_to_expected: Estimate
+    ece: float | None
+    binning: str
+    curve: tuple[CalibrationBin, ...]
+
+
+class NetBenefit(_Part):
+    """A point of the decision curve: net benefit in true positives a case at a threshold probability, of the model and of treating all."""
+
+    threshold_probability: float
+    model: Estimate
+    treat_all: float
+    treat_none: float = 0.0
+
+
+class Stratum(_Part):
+    """A risk stratum: scores from `lower` (included) to `upper` (not), unbounded where None; `suppressed` as in `CalibrationBin`."""
+
+    lower: float | None
+    upper: float | None
+    patients: int = Field(ge=0)
+    studies: int = Field(ge=0)
+    positives: int = Field(ge=0)
+    observed: Estimate
+    likelihood_ratio: Estimate
+    suppressed: bool = False
+
+
+class PartialArea(_Part):
+    """The area under the ROC curve between two specificities, as McClish scales it (0.5 is chance, 1 perfect), and unscaled."""
+
+    specificity: tuple[float, float]
+    standardized: Estimate
+    area: float | None
+
+
+class Reclassified(_Part):
+    """Studies with one label by the earlier version's reading and the new one's."""
+
+    label: int
+    both_positive: int = Field(ge=0)
+    only_new: int = Field(ge=0)
+    only_old: int = Field(ge=0)
+    both_negative: int = Field(ge=0)
+
+
+class VersionDifference(_Part):
+    """One metric of the plan's model minus that of the comparator on the same cases, in all cases or one level.
+
+    `non_inferior`: whether the interval lies wholly above minus the margin; false where there is no number.
+    """
+
+    attribute: str
+    level: str
+    metric: str
+    new: float | None = None
+    old: float | None = None
+    difference: Estimate
+    p: float | None = None
+    margin: float
+    non_inferior: bool
+
+
+class VersionComparison(_Part):
+    """Two versions of a model on the cases that both read."""
+
+    comparator: str
+    comparator_threshold: float
+    studies: int = Field(ge=0)
+    patients: int = Field(ge=0)
+    differences: tuple[VersionDifference, ...]
+    reclassified: tuple[Reclassified, ...]
+    reason: str = ""
+
+
+class LesionSensitivity(_Part):
+    """Lesion sensitivity at the lowest threshold that has no more than so many false positives a case.
+
+    `reached` is the rate at that threshold, which is None where no mark is allowed at all.
+    """
+
+    false_positives: float
+    threshold: float | None
+    reached: float | None
+    sensitivity: Estimate
+
+
+class Detection(_Part):
+    """Marks against lesions in one row of the table."""
+
+    attribute: str
+    level: str
+    cases: int = Field(ge=0)
+    lesions: int = Field(ge=0)
+    false_positives: int = Field(ge=0)
+    at: tuple[LesionSensitivity, ...]
+    wafroc: Estimate
+
+
+class PlanHistory(_Part):
+    """Under which plans the reference standard was opened: SHA-256 of plan and operating point, the first one first.
+
+    `changed`: the plan is not the one under which it was first opened; None where nobody keeps a register.
+    """
+
+    changed: bool | None = None
+    openings: tuple[str, ...] = ()
+
+
 class Provenance(_Part):
     """What the numbers were made from: SHA-256 of each input's content and the versions involved."""
 
@@ -149,6 +360,18 @@ class Results(_Part):
     worst_case: Performance
     roc: tuple[Roc, ...]
     limitations: tuple[str, ...]
+    endpoint: str = ""
+    plan_history: PlanHistory = PlanHistory()
+    goals: tuple[GoalResult, ...] = ()
+    heterogeneity: tuple[Heterogeneity, ...] = ()
+    predictive: tuple[Predictive, ...] = ()
+    operating_points: tuple[AtPoint, ...] = ()
+    calibration: tuple[CalibrationResult, ...] = ()
+    net_benefit: tuple[NetBenefit, ...] = ()
+    strata: tuple[Stratum, ...] = ()
+    partial_auc: PartialArea | None = None
+    comparison: VersionComparison | None = None
+    detection: tuple[Detection, ...] = ()
 
     def overall(self) -> Performance:
         """The row of all cases."""

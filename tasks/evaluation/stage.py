@@ -17,21 +17,25 @@ from data_contracts.volumes import CONTRACT as VOLUMES
 from tasks import accountability as night
 from tasks.evaluation import output
 from tasks.evaluation.analysis import analyse
-from tasks.evaluation.cases import ACQUISITION
 from tasks.evaluation.plan import Plan
-from tasks.evaluation.results import Results
-from tasks.evaluation.tables import content_sha256
+from tasks.evaluation.results import PlanHistory, Results
+from tasks.evaluation.tables import ACQUISITION, content_sha256
 from tasks.evaluation.threshold import operating_point
 from tasks.lake import Lake, Manifest
 from tasks.stage import Count, digest
 
 STAGE = "evaluate"
 #: Raised by hand whenever the same inputs and plan give other results than before.
-REVISION = 2
+REVISION = 3
 
 
 def evaluate_lake(
-    lake: Lake, plan: Plan, accountability: Iterable[Mapping[str, Any]] = (), *, model: str | None = None
+    lake: Lake,
+    plan: Plan,
+    accountability: Iterable[Mapping[str, Any]] = (),
+    *,
+    model: str | None = None,
+    history: PlanHistory | None = None,
 ) -> Manifest | None:
     """Evaluate the plan on the lake's tables `predictions`, `reference`, `cohort` and `volumes`.
 
@@ -40,6 +44,7 @@ def evaluate_lake(
     Args:
         accountability: rows of `tasks.accountability.rows`.
         model: as in `operating_point`.
+        history: what the register says of the plan (`tasks.evaluation.openings`).
 
     Returns:
         what was published, or None where inputs and plan are those of the earlier publication: then nothing was done.
@@ -51,17 +56,19 @@ def evaluate_lake(
     version = point.model_version or plan.model_version
     rows = [row for row in accountability if _concerns(row["stage"], plan.model_name, version)]
     series = _acquisition(lake.table(VOLUMES, ["SeriesInstanceUID", *ACQUISITION]))
-    read = point.applies_to(lake.table(PREDICTIONS)).join(series, "SeriesInstanceUID", join_type="left outer")
+    read = lake.table(PREDICTIONS)
+    read = (point.applies_to(read) if plan.comparator is None else read).join(series, "SeriesInstanceUID", join_type="left outer")
     truth, people = lake.table(REFERENCE), lake.table(COHORT)
     totals = [[*end, n] for end, n in night.totals(rows).items()]
     fingerprint = digest({
         "stage": STAGE, "revision": REVISION, "version": metadata.version("safelight"), "plan": plan.sha256, "threshold": point.threshold,
         "inputs": [content_sha256(table) for table in (read, truth, people)], "accountability": totals,
+        "history": None if history is None else history.model_dump(),
     })  # fmt: skip
     earlier = lake.manifest(STAGE, plan.name)
     if earlier is not None and earlier.fingerprint == fingerprint and lake.intact(earlier):
         return None
-    results = analyse(read, truth, people, plan, threshold=point.threshold, accountability=rows)
+    results = analyse(read, truth, people, plan, threshold=point.threshold, accountability=rows, history=history)
     with lake.publication(STAGE, plan.name, fingerprint) as publication:
         for name, content in output.files(results).items():
             publication.write(f"results/{name}", content)

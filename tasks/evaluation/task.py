@@ -20,7 +20,9 @@ def account(config: str) -> int:
 @task(name="evaluate", task_run_name="evaluate", cache_policy=NO_CACHE, persist_result=False)
 def measure(config: str) -> bool:
     """Measure the model in every subgroup; returns whether anything had changed."""
+    from tasks.evaluation.openings import note_in_ledger
     from tasks.evaluation.stage import evaluate_lake
+    from tasks.evaluation.threshold import operating_point
 
     site = open_site(config)
     with boundary("evaluate", site.errors), site.ledger.turn("evaluate"):
@@ -28,4 +30,6 @@ def measure(config: str) -> bool:
             return False
         plan = load_plan(site.settings.evaluation.plan)
         accounted = accountability.rows(site.ledger)
-        return evaluate_lake(site.lake, plan, accounted, model=site.settings.inference.named(plan.model_name)) is not None
+        model = site.settings.inference.named(plan.model_name)
+        history = note_in_ledger(site.ledger, plan, operating_point(plan, model).threshold)
+        return evaluate_lake(site.lake, plan, accounted, model=model, history=history) is not None

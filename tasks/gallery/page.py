@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
-from functools import cache
 from importlib.metadata import version
-from importlib.resources import files
 from urllib.parse import quote
 
-import jinja2
 from markupsafe import Markup
 
 from tasks.gallery.facts import BANDS, Row, card, reason
+from tasks.standalone import part, source_hash, template
+
+_PACKAGE = "tasks.gallery"
 
 #: A volume: SeriesInstanceUID and volume_index.
 Number = tuple[str, int]
@@ -36,10 +34,10 @@ def render(
     """
     told = splits or {}
     cards = [card(row, told.get((row["SeriesInstanceUID"], row["volume_index"]), "")) for row in rows]
-    style, script = _part("gallery.css"), _part("gallery.js")
-    page = _template().render(
-        title=title, counts=_counts(rows), cards=cards, pictures=pictures, base=base, bands=BANDS,
-        style=Markup(style), style_hash=_hash(style), script=Markup(script), script_hash=_hash(script),  # noqa: S704 - our own files
+    style, script = part(_PACKAGE, "gallery.css"), part(_PACKAGE, "gallery.js")
+    page = template(_PACKAGE, "gallery.html").render(
+        title=title, link=_link, counts=_counts(rows), cards=cards, pictures=pictures, base=base, bands=BANDS,
+        style=Markup(style), style_hash=source_hash(style), script=Markup(script), script_hash=source_hash(script),  # noqa: S704 - our own files
         left_out=[(code, reason(code)[0], n) for code, n in (left_out or {}).items()],
         made_by=f"Made by Safelight {version('safelight')} from the table volumes.",
     )  # fmt: skip
@@ -54,37 +52,6 @@ def _counts(rows: Sequence[Row]) -> str:
         f"{len({row['PatientID'] for row in rows}):,} patients",
     ]  # fmt: skip
     return " · ".join(parts)
-
-
-@cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
-    )
-    environment.filters["data_uri"] = _data_uri
-    environment.filters["link"] = _link
-    environment.filters["sentence"] = _sentence
-    return environment.from_string(_part("gallery.html"))
-
-
-@cache
-def _part(name: str) -> str:
-    return files("tasks.gallery").joinpath("templates", name).read_text("utf-8")
-
-
-def _hash(text: str) -> str:
-    """A source expression of Content Security Policy level 3, section 2.3.1."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def _data_uri(picture: bytes) -> str:
-    return "data:image/webp;base64," + base64.b64encode(picture).decode()
-
-
-def _sentence(text: str) -> Markup:
-    """A sentence of the catalogue: what stands between back quotes is code."""
-    parts = text.split("`")
-    return Markup("").join(Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(parts))
 
 
 def _link(path: str, base: str) -> str:

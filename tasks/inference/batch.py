@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 
+from tasks.delivery.urgency import Due, first_deadline, order, urgency
 from tasks.errors import ConfigurationError
 from tasks.executor import OnEnd, Summary, run_by_ledger
 from tasks.guard import ErrorLog
@@ -15,13 +17,9 @@ from tasks.inference.registry import register
 from tasks.inference.stage import InferStage
 from tasks.lake import Lake
 from tasks.ledger import Ledger, Result
+from tasks.ledger_history import first as first_turn
 from tasks.pools import Pool
 from tasks.stage import fingerprint
-
-#: A model without a service level comes after all that have one, in minutes.
-_WHENEVER = 1 << 20
-#: By the morning is later than any number of minutes that somebody waits for.
-_MORNING = 1 << 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +41,7 @@ def stages(lake: Lake, settings: InferenceSettings) -> tuple[list[tuple[ModelSet
             usable.append((each, stage))
         except ConfigurationError as error:
             unusable.append(Unusable(each.model, error))
-    return sorted(usable, key=lambda pair: (urgency(pair[1]), pair[1].label())), unusable
-
-
-def urgency(stage: InferStage) -> int:
-    """Minutes after which the most urgent of a model's findings is late: the order in which models read."""
-    levels = [said.service_level for said in stage.bundle.manifest.findings if said.service_level is not None]
-    return min((_MORNING if level.minutes is None else level.minutes for level in levels), default=_WHENEVER)
+    return sorted(usable, key=lambda pair: (urgency(pair[1].bundle.manifest), pair[1].label())), unusable
 
 
 def read_batch(
@@ -62,18 +54,23 @@ def read_batch(
     pool: Pool,
     errors: ErrorLog,
     max_attempts: int,
+    zone: tzinfo = UTC,
     on_end: OnEnd | None = None,
 ) -> Summary:
-    """Read what is due of a batch with every model. A model that cannot be used is counted as `unusable` and leaves the others alone."""
+    """Read what is due of a batch with every model. A model that cannot be used is counted as `unusable` and leaves the others alone.
+
+    `zone` is the site's, in which a manifest's hours of the morning are meant.
+    """
     summary = Summary("infer")
     usable, unusable = stages(lake, settings)
     for each, stage in usable:
         try:
-            register(lake, stage.bundle)
+            with ledger.lock(f"models {stage.bundle.label}"):  # another batch may be about to do the same
+                register(lake, stage.bundle)
         except ConfigurationError as error:
             unusable.append(Unusable(each.model, error))
             continue
-        wanted = in_turn(stage, keys, ledger, run, each.backfill)
+        wanted = in_turn(stage, keys, ledger, run, each.backfill, zone)
         made = run_by_ledger(
             stage, wanted, ledger=ledger, run=run, pool=pool, errors=errors, max_attempts=max_attempts, on_end=on_end
         )  # fmt: skip
@@ -90,15 +87,16 @@ def read_batch(
 _allowed: dict[tuple[str, str, str], frozenset[str]] = {}
 
 
-def in_turn(stage: InferStage, keys: Sequence[str], ledger: Ledger, run: str, limit: int | None) -> list[str]:
-    """The studies of a batch in the order in which they are read, those of earlier nights last and at most `limit` of all batches together.
+def in_turn(stage: InferStage, keys: Sequence[str], ledger: Ledger, run: str, limit: int | None, zone: tzinfo = UTC) -> list[str]:
+    """The studies of a batch in the order in which they are read: the sooner deadline first; those of earlier nights last, the newest first, and
+    at most `limit` of all batches together.
 
     A study is of an earlier night where it was converted before the model version had its first turn at this site, or was read by
     it before from the same volumes. What of such studies a run may read is settled when it first asks.
     """
     converted = ledger.results("volumes", list(keys))
     read = ledger.results(stage.label(), list(keys))
-    first = ledger.first(stage.label())
+    first = first_turn(ledger, stage.label())
     rows = {key: (row, read.get((key, stage.label()))) for (key, _), row in converted.items()}
     late = [key for key in keys if key in rows and _is_backfill(*rows[key], first)]
     own = [key for key in keys if key not in set(late)]
@@ -108,7 +106,19 @@ def in_turn(stage: InferStage, keys: Sequence[str], ledger: Ledger, run: str, li
             _allowed.clear()
             _allowed[place] = _settled(stage, ledger, first, limit)
         late = [key for key in late if key in _allowed[place] or not _is_due(stage, *rows[key])]
-    return own + sorted(late, key=lambda key: -(rows[key][0].finished_at or 0.0))
+    return _by_deadline(stage, own, ledger, zone) + sorted(late, key=lambda key: -(rows[key][0].finished_at or 0.0))
+
+
+def _by_deadline(stage: InferStage, keys: Sequence[str], ledger: Ledger, zone: tzinfo) -> list[str]:
+    """Studies by when their results are late: a study is complete when it has been pulled."""
+    manifest = stage.bundle.manifest
+    if all(said.service_level is None for said in manifest.findings):
+        return list(keys)
+    pulled = {key: row.finished_at for (key, _), row in ledger.results("pull", list(keys)).items()}
+    due = [
+        Due(key, stage.bundle.label, urgency(manifest), first_deadline(manifest, pulled.get(key) or ledger.now(), zone)) for key in keys
+    ]  # fmt: skip
+    return [each.study_key for each in order(due)]
 
 
 def _settled(stage: InferStage, ledger: Ledger, first: float | None, limit: int) -> frozenset[str]:

@@ -15,7 +15,7 @@ from tasks.stage import digest
 MANIFEST = "manifest.yaml"
 
 #: Raised by hand whenever `tasks.inference.preprocess` makes another input from the same volume and settings.
-PREPROCESSING_REVISION = 1
+PREPROCESSING_REVISION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,32 +37,45 @@ class Bundle:
         """`name@version`."""
         return f"{self.manifest.name}@{self.manifest.version}"
 
-    @property
-    def weights_path(self) -> Path:
-        """Where the weights lie: in the folder, or in the package that brings them.
+    def path(self, name: str) -> Path:
+        """Where a file of the weights lies: in the folder, or in the package that brings them.
 
         Raises:
-            ConfigurationError: E-INFER-PACKAGE where that package is not installed.
+            ConfigurationError: E-INFER-PACKAGE where that package is not installed, or in another version.
         """
         weights = self.manifest.weights
         if weights.package is None:
-            return self.folder / weights.file
+            return self.folder / name
         try:
-            return Path(str(importlib.metadata.distribution(weights.package).locate_file(weights.file)))
+            package = importlib.metadata.distribution(weights.package)
         except importlib.metadata.PackageNotFoundError:
             raise ConfigurationError("E-INFER-PACKAGE", f"{self.label} needs the package {weights.package}") from None
+        if package.version != weights.package_version:
+            raise ConfigurationError(
+                "E-INFER-PACKAGE", f"{self.label} was tested with {weights.package} {weights.package_version}"
+            )
+        return Path(str(package.locate_file(name)))
 
     def weights(self) -> bytes:
-        """The weights' bytes, checked as they are read.
+        """The weights' bytes, checked as they are read; raises what `read` does."""
+        return self.read(self.manifest.weights.file)
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a file that the manifest names, checked as they are read.
 
         Raises:
-            ConfigurationError: E-INFER-WEIGHTS where they are missing or not those of the manifest; E-INFER-PACKAGE.
+            ConfigurationError: E-INFER-WEIGHTS where it is missing or not that of the manifest; E-INFER-PACKAGE.
         """
-        path = self.weights_path
+        path = self.path(name)
         content = path.read_bytes() if path.is_file() else b""
-        if sha256(content).hexdigest() != self.manifest.weights.sha256:
-            raise ConfigurationError("E-INFER-WEIGHTS", self.label)
+        if sha256(content).hexdigest() != self.files[name]:
+            raise ConfigurationError("E-INFER-WEIGHTS", f"{self.label}: {name}")
         return content
+
+    @property
+    def files(self) -> dict[str, str]:
+        """All files of the weights, by name, with the SHA-256 that they must have."""
+        return {self.manifest.weights.file: self.manifest.weights.sha256} | self.manifest.weights.also
 
 
 def folder_of(model: Path | str) -> Path:
@@ -88,5 +101,6 @@ def load(model: Path | str) -> Bundle:
         raise ConfigurationError("E-INFER-MODEL-MISSING", f"{model}; there are {', '.join(names()) or 'none'}")
     content = (folder / MANIFEST).read_bytes()
     bundle = Bundle(folder, parse(content, folder.name), sha256(content).hexdigest())
-    bundle.weights()
+    for name in bundle.files:
+        bundle.read(name)
     return bundle

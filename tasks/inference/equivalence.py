@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
+from data_contracts.volumes import CONTRACT
 from tasks.errors import ConfigurationError
 from tasks.inference.bundle import Bundle
 from tasks.inference.execution import Execution
+from tasks.inference.gates import Row, by_header
 from tasks.inference.heads import label_of
-from tasks.inference.preprocess import Prepared
+from tasks.inference.preprocess import Prepared, along_the_patient
 from tasks.inference.protocol import Box, Found, Labels, Reader
+from tasks.inference.volume import read_volume
 from tasks.lake import Lake
 
 _STAGE = "equivalence"
@@ -41,6 +44,9 @@ class Limits:
     boxes: int = 0
 
 
+LIMITS = Limits()
+
+
 @dataclass(slots=True)
 class Differences:
     """The worst of some inputs. Scores and boxes are of all findings together; Dice is of each segmented one."""
@@ -62,6 +68,24 @@ class Differences:
             and self.decisions <= limits.decisions
             and self.boxes <= limits.boxes
         )
+
+
+def comparable(lake: Lake, bundle: Bundle, most: int) -> list[Row]:
+    """Volumes of the lake that the model may be shown, by the header: an arbitrary choice of at most so many, always the same."""
+    rows = [row for row in lake.table(CONTRACT).to_pylist() if row["path"] and row["kind"] == "3d" and not row["is_sheared"]]
+    shown = [row for row in rows if row["n_slices"] > 1 and not by_header(row, bundle.manifest)]
+    return sorted(shown, key=lambda row: str(row["sha256"]))[:most]
+
+
+def prepared(lake: Lake, reader: Reader, rows: Iterable[Row], after: Callable[[str], None]) -> Iterator[Prepared]:
+    """Their inputs, one at a time; volumes that lie askew are passed over. `after` is told each study's key."""
+    for row in rows:
+        padding = row["padding_range"]
+        with lake.local([row["path"]]) as files:
+            volume = read_volume(files[row["path"]], (padding[0], padding[1]) if padding else None, row["sha256"])
+        if along_the_patient(volume):
+            yield reader.prepare(volume)
+        after(row["StudyInstanceUID"])
 
 
 def compare(reference: Reader, faster: Reader, inputs: Iterable[Prepared], bundle: Bundle) -> Differences:

@@ -64,6 +64,10 @@ def _tube_voltage(row: Row, said: Manifest) -> Gate:
     return _ranged("E-INFER-KVP", [row["KVP"]], said.accepted.kvp)
 
 
+def _echo_time(row: Row, said: Manifest) -> Gate:
+    return _ranged("E-INFER-ECHO-TIME", [row["EchoTime"]], said.accepted.echo_time_ms)
+
+
 def _contrast(row: Row, said: Manifest) -> Gate:
     agents = row.get("ContrastBolusAgent")
     given = None if agents is None else "with" if any(agents) else "without"
@@ -89,12 +93,12 @@ def _complete(row: Row, said: Manifest) -> Gate:
 
 #: The header's gates, in the order in which a volume meets them.
 _HEADER: tuple[Callable[[Row, Manifest], Gate], ...] = (
-    _modality, _body_part, _synthetic, _kernel, _tube_voltage, _contrast, _slices, _pixels, _length, _complete,
+    _modality, _body_part, _synthetic, _kernel, _tube_voltage, _echo_time, _contrast, _slices, _pixels, _length, _complete,
 )  # fmt: skip
 
 #: All of them in that order. A study that is not read gives the reason of the volume that came furthest.
 GATES = (
-    "E-INFER-NO-VOLUME", "E-INFER-MODALITY", "E-INFER-BODY-PART", "E-INFER-NOT-SYNTHETIC", "E-INFER-KERNEL", "E-INFER-KVP",
+    "E-INFER-NO-VOLUME", "E-INFER-MODALITY", "E-INFER-BODY-PART", "E-INFER-NOT-SYNTHETIC", "E-INFER-KERNEL", "E-INFER-KVP", "E-INFER-ECHO-TIME",
     "E-INFER-CONTRAST", "E-INFER-SPACING", "E-INFER-PIXEL-SPACING", "E-INFER-LENGTH", "E-INFER-INCOMPLETE", "E-INFER-GEOMETRY",
     "E-INFER-INPUT",
 )  # fmt: skip
@@ -120,8 +124,10 @@ def choose(eligible: Sequence[Row]) -> Row | None:
     return min(eligible, key=lambda row: (slice_mm(row), -row["n_slices"], row["path"]), default=None)
 
 
-def content_share(volume: Volume, content: Range) -> float:
-    """The share of a volume's voxels whose values are within a range; padding never is."""
+def content_share(volume: Volume, content: Range | None) -> float | None:
+    """The share of a volume's voxels whose values are within a range; padding never is. None without a range."""
+    if content is None:
+        return None
     low, high = content
     found = 0
     for start in range(0, volume.voxels.shape[2], _SLICES):
@@ -133,13 +139,14 @@ def content_share(volume: Volume, content: Range) -> float:
     return found / max(volume.voxels.size, 1)
 
 
-def plausible(statistics: Statistics, share: float, profile: Profile) -> bool:
+def plausible(statistics: Statistics, share: float | None, profile: Profile) -> bool:
     """Whether an input is like those of the training; a wrong rescale, a wrong window or another body part makes it unlike them."""
-    held: list[tuple[float, Range | None]] = [
+    held: list[tuple[float | None, Range | None]] = [
         (statistics.mean, profile.mean), (statistics.std, profile.std), (share, profile.content_share),
         (statistics.p01, profile.p01), (statistics.p50, profile.p50), (statistics.p99, profile.p99),
     ]  # fmt: skip
-    return all(math.isfinite(value) and (limits is None or _within(value, limits)) for value, limits in held)
+    finite = all(math.isfinite(value) for value, _ in held if value is not None)
+    return finite and all(limits is None or _within(value, limits) for value, limits in held)
 
 
 def furthest(reasons: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.inference.manifest import Input, LinearWindow, Percentiles, Standardised
-from tasks.inference.volume import Volume, cleaned
+from tasks.inference.volume import Volume, tidy
 
 _SLICES = 16
 
@@ -79,4 +79,7 @@ class _Slices:
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
         for start in range(0, self._volume.voxels.shape[2], _SLICES):
-            yield cleaned(self._volume.voxels[:, :, start : start + _SLICES], self._volume.padding, self._how)
+            stored = self._volume.voxels[:, :, start : start + _SLICES]
+            values = np.array(stored, np.float32)
+            tidy(values, stored, self._volume.padding, self._how)
+            yield values

@@ -51,7 +51,7 @@ class Weights(_Part):
         sha256: of its content.
         architecture: for `safetensors` and `state_dict`.
         network_id: for `monai`: the id in `configs/inference.json` that makes the network.
-        config_sha256: for `monai`: of that file.
+        also: SHA-256 by name of further files that the network is made from; of a MONAI bundle, its `configs/inference.json`.
         package, package_version: for `package`: the distribution's name and the version that was tested.
         reader: for `package`: the class that follows `tasks.inference.protocol.Reader`.
     """
@@ -61,20 +61,18 @@ class Weights(_Part):
     sha256: Sha256
     architecture: Architecture | None = None
     network_id: str = "network_def"
-    config_sha256: Sha256 | None = None
+    also: dict[str, Sha256] = {}
     package: str | None = None
     package_version: str | None = None
     reader: Importable | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        path = PurePosixPath(self.file)
-        if path.is_absolute() or ".." in path.parts or not path.name:
+        paths = [PurePosixPath(name) for name in (self.file, *self.also)]
+        if any(path.is_absolute() or ".." in path.parts or not path.name for path in paths):
             raise ValueError("file must be a path within the model's folder")
         if (self.architecture is not None) != (self.format in {"safetensors", "state_dict"}):
             raise ValueError("architecture belongs to safetensors and state_dict, and to nothing else")
-        if (self.config_sha256 is not None) != (self.format == "monai"):
-            raise ValueError("config_sha256 belongs to monai, and to nothing else")
         named = (self.package, self.package_version, self.reader)
         if any(value is None for value in named) == (self.format == "package") or (self.format != "package" and any(named)):
             raise ValueError("package, package_version and reader belong to the format package, all three")
@@ -139,7 +137,7 @@ class Input(_Part):
     """How a volume becomes the network's input. Changing any of this changes what the model sees, hence its hash.
 
     Args:
-        spacing_mm: of the input's voxels, (z, y, x).
+        spacing_mm: of the input's voxels, (z, y, x); None leaves the volume's own.
         shape: voxels (z, y, x) that the input is evenly padded or cropped to; None leaves the volume's own extent.
         orientation: where the axes (x, y, z) point: to the patient's Left, Posterior and Superior, or Right and Anterior.
         interpolation: between voxels.
@@ -151,7 +149,7 @@ class Input(_Part):
         dtype: of the numbers that the network is given.
     """
 
-    spacing_mm: tuple[float, float, float]
+    spacing_mm: tuple[float, float, float] | None
     shape: tuple[int, int, int] | None = None
     orientation: Literal["LPS", "RAS"]
     interpolation: Literal["linear"]
@@ -164,7 +162,11 @@ class Input(_Part):
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        if min(self.spacing_mm) <= 0 or min(self.shape or (1,)) < 1 or min(self.tiling.shape if self.tiling else (1,)) < 1:
+        if (
+            min(self.spacing_mm or (1.0,)) <= 0
+            or min(self.shape or (1,)) < 1
+            or min(self.tiling.shape if self.tiling else (1,)) < 1
+        ):
             raise ValueError("spacing_mm and shapes must be positive")
         return self
 
@@ -180,6 +182,7 @@ class Accepted(_Part):
         slice_mm: what one slice stands for: the larger of the slices' distance and their thickness.
         pixel_mm: distance of neighbours within a slice, along both axes.
         kvp: tube voltage, in kV.
+        echo_time_ms: of MR.
         contrast: whether the series names a contrast agent.
         length_mm: from the first slice's outer face to the last one's.
         complete: whether a volume with missing slices is refused.
@@ -191,6 +194,7 @@ class Accepted(_Part):
     convolution_kernel: tuple[str, ...] | None = None
     pixel_mm: Range | None = None
     kvp: Range | None = None
+    echo_time_ms: Range | None = None
     contrast: Literal["with", "without"] | None = None
     length_mm: Range | None = None
     complete: bool = True
@@ -201,18 +205,24 @@ class Profile(_Part):
 
     Args:
         mean, std: ranges of the prepared input's mean and standard deviation.
-        content_range: the values, before the window, of what must be there (in HU: of lung, say).
+        content_range: the values, before the window, of what must be there (in HU: of lung, say); None where values have no unit.
         content_share: range of the share of the volume's voxels that have such values.
         p01, p50, p99: ranges of the prepared input's percentiles; None where they are not held to any.
     """
 
     mean: Range
     std: Range
-    content_range: Range
-    content_share: Range
+    content_range: Range | None = None
+    content_share: Range | None = None
     p01: Range | None = None
     p50: Range | None = None
     p99: Range | None = None
+
+    @model_validator(mode="after")
+    def _both(self) -> Self:
+        if (self.content_range is None) != (self.content_share is None):
+            raise ValueError("content_range and content_share belong together")
+        return self
 
 
 # ---- output -------------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """From a volume to a network's input: orientation, padding, spacing and window, in the order that the manifest names. And back.
 
 Training and inference go through `prepare` and nothing else. The same volume and settings give the same numbers, whatever else runs.
-What is done to voxels is in `tasks/imaging`; here is in which order, block by block, so that beside the volume and the input
+What is done to voxels is in `tasks/imaging`; here is in which order, plane by plane, so that beside the volume and the input
 little memory is needed.
 """
 
@@ -15,21 +15,19 @@ from numpy.typing import NDArray
 
 from tasks.errors import SafelightError
 from tasks.imaging import orientation
-from tasks.imaging.blocks import divide
 from tasks.imaging.extent import fit
 from tasks.imaging.grids import Grid, fitted, to_spacing
 from tasks.imaging.resampling import resample
+from tasks.imaging.separable import linear, nearest
 from tasks.inference.intensity import of_values, of_volume
 from tasks.inference.manifest import Input
 from tasks.inference.statistics import Statistics, measure
-from tasks.inference.volume import Volume, cleaned
+from tasks.inference.volume import Volume, tidy
 
 Image = NDArray[np.float32]
 
 #: The most that a volume's axes may lean from the patient's, and from being perpendicular to each other, in degrees.
 MAXIMUM_TURN_DEG, MAXIMUM_SHEAR_DEG = 30.0, 1.0
-#: Voxels of a block and of the part of the volume that it is made from.
-_BLOCK = 1 << 21
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +68,13 @@ def prepare(volume: Volume, how: Input) -> Prepared:
     """
     source, respaced = volume.grid, _respaced(volume.grid, how)
     before = of_volume(volume, how) if how.order == "window_then_resample" else None
-    made = np.empty(respaced.shape[::-1], np.float32)
-    for block in divide(respaced.shape, source.shape, source.indices_from(respaced), (1, 1, 1), beyond=False, limit=_BLOCK):
-        part = block.inside(source.shape)
-        if part is None:  # cannot be: both grids cover the same extent
-            raise SafelightError("E-IMAGING-GRID", "an input beyond its volume")
-        box = tuple(slice(a, b) for a, b in zip(part.box_start, part.box_stop, strict=True))
-        values = cleaned(volume.voxels[box], volume.padding, how)
+
+    def clean(plane: Image, stored: NDArray[Any]) -> None:
+        tidy(plane, stored, volume.padding, how)
         if before is not None:
-            before.apply(values)
-        given = resample(
-            values, _cut(source, part.box_start, part.box_stop), _cut(respaced, block.start, block.stop), outside="edge"
-        )
-        (i, j, k), (i_stop, j_stop, k_stop) = block.start, block.stop
-        made[k:k_stop, j:j_stop, i:i_stop] = given.transpose(2, 1, 0)
+            before.apply(plane)
+
+    made = linear(volume.voxels, source, respaced, clean)
     after = before or of_values(made, how)
     if before is None:
         after.apply(made)
@@ -117,17 +108,15 @@ def restore(output: NDArray[Any], prepared: Prepared, *, labels: bool = False, o
     """
     if output.shape != prepared.grid.shape[::-1]:
         raise SafelightError("E-IMAGING-VOXELS", "another shape than the input's")
-    return resample(output.transpose(2, 1, 0), prepared.grid, prepared.source, "nearest" if labels else "linear", outside)
+    turned = output.transpose(2, 1, 0)
+    if not labels:
+        return resample(turned, prepared.grid, prepared.source, "linear", outside)
+    made = np.empty(prepared.source.shape, output.dtype, order="F")
+    for k, plane in enumerate(nearest(turned, prepared.grid, prepared.source, outside)):
+        made[:, :, k] = plane
+    return made
 
 
 def _respaced(source: Grid, how: Input) -> Grid:
-    z, y, x = how.spacing_mm
-    return to_spacing(orientation.turn_to(source, how.orientation).target, (x, y, z))
-
-
-def _cut(grid: Grid, start: tuple[int, int, int], stop: tuple[int, int, int]) -> Grid:
-    """A part of a grid, from `start` to before `stop`."""
-    moved = np.eye(4)
-    moved[:3, 3] = start
-    i, j, k = (b - a for a, b in zip(start, stop, strict=True))
-    return Grid((i, j, k), grid.affine_ras @ moved)
+    turned = orientation.turn_to(source, how.orientation).target
+    return turned if how.spacing_mm is None else to_spacing(turned, how.spacing_mm[::-1])

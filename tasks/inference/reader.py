@@ -55,7 +55,6 @@ def open_reader(bundle: Bundle, how: Execution) -> Reader:
     named = bundle.manifest.weights.reader
     if named is None:
         return ManifestReader.open(bundle, how)
-    bundle.weights()
     module, _, attribute = named.partition(":")
     try:
         kind = getattr(importlib.import_module(module), attribute)

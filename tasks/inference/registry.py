@@ -17,7 +17,6 @@ from pathlib import Path
 
 from tasks.errors import ConfigurationError
 from tasks.inference import bundle as bundles
-from tasks.inference.adapters.monai import CONFIG
 from tasks.inference.bundle import MANIFEST, Bundle
 from tasks.inference.manifest import parse
 from tasks.lake import Lake
@@ -63,7 +62,7 @@ def find(lake: Lake, model: str) -> Bundle:
 
 
 def register(lake: Lake, bundle: Bundle) -> bool:
-    """Keep a model version in the lake; False where it is there already.
+    """Keep a model version in the lake; False where it is there already. Not at the same time as another process or thread.
 
     Raises:
         ConfigurationError: E-INFER-VERSION where the lake has other content under this name and version; E-INFER-EXAMPLE and E-INFER-PICKLE
@@ -72,7 +71,7 @@ def register(lake: Lake, bundle: Bundle) -> bool:
     contents = _contents(bundle)
     key = bundle.label
     before = lake.manifest(_STAGE, key)
-    if before is not None:
+    if before is not None and before.fingerprint:  # without one, a process that was killed has left it half-way
         if {Path(name).relative_to(_folder(bundle)).as_posix(): said for name, said in before.files.items()} != {
             name: sha256(content).hexdigest() for name, content in contents.items()
         }:
@@ -128,9 +127,7 @@ def _contents(bundle: Bundle) -> dict[str, bytes]:
     """The files of a model by their names in its folder; without the weights of a package."""
     contents = {MANIFEST: (bundle.folder / MANIFEST).read_bytes()}
     if bundle.manifest.weights.package is None:
-        contents[bundle.manifest.weights.file] = bundle.weights()
-    if bundle.manifest.weights.format == "monai":
-        contents[CONFIG] = (bundle.folder / CONFIG).read_bytes()
+        contents |= {name: bundle.read(name) for name in bundle.files}
     return contents
 
 

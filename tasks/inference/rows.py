@@ -98,16 +98,18 @@ def _moments(labels: Labels) -> tuple[Any, Any]:
     counts, sums = np.zeros(256, np.int64), np.zeros((3, 256), np.int64)
     for k in range(labels.shape[2]):
         plane = labels[:, :, k]
-        if not plane.any():
-            counts[0] += plane.size
+        counts[0] += plane.size
+        i, j = (np.flatnonzero(plane.any(axis=axis)) for axis in (1, 0))
+        if not i.size:
             continue
-        i, j = np.nonzero(plane)
-        found = plane[i, j]
-        here = np.bincount(found, minlength=256)
+        part = plane[i[0] : i[-1] + 1, j[0] : j[-1] + 1].astype(np.int32)
+        numbers = 256 * np.arange(max(part.shape), dtype=np.int32)
+        for axis, first, along in ((0, i[0], numbers[: part.shape[0], None]), (1, j[0], numbers[None, : part.shape[1]])):
+            table = np.bincount((part + along).ravel(), minlength=256 * part.shape[axis]).reshape(-1, 256)
+            sums[axis] += (np.arange(first, first + part.shape[axis])) @ table
+        here = table.sum(axis=0)
+        counts[0] -= part.size
         counts += here
-        counts[0] += plane.size - found.size
-        sums[0] += np.bincount(found, i, 256).astype(np.int64)
-        sums[1] += np.bincount(found, j, 256).astype(np.int64)
         sums[2] += here * k
     return counts, sums
 

@@ -2,7 +2,7 @@
 
 Tiles stand as MONAI's `sliding_window_inference` places them: from the first voxel on, a whole number of voxels apart, the last one moved
 back to the edge. Overlapping tiles are averaged with weights: all alike, or a Gaussian over the tile with a standard deviation of an
-eighth of its edge (Isensee et al., nnU-Net, Nature Methods 2021), of which nothing is below a thousandth of its top.
+eighth of its edge (Isensee et al., nnU-Net, Nature Methods 2021), of which nothing is below a thousandth.
 """
 
 from __future__ import annotations
@@ -123,5 +123,5 @@ def _weights(tiling: Tiling) -> NDArray[np.float32]:
             off = np.arange(edge) - (edge - 1) / 2
             bell = np.exp(-0.5 * np.square(off / (_SIGMA * edge))).astype(np.float32)
             made *= bell.reshape([-1 if each == axis else 1 for each in range(3)])
-        np.maximum(made, _LEAST * made.max(), out=made)
+        np.maximum(made, _LEAST, out=made)
     return made

@@ -86,7 +86,7 @@ def train(folder: Path, recipe: Recipe, report: Say = lambda _line: None) -> Man
         if step % 50 == 0 or step == recipe.steps:
             report(f"step {step} of {recipe.steps}: mean loss {np.mean(losses[-50:]):.3f}")
 
-    learn(network, shown, manifest.input.spacing_mm, seed=recipe.seed, steps=recipe.steps, report=after)
+    learn(network, shown, manifest.input.spacing_mm or (1.0, 1.0, 1.0), seed=recipe.seed, steps=recipe.steps, report=after)
     tuned = [_measure(network, case, manifest) for case in cases(VALIDATE, range(recipe.validation), manifest.input)]
     scale, offset = calibrate(_column(tuned, "hottest"), _column(tuned, "label"))
     network.scale.fill_(scale)
@@ -143,7 +143,7 @@ def as_yaml(manifest: Manifest) -> str:
 
 def _measure(network: NoduleNet, case: Case, manifest: Manifest) -> Measured:
     prepared = case.prepared
-    share = content_share(case.volume, manifest.profile.content_range)
+    share = content_share(case.volume, manifest.profile.content_range) or 0.0
     return Measured(
         case.protocol, _hottest(network, prepared.voxels), case.label, prepared.statistics.mean, prepared.statistics.std, share
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import nibabel
 import numpy as np
 from isal import igzip_lib
+from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from tasks.errors import SafelightError
@@ -18,7 +20,8 @@ from tasks.imaging.padding import marked
 from tasks.inference.manifest import Input, Range
 
 _HEADER = 352
-_CHUNK = 1 << 20
+#: Bytes that are read, and that are inflated, at a time: a file that claims little may inflate to much.
+_CHUNK, _PART = 1 << 20, 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ def read_volume(path: Path, padding: Range | None = None, published_sha256: str 
     digest = sha256()
     try:
         header, stored = _inflated(path, digest)
-    except (igzip_lib.IsalError, EOFError, OSError, nibabel.spatialimages.HeaderDataError, ValueError):
+    except (igzip_lib.IsalError, EOFError, OSError, HeaderDataError, ValueError):  # type: ignore[misc] # a class, whatever its stub says
         raise SafelightError("E-INFER-STALE", "a volume that cannot be read") from None
     if published_sha256 is not None and digest.hexdigest() != published_sha256:
         raise SafelightError("E-INFER-STALE", "not the published bytes")
@@ -71,42 +74,49 @@ def read_volume(path: Path, padding: Range | None = None, published_sha256: str 
     return Volume(voxels, np.asarray(header.get_best_affine(), np.float64), padding)
 
 
-def cleaned(voxels: NDArray[Any], padding: Range | None, how: Input) -> NDArray[np.float32]:
-    """A copy of some of a volume's voxels, (i, j, k) in memory's order of the volume, with padding replaced and the floor laid."""
-    values = np.array(voxels, np.float32, order="K")
+def tidy(values: NDArray[np.float32], stored: NDArray[Any], padding: Range | None, how: Input) -> None:
+    """Replace what is marked as padding among the stored values, and lay the floor, in place."""
     if padding is not None:
-        values[marked(voxels, padding)] = how.padding
+        values[marked(stored, padding)] = how.padding
     if how.floor is not None:
         np.maximum(values, np.float32(how.floor), out=values)
-    return values
 
 
 def _inflated(path: Path, digest: Any) -> tuple[Any, NDArray[Any]]:
     """The header and the voxels, flat, as they lie in the file; every byte of the file has gone through `digest`."""
-    stream = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
     head, header, target, filled = b"", None, bytearray(), 0
+    for part in _parts(path, digest):
+        voxels = part
+        if header is None:
+            head += part
+            if len(head) < _HEADER:
+                continue
+            header = nibabel.Nifti1Header.from_fileobj(_Bytes(head[:_HEADER]))
+            voxels = head[int(header["vox_offset"]) :]
+            target = bytearray(int(np.prod(header.get_data_shape(), dtype=np.int64)) * header.get_data_dtype().itemsize)
+        end = filled + len(voxels)
+        if end > len(target):
+            raise ValueError("more voxels than the header says")
+        target[filled:end] = voxels
+        filled = end
+    if header is None or filled < len(target):
+        raise EOFError
+    return header, np.frombuffer(target, header.get_data_dtype())
+
+
+def _parts(path: Path, digest: Any) -> Iterator[bytes]:
+    """A gzip member's content, some bytes at a time; what comes after it is read too. EOFError where it breaks off."""
+    stream = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
     with path.open("rb", buffering=0) as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
-            if stream.eof:
-                continue
-            part = stream.decompress(chunk)
-            if header is None:
-                head += part
-                if len(head) < _HEADER:
-                    continue
-                header = nibabel.Nifti1Header.from_fileobj(_Bytes(head[:_HEADER]))
-                part = head[int(header["vox_offset"]) :]
-                n = int(np.prod(header.get_data_shape(), dtype=np.int64)) * header.get_data_dtype().itemsize
-                target = bytearray(n)
-            end = filled + len(part)
-            if end > len(target):
-                raise ValueError("more voxels than the header says")
-            target[filled:end] = part
-            filled = end
-    if header is None or filled < len(target) or not stream.eof:
+            while not stream.eof:
+                yield stream.decompress(chunk, _PART)
+                chunk = b""
+                if stream.needs_input:
+                    break
+    if not stream.eof:
         raise EOFError
-    return header, np.frombuffer(target, header.get_data_dtype())
 
 
 class _Bytes:

@@ -7,6 +7,7 @@ from pathlib import Path
 from tasks.errors import ConfigurationError
 from tasks.evaluation.results import Results
 from tasks.report import docx, html, pdf
+from tasks.report.blocks import Document
 from tasks.report.check import check
 from tasks.report.document import make
 
@@ -14,7 +15,11 @@ from tasks.report.document import make
 def faces(results: Results) -> dict[str, bytes]:
     """File name → content. Raises `SafelightError` E-REPORT-MISMATCH where the results contradict themselves."""
     check(results)
-    document = make(results)
+    return faces_of(make(results))
+
+
+def faces_of(document: Document) -> dict[str, bytes]:
+    """File name → content, of a document that `tasks.report.document.make` made of checked results."""
     return {"report.html": html.render(document), "report.pdf": pdf.render(document), "report.docx": docx.render(document)}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from tasks.delivery.statements import Statements
 from tasks.executor import OnEnd, Summary, attempt
 from tasks.guard import ErrorLog
 from tasks.lake import Lake
@@ -30,9 +31,10 @@ class Due:
     reading: Reading
 
 
-def not_final(study_key: str) -> bool:  # noqa: ARG001 - the shape of what a site asks
-    """No first read is final, where nobody says so."""
-    return False
+def finals(ledger: Ledger, keys: Sequence[str]) -> Callable[[str], bool]:
+    """Whether a study's first read is final, by what the hospital said (`tasks.delivery.inbox`)."""
+    said = Statements(ledger).first_reads(list(ledger.studies(list(keys)).values()))
+    return {key for key, read in said.items() if read.state == "final"}.__contains__
 
 
 def return_batch(
@@ -45,7 +47,7 @@ def return_batch(
     run: str,
     errors: ErrorLog,
     max_attempts: int = 3,
-    final: Callable[[str], bool] = not_final,
+    final: Callable[[str], bool] | None = None,
     on_end: OnEnd | None = None,
 ) -> Summary:
     """Return what is due.
@@ -56,7 +58,7 @@ def return_batch(
         vault, lake, ledger, errors: of the site.
         run: the id of the ledger's run in whose name studies are claimed.
         max_attempts: after so many failures a result is set aside.
-        final: whether a study's first read is final.
+        final: whether a study's first read is final; as the ledger has it where nothing is given.
         on_end: called with (study key, outcome) as each ends.
 
     Returns:
@@ -66,6 +68,7 @@ def return_batch(
         ConfigurationError: E-RETURN-PORT; E-RETURN-UNSUPPORTED where commitment is required and not offered.
     """
     summary = Summary("return")
+    is_final = finals(ledger, keys) if final is None else final
     with (
         ledger.lock("return"),  # one association and one listener of the site's at a time
         Sender(settings.node, settings.retries, settings.backoff_s) as sender,
@@ -76,7 +79,7 @@ def return_batch(
             by_model.setdefault((each.model, each.version), {})[each.study_key] = each
         for (model, version), found in sorted(by_model.items()):
             known = {key: each.reading for key, each in found.items()}
-            stage = ReturnStage(vault, lake, settings, model, version, sender, asked, errors, known, final)
+            stage = ReturnStage(vault, lake, settings, model, version, sender, asked, errors, known, is_final)
             wanted = {key: fingerprint(stage, each.inputs) for key, each in found.items()}
             for key in ledger.due(stage.label(), wanted, max_attempts=max_attempts):
                 outcome = attempt(stage, key, found[key].inputs, ledger=ledger, run=run, errors=errors)

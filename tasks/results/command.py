@@ -17,7 +17,7 @@ from tasks.site import open_site
 def return_results(config: Annotated[Path, typer.Option("--config", help="The site's configuration file.")]) -> None:
     """Send results that are due to the PACS as DICOM objects under the original identity, and keep de-identified copies in the lake.
 
-    What is sent of a model is said by its mode under `returns.modes`: nothing in triage, a structured report once the first read is final,
+    What is sent of a model is said by its mode under `delivery.models`: nothing in triage, a structured report once the first read is final,
     or reports, segmentations and presentation states.
 
     Example: safelight return --config site.yaml

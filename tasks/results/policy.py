@@ -7,12 +7,9 @@ from typing import Literal
 
 from pydantic import Field
 
+from tasks.delivery.policy import Mode
 from tasks.pacs.settings import TlsSettings
 from tasks.section import AETitle, Port, Section
-
-#: `triage` orders a worklist and shows no finding; `second_reader` speaks once the first read is final, in a panel and not over the
-#: images; `decision_support` shows all.
-Mode = Literal["triage", "second_reader", "decision_support"]
 
 
 class NodeSettings(Section):
@@ -50,7 +47,7 @@ class ReturnsSettings(Section):
     """How results go back to the PACS as DICOM objects."""
 
     node: NodeSettings
-    #: By the model's name. A model that is not named is in triage, and nothing of it is sent.
+    #: By the model's name; a file says it once, under `delivery.models`. A model that is not named is in triage, and nothing of it is sent.
     modes: dict[str, Mode] = Field(default_factory=dict)
     #: ContentQualification (0018,9004) of all objects.
     qualification: Literal["RESEARCH", "PRODUCT"] = "RESEARCH"

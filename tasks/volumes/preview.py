@@ -178,7 +178,7 @@ def montage(
         window: lower and upper end; colour is shown as it is.
         padding, inverted: as in `drawn`.
     """
-    images = [_eight_bits(view.pixels, window, padding, inverted=inverted) for view in views]
+    images = [eight_bits(view.pixels, window, padding, inverted=inverted) for view in views]
     boxes = [_fitted(image, view, BOX if len(views) > 1 else ALONE) for image, view in zip(images, views, strict=True)]
     if len(boxes) == 1:
         canvas = boxes[0]
@@ -191,7 +191,14 @@ def montage(
     return out.getvalue()
 
 
-def _eight_bits(pixels: NDArray[Any], window: Window, padding: Sequence[float] | None, *, inverted: bool) -> Image.Image:
+def eight_bits(pixels: NDArray[Any], window: Window, padding: Sequence[float] | None, *, inverted: bool) -> Image.Image:
+    """Values through a window as grey of 8 bits, or colour as it is.
+
+    Args:
+        pixels: (rows, columns), or (rows, columns, 3) of 8 bits.
+        window: the values that become black and white; those beyond are clipped.
+        padding, inverted: as in `drawn`; padding and what is not finite is black.
+    """
     if pixels.ndim == 3:
         return Image.fromarray(np.ascontiguousarray(pixels, np.uint8))
     low, high = window

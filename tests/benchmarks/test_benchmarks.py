@@ -28,6 +28,7 @@ LEAST = {
     "deidentify": ["--patients", "1", "--slices", "4", "--sizes", "512 × 512"],
     "volumes": ["--series", "64 slices of 128 × 128"],
     "infer": ["--patients", "1", "--slices", "12"],
+    "deliver": ["--studies", "4"],
     "evaluate": ["--rows", "400"],
     "publish": ["--rows", "100", "--attributes", "1"],
 }

@@ -59,8 +59,17 @@ def worker(environment: dict[str, str], log: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(60)
+        _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Ask the worker to end; Prefect's sometimes goes on polling after one SIGTERM, so one that has not ended is killed."""
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def test_every_deployment_has_its_schedule_its_zone_and_one_run_at_a_time(deployed: dict[str, str]) -> None:

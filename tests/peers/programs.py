@@ -9,7 +9,7 @@ from pathlib import Path
 PACKAGES = {
     "Orthanc": "orthanc", "dcmqrscp": "dcmtk", "storescu": "dcmtk",
     "storescp": "dcmtk", "movescu": "dcmtk", "openssl": "openssl", "dciodvfy": "dicom3tools", "pdftotext": "poppler-utils",
-    "postgres": "postgresql", "chromium": "chromium",
+    "postgres": "postgresql", "chromium": "chromium", "npm": "npm",
 }  # fmt: skip
 
 

@@ -19,10 +19,10 @@ from tasks.deid.stage import DeidentifyStage
 from tasks.dicom import instances
 from tasks.errors import SafelightError
 from tasks.executor import run_by_ledger
-from tasks.pools import InlinePool
 from tasks.guard import ErrorLog
 from tasks.lake import Lake
 from tasks.ledger import Ledger
+from tasks.pools import InlinePool
 from tasks.pseudonyms import Pseudonyms
 from tasks.synthetic.cohort import make_cohort
 from tasks.vault import Vault

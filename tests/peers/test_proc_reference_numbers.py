@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.evaluation.auc import auc
+from tasks.evaluation.curves import auc
+from tasks.evaluation.paired import paired_auc
+from tasks.evaluation.readers import one_reader
 from tests.peers import programs
 from tests.peers.r_data import data_frame
 
@@ -41,3 +43,15 @@ def test_auc_and_delong_interval_are_those_of_proc(marker, area, interval):
     assert found.method == "DeLong"
     assert found.estimate == pytest.approx(area, abs=1e-11)
     assert (found.lower, found.upper) == pytest.approx(interval, abs=1e-11)
+
+
+def test_paired_delong_is_that_of_proc():
+    # pROC 1.18.0, `roc.test(roc(outcome, s100b), roc(outcome, wfns), paired = TRUE)`
+    frame = data_frame(PACKAGE, "aSAH")
+    markers = [frame[name].astype(np.float64) for name in ("s100b", "wfns")]
+    found = paired_auc(*markers, frame["outcome"] == 2)
+    assert found.p == pytest.approx(0.0271757822, abs=1e-10)
+    spread = (found.difference.upper - found.difference.estimate) / 1.959963984540054
+    assert found.difference.estimate / spread == pytest.approx(-2.208983591, abs=1e-9)
+    alone = one_reader(*markers, frame["outcome"] == 2)
+    assert alone.p == pytest.approx(0.0271757822, abs=1e-10)

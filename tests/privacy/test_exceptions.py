@@ -1,5 +1,6 @@
 """An exception with an identifier in its message, thrown inside each stage, stays inside the vault."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,7 +67,8 @@ def sabotaged(site: Ward, folder: Path, stages: dict[str, tuple[str, str]], *, o
     folder.mkdir()
     said = f"FOLDER, SECRET, STAGES, OF_STUDIES = {str(folder)!r}, {SECRET!r}, {stages!r}, {of_studies!r}\n"
     (folder / "sitecustomize.py").write_text(said + SABOTAGE)
-    code = replace(site, environment=site.environment | {"PYTHONPATH": str(folder)}).night()
+    path = os.pathsep.join(filter(None, (str(folder), site.environment.get("PYTHONPATH"))))
+    code = replace(site, environment=site.environment | {"PYTHONPATH": path}).night()
     for stage in stages:
         assert Scanner([SECRET + stage]).search(site.vault / "errors"), f"the sabotage of {stage} did not work"
     for place in (site.lake, Path(site.environment["PREFECT_HOME"]), site.log):

@@ -25,6 +25,7 @@ from typer.testing import CliRunner
 from data_contracts.accountability import CONTRACT
 from data_contracts.contract import Contract
 from tasks import lake as lake_module
+from tasks import query
 from tasks.cli import app
 from tasks.compact import reading, writing
 from tasks.compact.coverage import PART, ROW, select
@@ -377,6 +378,21 @@ def test_what_goes_while_it_is_read_is_looked_for_again(lake: Lake, monkeypatch:
 
     monkeypatch.setattr(reading, "chunk", late)
     assert lake.table(CONTRACT).equals(plain(lake))
+    assert gone
+
+
+def test_a_large_file_that_goes_before_a_query_reads_it_is_looked_for_again(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    compact(lake, CONTRACT)
+    judged, gone = query._only_asks, []
+
+    def late(*arguments: Any) -> None:
+        if not gone:
+            gone.append(1)
+            lake._remove(next(iter(files(lake))))
+        judged(*arguments)
+
+    monkeypatch.setattr(query, "_only_asks", late)
+    assert ask(lake, "SELECT count(*) AS n FROM accountability")["n"].to_pylist() == [16]
     assert gone
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from tasks import accountability
 from tasks.executor import run_by_ledger
-from tasks.pools import InlinePool, Pool, WorkerPool, make_pool
 from tasks.guard import ErrorLog
 from tasks.ledger import Ledger, Study, is_current
 from tasks.night import command
+from tasks.pools import InlinePool, Pool, WorkerPool, make_pool
 from tests.tasks.stages import Counting, Second
 
 KEYS = [f"2.25.{number}" for number in range(1, 7)]

@@ -175,7 +175,8 @@ def test_the_doctor_finds_a_good_site_good_and_names_what_is_wrong(site: Site) -
     good = runner.invoke(app, ["doctor", "--config", str(site.write())])
     assert good.exit_code == 0, good.output
     assert {line.split(":")[0] for line in good.output.splitlines()} >= {
-        "ok   vault", "ok   lake", "ok   ledger", "ok   PACS ARCHIVE", "ok   receiver SAFELIGHT", "ok   de-identification", "ok   model", "ok   plan",
+        "ok   vault", "ok   lake", "ok   ledger", "ok   PACS ARCHIVE", "ok   receiver SAFELIGHT", "ok   de-identification", "ok   models",
+        "ok   plan",
         "ok   import of reference", "ok   import of cohort", "ok   python", "ok   torch", "ok   analytics",
     }  # fmt: skip
     no_labels(site)

@@ -13,7 +13,7 @@ from tasks.deid.burned_in.box import Box
 #: Around a place so many pixels are looked at.
 _AROUND = 32
 #: How sure the look must be, where a projection has already shown text.
-_THRESHOLD = 0.3
+CONFIRMED = 0.3
 #: Frames that correlate so much in a place show the same there: text that the network saw in one need not be looked for in the other.
 _SAME = 0.9
 
@@ -45,7 +45,7 @@ class Confirmation:
             known = self._known.get(place)
             if known is not None and float(np.vdot(known[0], shown)) >= _SAME:
                 found += known[1]
-            elif meeting := within(frame, place, _THRESHOLD):
+            elif meeting := within(frame, place, CONFIRMED):
                 self.seen.add(place)
                 self._known[place] = shown, (place, *meeting)
                 found += self._known[place][1]

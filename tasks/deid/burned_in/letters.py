@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.deid.burned_in import frames
+from tasks.deid.burned_in import frames, joining
 from tasks.deid.burned_in.box import Box
 from tasks.deid.burned_in.detector import find
 
@@ -17,9 +19,13 @@ _TALLEST, _TALLEST_PART = 48, 0.1
 _CROSSINGS = 8
 #: The same for letters that only local contrast shows, and for boxes as tall as organs are.
 _CROSSINGS_OF_DIM = 12
+#: A piece of a line crosses so often at least; what the pieces cross together is as for letters that only local contrast shows.
+_CROSSINGS_OF_PIECE = 4
+#: Pieces together are so much longer than high: compact organs side by side are not.
+_LONG_TOGETHER = 4.0
 #: A box is longer than high by so much: three letters of 7 pixels are, with the margin that a box has.
 _LONG = 1.5
-#: The network must be so much surer of a box that is shorter than this many times its height: lines are longer as a rule, crossing edges are not.
+#: The network must be so much surer of a box that is shorter than this many times its height.
 _COMPACT, _SURER = 2.5, 0.3
 #: A box that is taller, in pixels, and compact may be an organ.
 _TALL = 20
@@ -38,13 +44,39 @@ def lines(frame: NDArray[Any], threshold: float, *, side: int | None = None) -> 
     """
     plain, local = frames.pictures(frame)
     tallest = max(_TALLEST, _TALLEST_PART * min(local.shape[:2]))
-    found = []
-    for each in find(local, threshold, side):
-        short, long = sorted((each.box.right - each.box.left, each.box.bottom - each.box.top))
-        sure = threshold + _SURER if long < _COMPACT * short else threshold
-        if short <= tallest and each.score >= sure and is_struck(plain, local, each.box):
-            found.append(_with_ends(each.box).clipped(*local.shape[:2]))
-    return tuple(found)
+    found = [each for each in find(local, threshold, side) if min(_sides(each.box)) <= tallest]
+    alone = [
+        each.score >= (threshold + _SURER if _is_compact(each.box) else threshold) and is_struck(plain, local, each.box)
+        for each in found
+    ]
+    lines = [found[number].box for number, is_line in enumerate(alone) if is_line]
+    small = [number for number, each in enumerate(found) if min(_sides(each.box)) <= _TALLEST]  # vertebrae stand in a row too
+    for upright in (False, True):
+        for pieces in joining.joined([found[number].box for number in small], upright=upright):
+            boxes = [found[small[piece]].box for piece in pieces]
+            if len(boxes) > 1 and (any(alone[small[piece]] for piece in pieces) or is_struck_together(local, boxes)):
+                lines.append(reduce(Box.around, boxes))
+    return tuple(_with_ends(box).clipped(*local.shape[:2]) for box in lines)
+
+
+def _sides(box: Box) -> tuple[int, int]:
+    return box.right - box.left, box.bottom - box.top
+
+
+def _is_compact(box: Box) -> bool:
+    """Whether a box is hardly longer than high: lines are longer as a rule, crossing edges are not."""
+    short, long = sorted(_sides(box))
+    return long < _COMPACT * short
+
+
+def is_struck_together(local: NDArray[np.uint8], boxes: Sequence[Box]) -> bool:
+    """Whether the pieces of a line make up something long, and cross as many strokes together as a line does; each must cross a few."""
+    short, long = sorted(_sides(reduce(Box.around, boxes)))
+    if long < _LONG_TOGETHER * short:
+        return False
+    counts = [crossings(local[box.slices()]) for box in boxes]
+    struck = [count for count in counts if count >= _CROSSINGS_OF_PIECE]
+    return len(struck) > 1 and sum(struck) >= _CROSSINGS_OF_DIM
 
 
 def is_struck(plain: NDArray[np.uint8], local: NDArray[np.uint8], box: Box) -> bool:

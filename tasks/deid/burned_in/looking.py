@@ -1,6 +1,7 @@
 """Looks for text in the original images of one series, and says which frames have it and where. Nothing is read, kept or written.
 
-CT, MR and PET originals share one look at the maximum, minimum and spread of many slices; the frames of other multi-frame images share one by
+CT, MR and PET originals share one look at the maximum, minimum and spread of many slices, and slices that differ from both of their neighbours one
+at what sets them apart; the frames of other multi-frame images share one by
 the dozen, and one at their first frame; every other image is looked at alone. A place that a projection shows is then looked for frame by frame.
 """
 
@@ -17,10 +18,11 @@ from pydicom.datadict import tag_for_keyword
 
 from tasks.deid.burned_in import catalogue, frames, letters, ultrasound
 from tasks.deid.burned_in.box import Box, merged, outside
-from tasks.deid.burned_in.confirming import Confirmation, within
+from tasks.deid.burned_in.confirming import CONFIRMED, Confirmation, within
 from tasks.deid.burned_in.policy import PixelPolicy
 from tasks.deid.burned_in.projecting import Projection
-from tasks.dicom import instances
+from tasks.deid.burned_in.singling import Singling
+from tasks.dicom import headers, instances
 from tasks.errors import SafelightError
 
 Source = Literal["text", "catalogue", "ultrasound", "declared", "face"]
@@ -75,6 +77,7 @@ class _File:
     suspect: bool
     declared: bool
     outside: tuple[Box, ...] = ()
+    at: tuple[float, ...] = ()
     found: dict[int, tuple[Box, ...]] = field(default_factory=dict)
     code: str = ""
 
@@ -120,8 +123,9 @@ def _open(
         instance = instances.read(source)
         key = (instance.syntax, *map(instance.stated, _READ))
         if (like := alike.get(key)) is not None:
-            return replace(like, source=source, found={})
+            return replace(like, source=source, found={}, at=_along(instance))
         file = _opened(source, instance.light(), policy, looks)
+        file.at = _along(instance)
     except SafelightError:
         return _File(source, Dataset(), 0, False, False, code="E-DEID-PIXELS-UNREADABLE")
     if not file.code and not file.found and file.header.PhotometricInterpretation in ("MONOCHROME1", "MONOCHROME2"):
@@ -160,6 +164,16 @@ def _opened(source: instances.Source, header: Dataset, policy: PixelPolicy, look
             for frame in range(count):
                 file.add(frame, boxes)
     return file
+
+
+def _along(instance: instances.Instance) -> tuple[float, ...]:
+    """What slices of a series are ordered by: the place along their normal, then their number."""
+    header = instance.fields()
+    position, orientation = headers.numbers(header, "ImagePositionPatient"), headers.numbers(header, "ImageOrientationPatient")
+    along = 0.0
+    if position is not None and orientation is not None and len(position) == 3 and len(orientation) == 6:
+        along = float(np.dot(np.cross(orientation[:3], orientation[3:]), position))
+    return along, headers.number(header, "InstanceNumber") or 0.0
 
 
 def _is_sliced(header: Dataset) -> bool:
@@ -211,6 +225,7 @@ def _chunks(files: Sequence[_File], policy: PixelPolicy) -> Iterator[_Chunk]:
         )
         groups.setdefault(shape, []).append(file)
     for group in groups.values():
+        group.sort(key=lambda file: file.at)
         every = [(file, number) for file in group for number in range(file.count)]
         for start in range(0, len(every), policy.slices_a_look):
             part = every[start : start + policy.slices_a_look]
@@ -219,11 +234,16 @@ def _chunks(files: Sequence[_File], policy: PixelPolicy) -> Iterator[_Chunk]:
 
 def _look_at(chunk: _Chunk, policy: PixelPolicy, looks: list[Look]) -> None:
     """Look at one chunk, and note for each of its frames what is to be blanked."""
-    projection = Projection()
-    for _, _, frame in chunk.decoded():
+    projection, single = Projection(), Singling()
+    taken: list[tuple[_File, int]] = []
+    for file, number, frame in chunk.decoded():
         projection.add(frame)
+        if chunk.sliced and frame.dtype.itemsize <= 2:
+            single.add(frame)
+            taken.append((file, number))
     if not projection.count:
         return
+    _look_at_odd([(*taken[each.place], each.beyond) for each in single.odd()], policy, looks)
     head = chunk.files[0]
     threshold = policy.suspect_threshold if head.suspect else policy.threshold
     views = projection.views(with_first=not chunk.sliced)
@@ -243,6 +263,19 @@ def _look_at(chunk: _Chunk, policy: PixelPolicy, looks: list[Look]) -> None:
             file.add(number, found)
         return
     _confirm(chunk, found, views["spread"])
+
+
+def _look_at_odd(odd: Sequence[tuple[_File, int, NDArray[Any]]], policy: PixelPolicy, looks: list[Look]) -> None:
+    """Look at slices that differ from both of their neighbours, by that difference: what is written on one slice alone shows there."""
+    if not odd:
+        return
+    most, least = (pick([beyond for _, _, beyond in odd], axis=0) for pick in (np.max, np.min))
+    places = merged(letters.lines(np.stack([most, least, most - least], axis=-1), policy.threshold))
+    looks.append(Look("text", "difference", len(odd), len(places)))
+    for file, number, beyond in odd:
+        for place in places:
+            if meeting := within(beyond, place, CONFIRMED):
+                file.add(number, [place, *meeting])
 
 
 def _shown(views: Mapping[str, NDArray[Any]]) -> Iterator[tuple[tuple[str, ...], NDArray[Any]]]:

@@ -66,7 +66,7 @@ class Cut:
 
 def brain_of(grid: Grid) -> Mask | None:
     """(z, y, x), the brain with what encloses it closely in a CT: the cavity that bone encloses, checked for volume and extent; or None."""
-    core = ndimage.binary_opening(np.array(cavities(grid), np.bool_))
+    core = ndimage.binary_opening(cavities(grid))
     labels, n = ndimage.label(core)
     sizes = np.bincount(labels.ravel(), minlength=n + 1)
     fit = []

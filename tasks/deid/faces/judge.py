@@ -19,6 +19,7 @@ from typing import Literal
 import numpy as np
 from scipy import ndimage
 
+from tasks.deid.faces import morphology
 from tasks.deid.faces.grid import Grid, Mask, sample
 from tasks.deid.faces.planes import Image, Stack, UnplacedError, planes_of, stacks_of
 from tasks.deid.faces.skin import Ridge, Skin, body_of, ridges, skin_of, threshold
@@ -179,23 +180,28 @@ def is_nose(ridge: Ridge) -> bool:
 
 def cranial_levels(grid: Grid) -> Mask:
     """(z,), the levels of a CT at which bone encloses a cavity of at least 30 cm² that holds brain."""
-    return np.array([cavity.sum() * grid.step**2 / 100 >= _LEAST_SECTION_CM2 for cavity in cavities(grid)], np.bool_)
+    return np.asarray(cavities(grid).sum(axis=(1, 2)) * grid.step**2 / 100 >= _LEAST_SECTION_CM2)
 
 
-def cavities(grid: Grid) -> list[Mask]:
-    """For each level of a CT, (y, x): what bone encloses, where nearly all of it is as dense as brain; empty elsewhere."""
-    found = []
-    for values, seen in zip(grid.values, grid.seen, strict=True):
-        bone = np.pad((values > _BONE_HU) & seen, 2)
-        closed = ndimage.binary_closing(bone)
-        inside = (ndimage.binary_fill_holes(closed) & ~closed)[2:-2, 2:-2] if bone.any() else np.zeros_like(seen)
-        labels, n = ndimage.label(inside)
-        if n:
-            inside = labels == 1 + int(np.argmax(np.bincount(labels.ravel(), minlength=n + 1)[1:]))
-            dense = (values[inside] > _BRAIN_HU[0]) & (values[inside] < _BRAIN_HU[1])
-            inside &= bool(dense.mean() >= _BRAIN_SHARE)
-        found.append(inside)
-    return found
+def cavities(grid: Grid) -> Mask:
+    """(z, y, x), at each level of a CT the largest part that bone encloses, where nearly all of it is as dense as brain."""
+    bone = np.pad((grid.values > _BONE_HU) & grid.seen, ((0, 0), (2, 2), (2, 2)))
+    parts, n = morphology.enclosed(morphology.closed(bone))
+    parts = parts[:, 2:-2, 2:-2]
+    where = np.flatnonzero(parts)
+    names = parts.ravel()[where]
+    values = grid.values.ravel()[where]
+    sizes = np.bincount(names, minlength=n + 1)
+    dense = np.bincount(names, (values > _BRAIN_HU[0]) & (values < _BRAIN_HU[1]), minlength=n + 1)
+    level = np.zeros(n + 1, np.intp)
+    level[names] = where // parts[0].size
+    chosen = np.zeros(n + 1, np.bool_)
+    order = np.argsort(-sizes, kind="stable")
+    order = order[sizes[order] > 0]
+    _, first = np.unique(level[order], return_index=True)  # the largest part of each level, the first one of equal ones
+    largest = order[first]
+    chosen[largest] = dense[largest] >= _BRAIN_SHARE * sizes[largest]
+    return chosen[parts]
 
 
 def _area(skin: Skin, levels: Mask) -> float:

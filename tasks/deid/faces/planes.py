@@ -9,12 +9,13 @@ from __future__ import annotations
 import warnings
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import config
+from pydicom.datadict import tag_for_keyword
 from pydicom.pixels.utils import pixel_array
 
 from tasks.dicom import instances, native
@@ -31,6 +32,14 @@ _GROUPS = {
     "PixelSpacing": "PixelMeasuresSequence", "RescaleSlope": "PixelValueTransformationSequence",
     "RescaleIntercept": "PixelValueTransformationSequence",
 }  # fmt: skip
+#: All that a plane of a single-frame image is made of, but its position and number: images that agree in these have planes alike.
+_ALIKE = tuple(
+    tag_for_keyword(name) or 0
+    for name in (
+        "ImageType", "Modality", "NumberOfFrames", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns", "RescaleSlope",
+        "RescaleIntercept", "FrameOfReferenceUID",
+    )
+)  # fmt: skip
 #: Direction cosines are unit vectors at right angles, to this accuracy.
 _COSINE_TOLERANCE = 1e-2
 #: Planes whose direction cosines agree to this belong to one stack; planes nearer than `SAME_POSITION_MM` are at one position.
@@ -102,18 +111,37 @@ def planes_of(sources: Sequence[Source]) -> list[Plane]:
         UnplacedError: a file that cannot be parsed, or without position, orientation and spacing as numbers.
     """
     found: list[Plane] = []
+    alike: dict[object, Plane | None] = {}
     for index, source in enumerate(sources):
-        try:
-            with quiet():
-                header = instances.read(source).fields()  # what cannot be opened is the machine's fault, and passes
-        except SafelightError:
-            raise UnplacedError from None
         with quiet():
-            kind = (word(header, "ImageType") or "").upper().split("\\")
-            if word(header, "Modality") == "CT" and "LOCALIZER" in kind:
+            try:
+                instance = instances.read(source)  # what cannot be opened is the machine's fault, and passes
+                header = instance.fields()
+            except SafelightError:
+                raise UnplacedError from None
+            key = (instance.encoding, *map(instance.stated, _ALIKE))
+            if not instance.is_deep and key in alike:
+                like = alike[key]
+                found += [] if like is None else [_moved(like, header, source, index)]
                 continue
-            found += [_plane(header, source, index, frame) for frame in range(max(1, count(header, "NumberOfFrames") or 1))]
+            kind = (word(header, "ImageType") or "").upper().split("\\")
+            localizer = word(header, "Modality") == "CT" and "LOCALIZER" in kind
+            frames = 0 if localizer else max(1, count(header, "NumberOfFrames") or 1)
+            planes = [_plane(header, source, index, frame) for frame in range(frames)]
+            if len(planes) < 2:
+                alike[key] = planes[0] if planes else None
+            found += planes
     return found
+
+
+def _moved(like: Plane, header: Any, source: Source, index: int) -> Plane:
+    """The plane of an image that differs from another one in nothing but its position and number."""
+    position = numbers(header, "ImagePositionPatient")
+    if position is None or len(position) != 3:
+        raise UnplacedError
+    return replace(
+        like, source=source, index=index, position=np.array(position), instance=number(header, "InstanceNumber") or 0.0
+    )
 
 
 def stacks_of(planes: Sequence[Plane]) -> list[Stack]:
@@ -145,8 +173,11 @@ def stacks_of(planes: Sequence[Plane]) -> list[Stack]:
     return stacks
 
 
-def rescaled(plane: Plane) -> Image:
+def rescaled(plane: Plane, rows: NDArray[np.intp] | None = None, columns: NDArray[np.intp] | None = None) -> Image:
     """The plane's pixels (rows, columns), rescaled: HU for CT.
+
+    Args:
+        rows: take only these, in this order, and only those columns; all of both where nothing is said.
 
     Raises:
         UnplacedError: no decoder makes an image of the stated shape of the file.
@@ -156,16 +187,16 @@ def rescaled(plane: Plane) -> Image:
             instance = instances.read(plane.source)
             header = instance.fields()
             plain = native.frames_of(instance, header)
-            values = (
-                native.stored(plain[plane.frame], header)
-                if plain is not None
-                else pixel_array(instance.whole(), index=plane.frame)
-            )
+            values = plain[plane.frame] if plain is not None else pixel_array(instance.whole(), index=plane.frame)
+            shape = values.shape
+            if rows is not None and columns is not None:
+                values = values.take(rows, axis=0).take(columns, axis=1)
+            values = native.stored(values, header) if plain is not None else values
         except (MemoryError, OSError):
             raise
         except Exception:  # noqa: BLE001 - decoders raise whatever their libraries raise; each means the same: no image
             raise UnplacedError from None
-    if values.shape != plane.shape:
+    if shape != plane.shape:
         raise UnplacedError
     return np.asarray(values * np.float32(plane.slope) + np.float32(plane.intercept), np.float32)
 

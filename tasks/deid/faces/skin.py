@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from tasks.deid.faces import morphology
 from tasks.deid.faces.grid import Grid, Mask
 from tasks.deid.faces.planes import Image
 
@@ -84,15 +85,13 @@ def body_of(grid: Grid, level: float) -> Mask:
 
     Air that a section encloses counts as body: a wall that is thin over a lung is skin all the same.
     """
-    tissue = grid.seen & (grid.values > level)
-    tissue = np.stack([ndimage.binary_fill_holes(section) for section in tissue])
-    opened = ndimage.binary_opening(tissue)
-    labels, n = ndimage.label(opened)
+    tissue = morphology.filled(grid.seen & (grid.values > level))
+    labels, n = ndimage.label(morphology.opened(tissue))
     if not n:
         return np.zeros_like(tissue)
     large = np.bincount(labels.ravel(), minlength=n + 1) * grid.step**3 >= _SMALLEST_PART_MM3
     large[0] = False
-    return np.asarray(ndimage.binary_dilation(large[labels]) & tissue)
+    return morphology.dilated(large[labels]) & tissue
 
 
 def skin_of(grid: Grid, body: Mask, level: float, *, from_behind: bool = False) -> Skin:

@@ -7,7 +7,6 @@ from plain values; a description with more than that is refused.
 from __future__ import annotations
 
 import json
-from hashlib import sha256
 from typing import Any
 
 from torch import nn
@@ -27,19 +26,18 @@ def open_monai(bundle: Bundle, how: Execution) -> TorchNetwork:
     """The bundle's network with its weights.
 
     Raises:
-        ConfigurationError: E-INFER-MONAI where the description is missing, is not the manifest's, or asks for more than a network;
+        ConfigurationError: E-INFER-MONAI where the description is not named or asks for more than a network;
             E-INFER-PACKAGE without the extra `monai`.
     """
     try:
         from monai.bundle.config_parser import ConfigParser
     except ImportError:
         raise ConfigurationError("E-INFER-PACKAGE", f"{bundle.label} needs the package monai") from None
-    weights, path = bundle.manifest.weights, bundle.folder / CONFIG
-    content = path.read_bytes() if path.is_file() else b""
-    if sha256(content).hexdigest() != weights.config_sha256:
-        raise ConfigurationError("E-INFER-MONAI", f"{bundle.label}: {CONFIG} is missing or another than the manifest's")
+    weights = bundle.manifest.weights
+    if CONFIG not in weights.also:
+        raise ConfigurationError("E-INFER-MONAI", f"{bundle.label}: weights.also does not name {CONFIG}")
     try:
-        said: Any = json.loads(content)
+        said: Any = json.loads(bundle.read(CONFIG))
     except ValueError:
         raise ConfigurationError("E-INFER-MONAI", f"{bundle.label}: {CONFIG} is not JSON") from None
     described = said.get(weights.network_id) if isinstance(said, dict) else None

@@ -15,10 +15,10 @@ from tasks.deid.quarantine import read
 from tasks.deid.stage import DeidentifyStage
 from tasks.errors import ConfigurationError
 from tasks.executor import Summary, run_by_ledger
-from tasks.pools import InlinePool
 from tasks.guard import ErrorLog
 from tasks.lake import Lake
 from tasks.ledger import Ledger, Study
+from tasks.pools import InlinePool
 from tasks.pseudonyms import Pseudonyms
 from tasks.stage import Outcome
 from tasks.vault import Vault

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import re
 import subprocess
@@ -25,9 +26,9 @@ from tasks.deid.study import StudyWork
 from tasks.dicom import instances
 from tasks.dicom.instances import Instance
 from tasks.errors import SafelightError, catalogue
-from tasks.pools import WorkerPool
 from tasks.guard import ErrorLog
 from tasks.lake import Lake
+from tasks.pools import WorkerPool
 from tasks.processes import ProcessId
 from tasks.pseudonyms import Pseudonyms
 from tasks.stage import Outcome, fingerprint
@@ -372,3 +373,22 @@ def test_a_fault_of_the_machine_is_a_failure_to_be_tried_again_and_no_verdict(
         run(vault, lake, key)
     assert lake.files("dicom") == []
     assert read(vault, key) == {}
+
+
+def test_every_released_file_is_on_disk_before_the_manifest_names_it(
+    vault: Vault, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the files themselves: a rename keeps a file's number."""
+    forced: dict[int, int] = {}
+
+    def noting(descriptor: int) -> None:
+        status = os.fstat(descriptor)
+        forced[status.st_ino] = status.st_size
+        real(descriptor)
+
+    real = os.fsync
+    monkeypatch.setattr("tasks.forcing.os.fsync", noting)
+    run(vault, lake, spool(vault, [encoded(ct(number)) for number in range(3)]))
+    for path in lake.files(""):
+        status = (lake.root / path).stat()  # type: ignore[operator]
+        assert forced[status.st_ino] == status.st_size, path

@@ -8,10 +8,10 @@ from pathlib import Path
 from tasks.deid.folder import take_in
 from tasks.deid.stage import DeidentifyStage
 from tasks.executor import run_by_ledger
-from tasks.pools import InlinePool
 from tasks.guard import ErrorLog
 from tasks.lake import Lake
 from tasks.ledger import Ledger
+from tasks.pools import InlinePool
 from tasks.vault import Vault
 from tasks.volumes.stage import VolumesStage
 from tests.tasks.deid.making import encoded, face

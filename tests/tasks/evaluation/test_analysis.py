@@ -83,7 +83,7 @@ def test_every_study_is_analysed_or_excluded_for_one_reason():
     reference = changed(reference, "label", {6: None, 7: None}).slice(0, 299)
     results = analyse(predictions, reference, cohort.slice(0, 290), plan())
     assert reasons(results) == {
-        "E-EVAL-SCORE": 3, "E-STAGE-UNEXPECTED": 2, "E-EVAL-NO-PREDICTION": 1, "E-EVAL-NO-REFERENCE": 3,
+        "E-EVAL-SCORE": 3, "E-STAGE-UNEXPECTED": 2, "E-EVAL-NO-PREDICTION": 1, "E-EVAL-NO-REFERENCE": 1, "E-EVAL-INDETERMINATE": 2,
     }  # fmt: skip
     assert results.overall().studies + sum(entry.studies for entry in results.excluded) == 300
     assert results.worst_case.studies == results.overall().studies + 6

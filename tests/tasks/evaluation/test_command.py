@@ -13,11 +13,15 @@ import typer
 from pyarrow import csv as arrow_csv
 from typer.testing import CliRunner
 
+from data_contracts.metrics import CONTRACT as METRICS
 from tasks.evaluation import results as schema
 from tasks.evaluation.command import evaluate
 from tests.tasks.evaluation.cohorts import changed, plan, tables
 
-TABLES = ("performance", "differences", "baseline", "accountability", "excluded", "roc")
+TABLES = (
+    "performance", "differences", "baseline", "accountability", "excluded", "roc", "goals", "heterogeneity", "predictive",
+    "operating_points", "calibration", "calibration_curve", "net_benefit", "strata", "versions", "reclassified", "detection",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -53,8 +57,9 @@ def test_csv_parquet_and_folders_of_parts_give_the_same_bytes(tmp_path, run):
         ended = run(*laid_out(tmp_path / f"in{suffix}", suffix), "--out", out)
         assert ended.exit_code == 0, ended.output
         made.append({path.name: path.read_bytes() for path in out.iterdir()})
-    assert set(made[0]) == {"results.json", *(f"{name}.csv" for name in TABLES)}
+    assert set(made[0]) == {"results.json", "openings.json", "metrics.parquet", *(f"{name}.csv" for name in TABLES)}
     assert made[0] == made[1] == made[2]
+    METRICS.validate(pq.read_table(tmp_path / "out.csv" / "metrics.parquet"))
 
 
 def test_doing_it_again_gives_the_same_bytes(tmp_path, run):
@@ -168,3 +173,26 @@ def test_a_folder_that_cannot_be_written_ends_it_with_2(tmp_path, run):
     (tmp_path / "out").write_text("a file")
     ended = run(*laid_out(tmp_path), "--out", tmp_path / "out")
     assert "E-EVAL-OUTPUT" in refused(ended)
+
+
+def test_a_plan_changed_after_the_reference_was_opened_is_called_so(tmp_path, run):
+    arguments = laid_out(tmp_path)
+    first = run(*arguments, "--out", tmp_path / "out")
+    assert "not the one under which" not in first.output
+    history = schema.read(tmp_path / "out" / "results.json").plan_history
+    assert (history.changed, len(history.openings)) == (False, 1)
+    (tmp_path / "test.yaml").write_text(json.dumps(plan(threshold=0.2).model_dump(mode="json")))
+    second = run(*arguments, "--out", tmp_path / "out")
+    assert "not the one under which the reference standard was first opened" in second.output
+    history = schema.read(tmp_path / "out" / "results.json").plan_history
+    assert (history.changed, len(history.openings)) == (True, 2)
+    (tmp_path / "test.yaml").write_text(json.dumps(plan().model_dump(mode="json")))
+    run(*arguments, "--out", tmp_path / "out")
+    assert schema.read(tmp_path / "out" / "results.json").plan_history.changed is False
+
+
+@pytest.mark.parametrize("content", ["[]", "{", '{"nodule m": 5}', '{"nodule m": [1]}'])
+def test_a_register_that_is_none_ends_it_with_2(tmp_path, run, content):
+    (tmp_path / "register.json").write_text(content)
+    ended = run(*laid_out(tmp_path), "--out", tmp_path / "out", "--register", tmp_path / "register.json")
+    assert "E-EVAL-REGISTER" in refused(ended)

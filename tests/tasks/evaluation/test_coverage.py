@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tasks.evaluation.auc import auc
+from tasks.evaluation.curves import auc
 from tasks.evaluation.proportions import proportion
 
 PATIENTS, IMAGES, CORRELATION, TURNS = 60, 5, 0.5, 2000
@@ -29,7 +29,7 @@ def test_nominal_95_percent_is_kept_over_patients_and_lost_over_rows():
             hit = proportion(scores[labels] >= cut, None if patients is None else keys[labels])
             covered[f"sensitivity{name}"] += hit.lower <= true_sensitivity <= hit.upper
     shares = {name: n / TURNS for name, n in covered.items()}
-    assert 0.92 <= shares["auc"] <= 0.98, shares
-    assert 0.92 <= shares["sensitivity"] <= 0.98, shares
-    assert shares["auc over rows"] < 0.90, shares
-    assert shares["sensitivity over rows"] < 0.90, shares
+    assert 0.93 <= shares["auc"] <= 0.97, shares
+    assert 0.93 <= shares["sensitivity"] <= 0.97, shares
+    assert shares["auc over rows"] < 0.83, shares
+    assert shares["sensitivity over rows"] < 0.85, shares

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -16,10 +18,14 @@ from data_contracts.reference import CONTRACT as REFERENCE
 from data_contracts.volumes import CONTRACT as VOLUMES
 from tasks.errors import ConfigurationError, SafelightError
 from tasks.evaluation import results as schema
+from tasks.evaluation import task
 from tasks.evaluation.analysis import analyse
 from tasks.evaluation.cases import THICK, THIN
+from tasks.evaluation.output import tables as tables_of
 from tasks.evaluation.stage import evaluate_lake
+from tasks.guard import ErrorLog
 from tasks.lake import Lake
+from tasks.ledger import Ledger
 from tests.tasks.evaluation.cohorts import columns, plan, tables
 
 N = 120
@@ -71,13 +77,13 @@ def content(lake: Lake) -> dict[str, str]:
 
 def test_results_tables_and_metrics_are_published_together(lake):
     manifest = evaluate_lake(lake, plan(subgroups=SUBGROUPS), [])
+    results = schema.Results.model_validate_json(lake.read("results/results.json"))
     assert set(manifest.files) == {
-        *(f"results/{name}.csv" for name in ("performance", "differences", "baseline", "accountability", "excluded", "roc")),
+        *(f"results/{name}.csv" for name in tables_of(results)),
         "results/results.json", "tables/metrics/test.parquet",
     }  # fmt: skip
-    results = schema.Results.model_validate_json(lake.read("results/results.json"))
     metrics = lake.table(METRICS)
-    assert metrics.num_rows == 5 * (len(results.performance) + 1)
+    assert metrics.num_rows == 8 * (len(results.performance) + 1)
     METRICS.validate(metrics)
     (overall,) = [row for row in metrics.to_pylist() if (row["attribute"], row["level"], row["metric"]) == ("", "", "auc")]
     assert overall["estimate"] == results.overall().auc.estimate
@@ -182,3 +188,22 @@ def test_going_back_to_an_earlier_plan_makes_its_results_again(lake):
     evaluate_lake(lake, plan(name="b", confidence=0.9), [])
     assert evaluate_lake(lake, plan(name="a"), []) is not None
     assert lake.read("results/results.json") == first
+
+
+def test_the_night_notes_the_plan_in_the_ledger_before_it_evaluates(lake, tmp_path, monkeypatch):
+    (tmp_path / "plan.yaml").write_text(json.dumps(plan(name="night").model_dump(mode="json")))
+    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    evaluation, inference = SimpleNamespace(plan=tmp_path / "plan.yaml"), SimpleNamespace(model="m")
+    settings = SimpleNamespace(evaluation=evaluation, inference=inference)
+    site = SimpleNamespace(settings=settings, lake=lake, ledger=ledger, errors=ErrorLog(tmp_path / "errors.jsonl"))
+    monkeypatch.setattr(task, "open_site", lambda _: site)
+
+    def history():
+        assert task.measure.fn("site.yaml")
+        return schema.Results.model_validate_json(lake.read("results/results.json")).plan_history
+
+    assert history().changed is False
+    assert task.measure.fn("site.yaml") is False  # nothing has changed since
+    (tmp_path / "plan.yaml").write_text(json.dumps(plan(name="night", threshold=0.3).model_dump(mode="json")))
+    changed = history()
+    assert (changed.changed, len(changed.openings)) == (True, 2)

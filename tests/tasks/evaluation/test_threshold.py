@@ -24,7 +24,9 @@ def test_a_number_in_the_plan_needs_no_model() -> None:
 
 def test_the_shipped_plan_takes_the_first_operating_point_of_the_shipped_model() -> None:
     manifest = load("demo_nodule").manifest
-    assert operating_point(load_plan("demo")) == OperatingPoint(manifest.findings[0].operating_points[0].threshold, manifest.version)
+    assert operating_point(load_plan("demo")) == OperatingPoint(
+        manifest.findings[0].operating_points[0].threshold, manifest.version
+    )
 
 
 def test_a_bundle_elsewhere_is_asked_where_its_path_is_given(tmp_path: Path) -> None:

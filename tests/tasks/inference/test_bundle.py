@@ -70,7 +70,7 @@ def test_an_unknown_model_is_told_with_those_there_are() -> None:
         ({"weights": {"format": "pickle"}}, "weights.format"),
         ({"weights": {"format": "onnx"}}, "architecture belongs to safetensors"),
         ({"weights": {"package": "deepbet"}}, "belong to the format package"),
-        ({"weights": {"config_sha256": "0" * 64}}, "belongs to monai"),
+        ({"weights": {"also": {"../x": "0" * 64}}}, "within the model's folder"),
         ({"findings": []}, "findings"),
         ({"findings": [FINDING | {"operating_points": []}]}, "operating points unless"),
         ({"findings": [FINDING, FINDING]}, "names and channels of their own"),
@@ -182,7 +182,7 @@ def test_the_demos_bundle_is_small_and_says_what_it_is() -> None:
     assert "not for clinical use" in demo.manifest.intended_use
     parameters = sum(values.numel() for values in build(demo.manifest.weights.architecture).parameters())
     assert demo.manifest.training["parameters"] == parameters <= 400_000
-    assert all(torch.isfinite(values).all() for values in load_file(demo.weights_path).values())
+    assert all(torch.isfinite(values).all() for values in load_file(demo.path(demo.manifest.weights.file)).values())
 
 
 def test_the_findings_code_is_that_of_the_dicom_dictionary() -> None:

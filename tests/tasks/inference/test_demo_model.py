@@ -12,8 +12,9 @@ from sklearn.metrics import roc_auc_score
 from tasks.inference.bundle import folder_of, load
 from tasks.inference.execution import REFERENCE
 from tasks.inference.gates import content_share, plausible
-from tasks.inference.manifest import parse
+from tasks.inference.manifest import LinearWindow, parse
 from tasks.inference.phantoms import PROTOCOLS, TEST, Case, as_case, cases
+from tasks.inference.preprocess import prepare
 from tasks.inference.reader import open_reader
 from tasks.inference.train import Recipe, as_yaml
 from tasks.inference.volume import Volume
@@ -68,6 +69,17 @@ def test_the_input_gate_lets_phantoms_of_every_protocol_through_and_unrescaled_v
         assert not plausible(
             case.prepared.statistics, content_share(wrong, DEMO.manifest.profile.content_range), DEMO.manifest.profile
         )
+
+
+@pytest.mark.parametrize(("center", "width"), [(40, 400), (50, 350), (-600, 1500), (300, 2000), (400, 1800)])
+def test_the_window_of_another_task_is_caught_by_the_input_gate(center: float, width: float) -> None:
+    """The same chest through the window of a soft tissue, a wider lung or a bone model: nothing that the network was trained on."""
+    how = DEMO.manifest.input.model_copy(update={"window": LinearWindow(kind="window", center=center, width=width)})
+    for number in range(4):
+        case = fresh(number, "thin")
+        share = content_share(case.volume, DEMO.manifest.profile.content_range)
+        assert plausible(case.prepared.statistics, share, DEMO.manifest.profile)
+        assert not plausible(prepare(case.volume, how).statistics, share, DEMO.manifest.profile)
 
 
 def test_the_manifest_is_as_a_training_writes_it() -> None:

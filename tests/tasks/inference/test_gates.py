@@ -25,7 +25,7 @@ def model(**accepted: Any) -> Manifest:
 def row(**changes: Any) -> dict[str, Any]:
     return {
         "Modality": "CT", "BodyPartExamined": "CHEST", "Manufacturer": "SYNTHETIC Beta", "ConvolutionKernel": "B30f",
-        "slice_spacing_mm": 2.5, "SliceThickness": 2.5, "n_slices": 64, "path": "volumes/a", "KVP": 120.0,
+        "slice_spacing_mm": 2.5, "SliceThickness": 2.5, "n_slices": 64, "path": "volumes/a", "KVP": 120.0, "EchoTime": None,
         "column_spacing_mm": 0.7, "row_spacing_mm": 0.7, "missing_positions_mm": None,
     } | changes  # fmt: skip
 

@@ -8,7 +8,7 @@ from lxml import html
 
 from tasks.report.blocks import Document, Table
 from tasks.report.document import make
-from tasks.report.render import faces
+from tasks.report.render import faces_of
 from tests.tasks.report import made
 
 CASES = ("realistic", "awkward", "bare", "nothing")
@@ -21,7 +21,7 @@ def document(case: str) -> Document:
 
 @cache
 def rendered(case: str) -> dict[str, bytes]:
-    return faces(getattr(made, case)())
+    return faces_of(document(case))
 
 
 def tables(case: str) -> list[Table]:

@@ -89,9 +89,9 @@ def test_captions_and_headings_are_the_same_in_all_faces(case: str) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_the_same_results_give_the_same_bytes_within_ten_seconds(case: str) -> None:
     again = Results.model_validate_json(getattr(made, case)().model_dump_json())
-    began = time.monotonic()
+    began = time.process_time()  # this process's own: how busy the machine is besides is not what is tested
     assert faces(again) == rendered(case)
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_another_process_time_zone_and_locale_give_the_same_bytes(tmp_path: Path) -> None:

@@ -30,9 +30,10 @@ def configured(ward: Ward, port: int, folder: Path) -> Path:
     path = folder / "site.yaml"
     said = {
         "site": "test", "vault": str(ward.vault.root), "lake": str(ward.lake.root), "executor": {"kind": "inline"},
+        "delivery": {"models": {"detection_model": {"mode": "decision_support"}}},
         "returns": {
             "node": {"host": "127.0.0.1", "port": port, "ae_title": "ARCHIVE"}, "retries": 0,
-            "modes": {"detection_model": "decision_support"}, "commitment": {"ask": "never"},
+            "commitment": {"ask": "never"},
         },
     }  # fmt: skip
     path.write_text(yaml.safe_dump(said))
@@ -72,7 +73,7 @@ def test_what_the_configuration_may_say(ward: Ward, tmp_path: Path) -> None:
     assert returns is not None
     assert [returns.mode("detection_model"), returns.mode("another")] == ["decision_support", "triage"]
     said = yaml.safe_load(path.read_text())
-    for wrong in ({"qualification": "SERVICE"}, {"modes": {"x": "overlay"}}, {"unknown": 1}):
+    for wrong in ({"qualification": "SERVICE"}, {"modes": {"x": "triage"}}, {"unknown": 1}):
         path.write_text(yaml.safe_dump(said | {"returns": said["returns"] | wrong}))
         with pytest.raises(ConfigurationError, match="E-CONFIG"):
             load(path)

@@ -13,6 +13,7 @@ from pydicom import Dataset, dcmread
 from pydicom.pixels.utils import pixel_array
 from pydicom.sequence import Sequence
 
+from data_contracts.deid_evidence import CONTRACT
 from tasks.deid.burned_in import detector, letters
 from tasks.deid.burned_in.blanking import blank
 from tasks.deid.burned_in.box import Box
@@ -21,6 +22,7 @@ from tasks.deid.burned_in.frames import pictures
 from tasks.deid.burned_in.letters import crossings, lines
 from tasks.deid.burned_in.looking import look
 from tasks.deid.burned_in.policy import PixelPolicy
+from tasks.deid.burned_in.singling import Singling
 from tasks.errors import ConfigurationError, SafelightError
 from tests.tasks.deid.burned_in.images import SHAPE, TEXT, dataset, ground, ink, saved, with_text
 from tests.tasks.deid.making import TEST_FILES
@@ -57,6 +59,29 @@ def test_one_look_at_a_series_finds_the_slices_that_have_text_and_spares_the_oth
     again = dcmread(paths[2])
     again.PixelData = blank(again, found.frames[2])
     assert lines(again.pixel_array, 0.3) == ()
+
+
+@pytest.mark.parametrize("reordered", [False, True])
+def test_text_of_one_slice_is_found_where_another_is_brighter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reordered: bool
+) -> None:
+    """Further on, bright bone covers the place of the text, so that no projection shows it; files come in any order."""
+    paths = []
+    for number in range(12):
+        values = ground(number) + (0.6 if number in (7, 8, 9) else 0) + (0.25 * ink() if number == 2 else 0)
+        made = dataset(np.rint(values * 3000 - 1000).astype("i2"), modality="CT")
+        made.ImagePositionPatient, made.ImageOrientationPatient = [0, 0, 3 * number], [1, 0, 0, 0, 1, 0]
+        paths.append(saved(made, tmp_path / f"{number}.dcm"))
+    if reordered:
+        paths = paths[::-5] + [path for path in paths if path not in paths[::-5]]
+    found = look(paths, policy=POLICY)
+    has_text = [path.stem == "2" for path in paths]
+    assert [bool(boxes) for boxes in found.boxes] == has_text
+    assert covered(found.boxes[has_text.index(True)]) > 0.95
+    [view] = [column for column in CONTRACT.columns if column.name == "view"]
+    assert "difference" in {each.view for each in found.looks} <= set(view.allowed or ())
+    monkeypatch.setattr(Singling, "odd", lambda self: [])
+    assert not any(look(paths, policy=POLICY).boxes)  # no other view shows it
 
 
 def test_a_detector_that_finds_nothing_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import pydicom
 import pytest
 import SimpleITK
 
+from tasks.deid.faces import grid as gridding
 from tasks.deid.faces import judge as judging
 from tasks.deid.faces.grid import sample
 from tasks.deid.faces.judge import judge
@@ -116,6 +117,23 @@ def test_without_the_nose_rule_a_face_under_chest_would_pass(axial: list[Path], 
     monkeypatch.setattr(judging, "is_nose", lambda ridge: False)
     monkeypatch.setattr(judging, "cranial_levels", lambda grid: np.zeros(len(grid.values), np.bool_))
     assert judge(axial, header_may_show_head=False).verdict == "none"
+
+
+@pytest.mark.parametrize("orientation", [AXIAL, CORONAL, SAGITTAL, (-1, 0, 0, 0, -1, 0), (0, -1, 0, 1, 0, 0)])
+@pytest.mark.parametrize("scan", [{"pixel": 1.3, "thickness": 4.0}, {"pixel": 0.6, "thickness": 7.3, "modality": "MR"}])
+def test_planes_along_the_axes_are_sampled_as_oblique_ones_are(
+    tmp_path: Path, orientation: Any, scan: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = stacks_of(
+        planes_of(series(tmp_path, head, **{**HEAD, "extent": 60, "field": 90, "orientation": orientation, **scan}))
+    )[0]
+    quick = sample(stack, 3.0)
+    monkeypatch.setattr(gridding, "_axes", lambda planes: None)
+    slow = sample(stack, 3.0)
+    assert quick.seen.any()
+    assert (quick.origin, quick.step) == (slow.origin, slow.step)
+    np.testing.assert_array_equal(quick.values, slow.values)
+    np.testing.assert_array_equal(quick.seen, slow.seen)
 
 
 @pytest.mark.parametrize("scan", [{}, {"orientation": CORONAL}, {"orientation": SAGITTAL}, {"orientation": OBLIQUE}])

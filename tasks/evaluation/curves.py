@@ -6,15 +6,15 @@ Pepe 2003, 5.2 (logit transform); Newcombe 2006 (score-type interval for few cas
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, stats
+from scipy import optimize
 
-from tasks.evaluation import clusters
+from tasks.evaluation import clusters, ranking
 from tasks.evaluation.intervals import estimated, normal_quantile, not_estimable
+from tasks.evaluation.ranking import Area, Ranked
 from tasks.evaluation.results import Estimate
 
 Transform = Literal["auto", "none", "logit"]
@@ -23,50 +23,6 @@ Transform = Literal["auto", "none", "logit"]
 FEW_PATIENTS = 10
 #: From here to 1 (and by symmetry to 0), an interval on the plain scale leans over the edge.
 NEAR_ONE = 0.9
-
-
-@dataclass(frozen=True, slots=True)
-class Components:
-    """Structural components of the AUC (DeLong 1988, eq. 4; Obuchowski 1997).
-
-    Args:
-        auc: P(score of a positive > score of a negative) + P(equal) / 2.
-        positive: float64 of shape (positives,): the share of negatives that each positive outranks.
-        negative: float64 of shape (negatives,): the share of positives that outrank each negative.
-    """
-
-    auc: float
-    positive: NDArray[np.float64]
-    negative: NDArray[np.float64]
-
-
-def components(scores: NDArray[np.float64], labels: NDArray[np.bool_]) -> Components:
-    """Structural components by midranks, O(n log n). Needs at least one positive and one negative, and finite scores."""
-    positives, negatives = scores[labels], scores[~labels]
-    ranks = stats.rankdata(scores)
-    positive = (ranks[labels] - stats.rankdata(positives)) / negatives.size
-    negative = 1.0 - (ranks[~labels] - stats.rankdata(negatives)) / positives.size
-    return Components(float(positive.mean()), positive, negative)
-
-
-def variance(parts: Components, labels: NDArray[np.bool_], codes: clusters.Codes) -> float:
-    """Variance of the AUC over patients (Obuchowski 1997, eq. 4); DeLong's where each patient has one case.
-
-    Not a number where a side of the reference standard has fewer than two patients; zero where the components do not vary.
-    """
-    k = int(codes.max()) + 1
-    m, n = parts.positive.size, parts.negative.size
-    with_positives, with_negatives = clusters.count(codes[labels]), clusters.count(codes[~labels])
-    if min(with_positives, with_negatives) < 2:
-        return float("nan")
-    # np.sum adds in one order; a product by BLAS would depend on its number of threads in the last digits
-    x = clusters.sums(codes[labels], parts.positive - parts.auc, k)
-    y = clusters.sums(codes[~labels], parts.negative - parts.auc, k)
-    s10 = with_positives / (with_positives - 1) * float(np.sum(x * x)) / m**2
-    s01 = with_negatives / (with_negatives - 1) * float(np.sum(y * y)) / n**2
-    s11 = k / (k - 1) * float(np.sum(x * y)) / (m * n)
-    total = s10 + s01 + 2.0 * s11
-    return total if total > 1e-12 * (s10 + s01) else 0.0
 
 
 def score_interval(auc: float, positives: int, negatives: int, confidence: float) -> tuple[float, float]:
@@ -117,7 +73,7 @@ def auc(
     Raises:
         ValueError: shapes differ, or the confidence is not between 0 and 1.
     """
-    z = normal_quantile(confidence)
+    normal_quantile(confidence)
     values = np.asarray(scores, dtype=np.float64)
     truth, wrong = clusters.binary(labels)
     if values.ndim != 1 or values.shape != truth.shape:
@@ -126,29 +82,50 @@ def auc(
     reason = _unfit(values, truth, wrong)
     if reason:
         return not_estimable(reason, confidence)
-    positive = truth == 1.0
-    with_positives, with_negatives = clusters.count(codes[positive]), clusters.count(codes[~positive])
-    for patients_there, side in ((with_positives, "positive"), (with_negatives, "negative")):
+    ranked, _ = ranking.rank(values, truth == 1.0, codes)
+    return of_area(ranking.area(ranked), confidence=confidence, transform=transform)
+
+
+def unfit(cases: Ranked) -> str:
+    """Why cases in the order of their scores have no AUC; empty where they have one."""
+    n, positives = cases.positive.size, int(np.count_nonzero(cases.positive))
+    if n == 0:
+        return "no cases"
+    if positives in (0, n):
+        return "no negative cases" if positives else "no positive cases"
+    return "all scores are equal" if cases.ranks[0] == cases.ranks[-1] else ""
+
+
+def of_area(found: Area | None, *, confidence: float = 0.95, transform: Transform = "auto") -> Estimate:
+    """The estimate of an AUC from its variance; None says that one side has no cases."""
+    if found is None:
+        return not_estimable("no positive or no negative cases", confidence)
+    return interval(found, confidence=confidence, transform=transform)
+
+
+def interval(found: Area, *, confidence: float = 0.95, transform: Transform = "auto") -> Estimate:
+    """The estimate of an AUC with its interval from the sums over patients; see `auc`."""
+    z = normal_quantile(confidence)
+    for patients_there, side in ((found.with_positives, "positive"), (found.with_negatives, "negative")):
         if patients_there < 2:
             return not_estimable(f"the {side} cases are of one patient", confidence)
-    parts = components(values, positive)
-    perfect = parts.auc in (0.0, 1.0)
-    if perfect or min(with_positives, with_negatives) < FEW_PATIENTS:
+    perfect = found.auc in (0.0, 1.0)
+    if perfect or min(found.with_positives, found.with_negatives) < FEW_PATIENTS:
         why = "complete separation" if perfect else "few patients"
-        bounds = score_interval(parts.auc, with_positives, with_negatives, confidence)
-        return estimated(parts.auc, *bounds, confidence, f"Newcombe score-type ({why})")
-    spread = float(np.sqrt(variance(parts, positive, codes)))
+        bounds = score_interval(found.auc, found.with_positives, found.with_negatives, confidence)
+        return estimated(found.auc, *bounds, confidence, f"Newcombe score-type ({why})")
+    spread = float(np.sqrt(found.variance))
     if spread == 0.0:
         return not_estimable("the estimated variance is zero", confidence)
-    name = "DeLong" if clusters.count(codes) == values.size else "Obuchowski (patients as clusters)"
-    lower, upper = parts.auc - z * spread, parts.auc + z * spread
-    near = not 1.0 - NEAR_ONE < parts.auc < NEAR_ONE or lower < 0.0 or upper > 1.0
+    name = "DeLong" if found.patients == found.positives + found.negatives else "Obuchowski (patients as clusters)"
+    lower, upper = found.auc - z * spread, found.auc + z * spread
+    near = not 1.0 - NEAR_ONE < found.auc < NEAR_ONE or lower < 0.0 or upper > 1.0
     if transform == "logit" or (transform == "auto" and near):
-        centre = float(np.log(parts.auc / (1.0 - parts.auc)))
-        reach = z * spread / (parts.auc * (1.0 - parts.auc))
+        centre = float(np.log(found.auc / (1.0 - found.auc)))
+        reach = z * spread / (found.auc * (1.0 - found.auc))
         lower, upper = (float(1.0 / (1.0 + np.exp(-edge))) for edge in (centre - reach, centre + reach))
         name += ", logit"
-    return estimated(parts.auc, lower, upper, confidence, name)
+    return estimated(found.auc, lower, upper, confidence, name)
 
 
 def _unfit(values: NDArray[np.float64], truth: NDArray[np.float64], wrong: int) -> str:
@@ -179,10 +156,17 @@ def roc(scores: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64], NDAr
     reason = _unfit(values, truth, wrong)
     if reason and reason != "all scores are equal":
         return np.empty(0), np.empty(0)
-    order = np.argsort(-values, kind="stable")
-    last = np.flatnonzero(np.append(np.diff(values[order]) != 0, np.True_))
-    hits = np.concatenate(([0.0], np.cumsum(truth[order])[last]))
-    alarms = np.concatenate(([0.0], np.cumsum(1.0 - truth[order])[last]))
-    turns = np.diff(hits)[1:] * np.diff(alarms)[:-1] != np.diff(hits)[:-1] * np.diff(alarms)[1:]
-    kept = np.concatenate(([True], turns, [True]))
+    ranked, _ = ranking.rank(values, truth == 1.0, np.zeros(values.size, dtype=np.int64))
+    return curve_of(ranked)
+
+
+def curve_of(cases: Ranked) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """`roc` of cases that are in the order of their scores already; both kinds must be there."""
+    ends = np.flatnonzero(np.append(cases.ranks[1:] != cases.ranks[:-1], np.True_))
+    below = np.cumsum(cases.positive)[ends]  # positives up to each distinct score
+    under = ends + 1 - below
+    hits = np.concatenate(([0], below[-1] - below[-2::-1], [below[-1]]))
+    alarms = np.concatenate(([0], under[-1] - under[-2::-1], [under[-1]]))
+    ups, rights = np.diff(hits), np.diff(alarms)
+    kept = np.concatenate(([True], ups[1:] * rights[:-1] != ups[:-1] * rights[1:], [True]))
     return alarms[kept] / alarms[-1], hits[kept] / hits[-1]

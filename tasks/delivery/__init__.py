@@ -1,0 +1,1 @@
+"""Results back to the hospital: worklists, panels, fields for the report, and whether they came in time."""
