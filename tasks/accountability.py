@@ -130,6 +130,12 @@ def _place(stage: str) -> int:
     return order.index(name) if name in order else len(order)
 
 
+def _is_of(returned: Result, reading: Result | None) -> bool:
+    """Whether what was returned is of a model's last reading: it takes more than the reading in, so the times tell."""
+    ended = reading.finished_at if reading is not None and reading.status == "done" else None
+    return ended is not None and ended <= returned.started_at
+
+
 def _study_rows(study: Study, results: list[Result]) -> list[dict[str, Any]]:
     made: list[dict[str, Any]] = []
     expected = sum(study.expected.values())
@@ -142,9 +148,14 @@ def _study_rows(study: Study, results: list[Result]) -> list[dict[str, Any]]:
 
     add("find", "found", "", "instance", expected)
     latest = {result.stage.partition(":")[0]: result for result in results}
+    readings = {result.stage.partition(":")[2]: result for result in results if result.stage.startswith("infer:")}
     for result in results:
-        renewed = result.stage == STUDY_STAGES[0] and result.inputs != study.found_digest  # found anew since it was pulled
-        if renewed or not is_current(result, latest.get(_BEFORE.get(result.stage.partition(":")[0], ""))):
+        stage, _, model = result.stage.partition(":")
+        renewed = stage == STUDY_STAGES[0] and result.inputs != study.found_digest  # found anew since it was pulled
+        current = (
+            _is_of(result, readings.get(model)) if stage == "return" else is_current(result, latest.get(_BEFORE.get(stage, "")))
+        )
+        if renewed or not current:
             add(result.stage, "waiting", "", "study", 1)  # due again: what it counted was of another input
             continue
         for count in result.tally:

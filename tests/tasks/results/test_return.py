@@ -17,6 +17,8 @@ from pynetdicom import AE, evt
 from pynetdicom.presentation import build_context
 from pynetdicom.sop_class import StorageCommitmentPushModel, Verification  # type: ignore[attr-defined]
 
+from data_contracts.accountability import CONTRACT
+from tasks import accountability
 from tasks.errors import ConfigurationError
 from tasks.executor import Summary
 from tasks.pacs.server import listen
@@ -333,3 +335,18 @@ def test_another_pacs_gets_the_same_objects(ward: Ward) -> None:
         returned(ward, settings(second.port))
     assert [each.SOPInstanceUID for each in first.taken] == [each.SOPInstanceUID for each in second.taken]
     assert [each.to_json() for each in first.taken] == [each.to_json() for each in second.taken]
+
+
+def test_what_became_of_the_objects_is_accounted_for(ward: Ward) -> None:
+    manifest = answered(ward, "detection")
+    with Archive().serving() as archive:
+        returned(ward, settings(archive.port))
+
+    def said() -> list[tuple[str, str, int]]:
+        found = [row for row in accountability.rows(ward.ledger) if row["stage"] == "return:detection_model@1.0.0"]
+        CONTRACT.validate(found)
+        return [(row["outcome"], row["unit"], row["n"]) for row in found]
+
+    assert said() == [("stored", "object", 2)]
+    made.read(ward, manifest, score=0.7, boxes=(made.box(0.7),))  # read anew: what was returned is of another reading
+    assert said() == [("waiting", "study", 1)]
