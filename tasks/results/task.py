@@ -19,7 +19,7 @@ def return_results(config: str, run: str) -> dict[str, int]:
     site = open_site(config)
     if site.settings.returns is None:
         return {}
-    with boundary("return", site.errors):
+    with boundary("return", site.errors), site.ledger.turn("return"):
         made = return_batch(
             site.settings.returns, list(site.ledger.studies()), vault=site.vault, lake=site.lake, ledger=site.ledger, run=run,
             errors=site.errors, max_attempts=site.settings.executor.max_attempts,
