@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import threading
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Self
 
@@ -16,6 +18,13 @@ from tasks.inference.heads import read
 from tasks.inference.preprocess import Prepared, prepare, restore
 from tasks.inference.protocol import Box, Found, PlacedBox, Reader, Reading
 from tasks.inference.volume import Volume
+from tasks.stage import digest
+
+#: Models that a process keeps open at once: a night with several goes through them batch by batch.
+_KEPT = 3
+
+_lock = threading.Lock()
+_readers: OrderedDict[str, Reader] = OrderedDict()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +56,22 @@ class ManifestReader:
 
 
 def open_reader(bundle: Bundle, how: Execution) -> Reader:
-    """The reader of a bundle: the manifest's own, or the class that a package brings.
+    """The reader of a bundle: the manifest's own, or the class that a package brings. Opened once a process, and kept while it is used.
 
     Raises:
         ConfigurationError: where the model cannot be run so.
     """
+    key = digest({"manifest": bundle.manifest_sha256, "folder": str(bundle.folder), "how": repr(how)})
+    with _lock:
+        if key not in _readers:
+            _readers[key] = _opened(bundle, how)
+            while len(_readers) > _KEPT:
+                _readers.popitem(last=False)
+        _readers.move_to_end(key)
+        return _readers[key]
+
+
+def _opened(bundle: Bundle, how: Execution) -> Reader:
     named = bundle.manifest.weights.reader
     if named is None:
         return ManifestReader.open(bundle, how)

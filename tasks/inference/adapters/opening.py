@@ -1,9 +1,7 @@
-"""A bundle's network, of whatever format its weights are; opened once a process and kept while it is used."""
+"""A bundle's network, of whatever format its weights are."""
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -12,10 +10,6 @@ import torch
 from tasks.errors import ConfigurationError
 from tasks.inference.bundle import Bundle
 from tasks.inference.execution import Execution
-from tasks.stage import digest
-
-#: Networks that a process keeps at once: a night with several models goes through them batch by batch.
-_KEPT = 3
 
 
 class Network(Protocol):
@@ -28,28 +22,15 @@ class Network(Protocol):
 
 Opener = Callable[[Bundle, Execution], Network]
 
-_lock = threading.Lock()
-_networks: OrderedDict[str, Network] = OrderedDict()
-
 
 def open_network(bundle: Bundle, how: Execution) -> Network:
-    """The bundle's network with its weights, ready; kept for the next study.
+    """The bundle's network with its weights, ready.
 
     Raises:
         ConfigurationError: E-INFER-WEIGHTS, E-INFER-ARCHITECTURE, E-INFER-PICKLE, E-INFER-EXAMPLE, E-INFER-VARIANT, E-INFER-DEVICE,
             E-INFER-PACKAGE.
     """
-    key = digest({
-        "weights": bundle.manifest.weights.model_dump(mode="json"), "dtype": bundle.manifest.input.dtype,
-        "device": how.device, "threads": how.threads, "variant": list(how.variant),
-    })  # fmt: skip
-    with _lock:
-        if key not in _networks:
-            _networks[key] = _opener(bundle)(bundle, how)
-            while len(_networks) > _KEPT:
-                _networks.popitem(last=False)
-        _networks.move_to_end(key)
-        return _networks[key]
+    return _opener(bundle)(bundle, how)
 
 
 def _opener(bundle: Bundle) -> Opener:

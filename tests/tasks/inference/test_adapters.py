@@ -15,7 +15,7 @@ import yaml
 from torch import nn
 
 from tasks.errors import ConfigurationError
-from tasks.inference.adapters import opening
+from tasks.inference import reader
 from tasks.inference.bundle import load
 from tasks.inference.execution import REFERENCE, Execution, variant_of
 from tasks.inference.preprocess import prepare
@@ -28,8 +28,8 @@ from tests.tasks.inference.networks import FORMATS, TILE, segmenter, traced, une
 
 def read(model: str, how: Execution = REFERENCE) -> Found:
     bundle = load(model)
-    reader = open_reader(bundle, how)
-    return reader.infer(prepare(Volume(chest_like(5, (40, 36, 28)), lps()), bundle.manifest.input))
+    opened = open_reader(bundle, how)
+    return opened.infer(prepare(Volume(chest_like(5, (40, 36, 28)), lps()), bundle.manifest.input))
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_faster_ways_say_nearly_the_same(models: dict[str, str], variant: str) -
 
 def test_twice_the_same_bytes(models: dict[str, str]) -> None:
     first = read(models["safetensors"]).labels
-    opening._networks.clear()
+    reader._readers.clear()
     second = read(models["safetensors"]).labels
     assert first is not None
     assert second is not None

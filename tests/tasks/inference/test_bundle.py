@@ -56,7 +56,7 @@ def test_an_unknown_model_is_told_with_those_there_are() -> None:
     for model in ("no_such_model", "..", "", "./nowhere"):
         assert refusal(model).code == "E-INFER-MODEL-MISSING"
     assert "demo_nodule" in str(refusal("no_such_model"))
-    assert names() == ["demo_nodule"]
+    assert names() == ["deepbet", "demo_nodule"]
 
 
 @pytest.mark.parametrize(
