@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-STAGES = ("pull", "deidentify", "volumes", "infer", "deliver", "evaluate", "publish")
+STAGES = ("pull", "deidentify", "volumes", "infer", "deliver", "returns", "evaluate", "publish")
 #: Parts of a stage that have a floor of their own.
 PARTS = ("receive",)
 

@@ -29,6 +29,7 @@ LEAST = {
     "volumes": ["--series", "64 slices of 128 × 128"],
     "infer": ["--patients", "1", "--slices", "12"],
     "deliver": ["--studies", "4"],
+    "returns": ["--slices", "6", "--side", "32"],
     "evaluate": ["--rows", "400"],
     "publish": ["--rows", "100", "--attributes", "1"],
 }
