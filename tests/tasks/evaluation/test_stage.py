@@ -53,7 +53,7 @@ def lake(tmp_path):
             "sex": made["sex"][i], "race": None if i % 4 == 0 else "White", "age_band": "45-64", "site": "Site 1",
             "finding": "nodule", "label": int(made["label"][i]), "score": float(made["score"][i]), "status": "read", "reason_code": "",
             "model_name": "m", "model_version": "1.0", "weights_sha256": "ab" * 32, "preprocessing_sha256": "cd" * 32,
-            "manifest_sha256": "ef" * 32,
+            "manifest_sha256": "ef" * 32, "code_sha256": "01" * 32, "kind": "classification", "variant": "reference", "device": "cpu",
             "SliceThickness": float(made["SliceThickness"][i]), "Manufacturer": "V" if i % 2 else "W", "ConvolutionKernel": "K",
             "volume_index": 0, "n_instances": 1, "n_frames": 1, "n_duplicates": 0, "split_by": [], "source_instances": [], "source_frames": [],
         }
