@@ -61,7 +61,7 @@ def lake(tmp_path):
     ]  # fmt: skip
     for contract in (PREDICTIONS, REFERENCE, COHORT):
         put(lake, contract, rows(contract, studies))
-    put(lake, VOLUMES, rows(VOLUMES, [{**study, "status": "converted"} for study in studies]))
+    put(lake, VOLUMES, rows(VOLUMES, [{**study, "status": "converted", "kind": None} for study in studies]))
     return lake
 
 
