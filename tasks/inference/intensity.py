@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.imaging import windows
 from tasks.inference.manifest import Input, LinearWindow, Percentiles, Standardised
 from tasks.inference.volume import Volume, tidy
 
@@ -45,7 +46,8 @@ def of_volume(volume: Volume, how: Input) -> Intensity:
 def _made(parts: Any, how: Input) -> Intensity:
     window = how.window
     if isinstance(window, LinearWindow):
-        return Intensity(window.center - window.width / 2, window.width, clip=True)
+        shown = windows.Window(window.center, window.width)
+        return Intensity(shown.low, shown.span, clip=True)
     if isinstance(window, Percentiles):
         values = np.concatenate([np.ravel(part) for part in parts])
         low, high = (float(number) for number in np.percentile(values, [window.low, window.high], method="inverted_cdf"))

@@ -24,6 +24,7 @@ from tasks.evaluation.cases import THICK, THIN
 from tasks.evaluation.output import tables as tables_of
 from tasks.evaluation.stage import evaluate_lake
 from tasks.guard import ErrorLog
+from tasks.inference.policy import InferenceSettings
 from tasks.lake import Lake
 from tasks.ledger import Ledger
 from tests.tasks.evaluation.cohorts import columns, plan, tables
@@ -193,7 +194,7 @@ def test_going_back_to_an_earlier_plan_makes_its_results_again(lake):
 def test_the_night_notes_the_plan_in_the_ledger_before_it_evaluates(lake, tmp_path, monkeypatch):
     (tmp_path / "plan.yaml").write_text(json.dumps(plan(name="night").model_dump(mode="json")))
     ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
-    evaluation, inference = SimpleNamespace(plan=tmp_path / "plan.yaml"), SimpleNamespace(model="m")
+    evaluation, inference = SimpleNamespace(plan=tmp_path / "plan.yaml"), InferenceSettings(models=("m",))
     settings = SimpleNamespace(evaluation=evaluation, inference=inference)
     site = SimpleNamespace(settings=settings, lake=lake, ledger=ledger, errors=ErrorLog(tmp_path / "errors.jsonl"))
     monkeypatch.setattr(task, "open_site", lambda _: site)

@@ -41,11 +41,13 @@ def test_nothing_else_resamples_turns_or_windows() -> None:
 
 
 def test_training_and_inference_import_what_they_do_to_voxels() -> None:
-    for module in ("stage", "phantoms"):
-        assert "prepare" in names(ROOT / "tasks" / "inference" / f"{module}.py")
-    assert {"tasks.imaging.extent", "tasks.imaging.resampling", "windows", "orientation"} <= names(
-        ROOT / "tasks" / "inference" / "preprocess.py"
+    inference = ROOT / "tasks" / "inference"
+    for module in ("reader", "phantoms"):
+        assert "prepare" in names(inference / f"{module}.py")
+    assert {"tasks.imaging.extent", "tasks.imaging.resampling", "tasks.imaging.separable", "orientation"} <= names(
+        inference / "preprocess.py"
     )
+    assert "windows" in names(inference / "intensity.py")
 
 
 @pytest.mark.filterwarnings("error")
