@@ -50,10 +50,11 @@ class Site:
         executor, inference = self.settings.executor, self.settings.inference
         if executor.kind != "processes":
             return self.pool
+        from tasks.inference.batch import rank
         from tasks.threaded_pool import ThreadedPool
 
         processes = 1 if inference.device == "cuda" else max(1, executor.workers // inference.threads)
-        pool = ThreadedPool(processes, inference.ahead + 1, self.errors)
+        pool = ThreadedPool(processes, inference.ahead + 1, self.errors, rank)
         atexit.register(pool.close)
         return pool
 

@@ -1,6 +1,7 @@
 """Worker processes in which several studies are under way at once: one is with its model while others are read, prepared and published.
 
-How many is the bound of the queue, and of memory. Work starts in the order in which it was submitted. A process that dies breaks the
+How many is the bound of the queue, and of memory. Work starts by its rank, whoever submitted it, and among equals in the order in which it
+was submitted. A process that dies breaks the
 futures of the studies that were in it; the next work gets a new one.
 """
 
@@ -8,10 +9,10 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -20,6 +21,7 @@ from tasks.guard import ErrorLog
 from tasks.pools import begin_worker
 from tasks.stage import Outcome
 
+Rank = Callable[[tuple[Any, ...]], float]
 _Work = tuple[Callable[..., Outcome], tuple[Any, ...]]
 
 
@@ -35,11 +37,13 @@ class _Worker:
 class ThreadedPool:
     """`processes` workers, each with `threads` studies under way. See `tasks.pools.Pool`."""
 
-    def __init__(self, processes: int, threads: int, errors: ErrorLog) -> None:
-        self._processes, self._threads, self._errors = processes, threads, errors
+    def __init__(self, processes: int, threads: int, errors: ErrorLog, rank: Rank = lambda _arguments: 0.0) -> None:
+        """`rank` is given a piece of work's arguments; the lower, the sooner."""
+        self._processes, self._threads, self._errors, self._rank = processes, threads, errors, rank
         self._lock = threading.Lock()
         self._workers: list[_Worker] = []
-        self._waiting: deque[tuple[_Work, Future[Outcome]]] = deque()
+        self._waiting: list[tuple[float, int, _Work, Future[Outcome]]] = []
+        self._submitted = 0
         self._number = 0
         self._closed = False
 
@@ -49,7 +53,8 @@ class ThreadedPool:
         with self._lock:
             if self._closed:
                 raise RuntimeError("the pool is closed")
-            self._waiting.append(((work, arguments), future))
+            self._submitted += 1
+            heappush(self._waiting, (self._rank(arguments), self._submitted, (work, arguments), future))
             self._dispatch()
         return future
 
@@ -65,7 +70,7 @@ class ThreadedPool:
         """Stop the workers; work under way is finished, work that waits is not begun."""
         with self._lock:
             self._closed = True
-            abandoned, workers = [future for _, future in self._waiting], list(self._workers)
+            abandoned, workers = [future for *_, future in self._waiting], list(self._workers)
             self._waiting.clear()
             for worker in workers:
                 _tell(worker, None)
@@ -82,7 +87,7 @@ class ThreadedPool:
                 worker = self._start()
             if len(worker.under_way) >= self._threads:
                 return
-            work, future = self._waiting.popleft()
+            *_, work, future = heappop(self._waiting)
             if not future.set_running_or_notify_cancel():
                 continue
             self._number += 1

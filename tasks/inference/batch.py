@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
+from typing import Any
 
 from tasks.delivery.urgency import Due, first_deadline, order, urgency
 from tasks.errors import ConfigurationError
@@ -42,6 +43,11 @@ def stages(lake: Lake, settings: InferenceSettings) -> tuple[list[tuple[ModelSet
         except ConfigurationError as error:
             unusable.append(Unusable(each.model, error))
     return sorted(usable, key=lambda pair: (urgency(pair[1].bundle.manifest), pair[1].label())), unusable
+
+
+def rank(arguments: tuple[Any, ...]) -> float:
+    """How urgent a piece of work of the executor is, among all batches under way: the urgency of its stage's model."""
+    return urgency(next(each for each in arguments if isinstance(each, InferStage)).bundle.manifest)
 
 
 def read_batch(

@@ -76,6 +76,17 @@ def test_work_begins_in_the_order_in_which_it_came(errors: ErrorLog, tmp_path: P
     pool.close()
 
 
+def test_what_is_urgent_begins_before_what_came_first(errors: ErrorLog, tmp_path: Path) -> None:
+    pool = ThreadedPool(1, 1, errors, rank=lambda arguments: float(arguments[1] % 3) if arguments[0] != str(tmp_path) else -1)
+    blocker = pool.submit(meet, str(tmp_path), "a", "b")  # holds the only place until all others wait
+    futures = [pool.submit(note, str(tmp_path / "order"), number) for number in range(9)]
+    (tmp_path / "b").write_text("x")
+    assert [future.result(60).output for future in futures] == [str(number) for number in range(9)]
+    assert blocker.result(60).status == "done"
+    assert (tmp_path / "order").read_text().split() == [str(n) for n in (0, 3, 6, 1, 4, 7, 2, 5, 8)]
+    pool.close()
+
+
 def test_several_processes_share_the_work(errors: ErrorLog, tmp_path: Path) -> None:
     pool = ThreadedPool(2, 1, errors)
     one, other = pool.submit(meet, str(tmp_path), "a", "b"), pool.submit(meet, str(tmp_path), "b", "a")

@@ -13,7 +13,7 @@ import pytest
 from data_contracts.predictions import CONTRACT
 from tasks.executor import Summary
 from tasks.guard import ErrorLog
-from tasks.inference.batch import read_batch, stages
+from tasks.inference.batch import rank, read_batch, stages
 from tasks.inference.policy import InferenceSettings
 from tasks.lake import Lake
 from tasks.ledger import Ledger, Study
@@ -95,6 +95,8 @@ def test_every_model_reads_every_study_once_the_most_urgent_first(tmp_path: Path
     usable, unusable = stages(site.lake, InferenceSettings.model_validate({"models": models}))
     assert [stage.bundle.manifest.name for _, stage in usable] == ["soon", "mid", "late"]
     assert not unusable
+    ranks = [rank((print, stage, "2.25.1", "input")) for _, stage in usable]  # what the executor submits
+    assert ranks == [5, 60, float("inf")]
     rows = said(site.ledger, "infer:")
     assert [row["stage"].partition(":")[2] for row in rows] == ["soon@1.0.0"] * 3 + ["mid@1.0.0"] * 3 + ["late@1.0.0"] * 3
     (again,) = site.night(range(1, 4), *models)
