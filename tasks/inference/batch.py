@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
@@ -35,9 +36,9 @@ def stages(lake: Lake, settings: InferenceSettings) -> tuple[list[tuple[ModelSet
     """The stages of all models that can be opened, the most urgent first; and the others."""
     usable, unusable = [], []
     for each in settings.models:
-        how = Execution(settings.device, settings.threads, variant_of(each.variant))
-        stage = InferStage(lake, each.model, how)
         try:
+            how = Execution(settings.device, settings.threads, variant_of(each.variant))
+            stage = InferStage(lake, each.model, how)
             require(lake, stage.bundle, how)
             usable.append((each, stage))
         except ConfigurationError as error:
@@ -90,6 +91,7 @@ def read_batch(
     return summary
 
 
+_settling = threading.Lock()
 _allowed: dict[tuple[str, str, str], frozenset[str]] = {}
 
 
@@ -108,9 +110,13 @@ def in_turn(stage: InferStage, keys: Sequence[str], ledger: Ledger, run: str, li
     own = [key for key in keys if key not in set(late)]
     if limit is not None:
         place = (ledger.url, run, stage.label())
-        if place not in _allowed:
-            _allowed.clear()
-            _allowed[place] = _settled(stage, ledger, first, limit)
+        with _settling:
+            if place not in _allowed:
+                for old in [
+                    each for each in _allowed if each[:2] != place[:2]
+                ]:  # of other runs; this one may have several models
+                    del _allowed[old]
+                _allowed[place] = _settled(stage, ledger, first, limit)
         late = [key for key in late if key in _allowed[place] or not _is_due(stage, *rows[key])]
     return _by_deadline(stage, own, ledger, zone) + sorted(late, key=lambda key: -(rows[key][0].finished_at or 0.0))
 

@@ -55,7 +55,10 @@ def read(network: Network, prepared: Prepared, manifest: Manifest, *, whole: boo
 
 def _classified(network: Network, prepared: Prepared, manifest: Manifest, head: Classification) -> Found:
     given = network(torch.from_numpy(prepared.voxels)[None, None])
-    if not isinstance(given, torch.Tensor) or given.numel() <= max(said.channel for said in manifest.findings):
+    along = 1 if isinstance(given, torch.Tensor) and given.ndim > 1 else 0  # (1, n), (n), (1, n, 1, 1, 1) or a single number
+    if not isinstance(given, torch.Tensor) or (given.ndim and given.shape[along] != given.numel()):
+        raise SafelightError("E-INFER-OUTPUT", "no vector of numbers")  # a map's first voxel would look like a score
+    if given.numel() <= max(said.channel for said in manifest.findings):
         raise SafelightError("E-INFER-OUTPUT", "fewer numbers than findings")
     numbers = given.reshape(-1).to(torch.float32)
     if head.activation == "sigmoid":
@@ -78,6 +81,8 @@ def _segmented(network: Network, prepared: Prepared, manifest: Manifest, head: S
         there = labels[slab.start : slab.start + slab.maps.shape[1]]
         _enough(slab.maps, manifest)
         if head.activation == "sigmoid":
+            if len(slab.maps) != 1:
+                raise SafelightError("E-INFER-OUTPUT", "several maps where one is meant")
             there[...] = slab.maps[0] > 0
         else:
             named = np.zeros(len(slab.maps), np.uint8)

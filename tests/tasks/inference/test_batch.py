@@ -139,6 +139,21 @@ def test_what_was_there_before_the_model_is_read_in_portions_the_newest_first(tm
     assert site.order == [("2.25.0", "done")]
 
 
+def test_two_models_with_a_limit_keep_to_their_own(tmp_path: Path, site: Site) -> None:
+    models = [{"model": bundle(tmp_path / name, name=name), "backfill": limit} for name, limit in (("one", 2), ("other", 3))]
+    site.convert(*reversed(range(8)))  # the newest stand in the first batch
+    site.night(range(8), *models, batch=2)
+    assert site.read("infer:one@1.0.0") == {"2.25.0", "2.25.1"}
+    assert site.read("infer:other@1.0.0") == {"2.25.0", "2.25.1", "2.25.2"}
+
+
+def test_an_unknown_variant_of_one_model_leaves_the_others_alone(tmp_path: Path, site: Site) -> None:
+    site.convert(1)
+    odd = {"model": bundle(tmp_path / "odd", name="odd"), "variant": "faster"}
+    (summary,) = site.night(range(1, 2), odd, bundle(tmp_path / "m"))
+    assert (summary.studies["done"], summary.studies["unusable"]) == (1, 1)
+
+
 def test_new_studies_come_before_old_ones(tmp_path: Path, site: Site) -> None:
     model = bundle(tmp_path / "m")
     site.convert(8)

@@ -158,12 +158,16 @@ def _three(batch: Any) -> Any:
         (Boxes, {"kind": "detection", "form": "map", "threshold": 0.5}),
         (Itself, {"kind": "detection", "form": "boxes", "threshold": 0.5}),
         (Itself, {"kind": "segmentation", "activation": "softmax"}),
+        (Brightness, {"kind": "segmentation", "activation": "sigmoid"}),
+        (Itself, {"kind": "classification", "activation": "none"}),
     ],
 )
 def test_a_network_that_gives_something_else_than_its_head_says_fails_the_study(
     tmp_path: Path, network: Any, head: dict[str, Any]
 ) -> None:
-    findings = LABELS[:1] if head["kind"] == "segmentation" else [NODULE]
+    findings = [NODULE]
+    if head["kind"] == "segmentation":
+        findings = [LABELS[0] | {"channel": 0 if head["activation"] == "sigmoid" else 1}]
     lake = Lake.open(tmp_path / "lake")
     key = publish(lake, 1, volume(7, voxels=block()))
     with pytest.raises(SafelightError, match="E-INFER-OUTPUT"):
