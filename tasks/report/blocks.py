@@ -6,12 +6,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from tasks.report.numbers import Said
+
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
     """Running text. `emphasis` sets it apart: a verdict or a warning."""
 
-    text: str
+    text: Said
     emphasis: bool = False
 
 
@@ -19,7 +21,7 @@ class Paragraph:
 class Items:
     """A list of sentences."""
 
-    items: tuple[str, ...]
+    items: tuple[Said, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Table:
 
     caption: str
     header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    rows: tuple[tuple[Said, ...], ...]
     numeric: tuple[bool, ...]
     widths: tuple[float, ...]
     number: int = 0
@@ -70,8 +72,14 @@ Block = Paragraph | Items | Table | Figure
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading and what stands under it. `wide`: its tables need a page on its side."""
+    """A heading and what stands under it.
 
+    Args:
+        name: what checklists and links call it, whatever its title; one of `tasks.report.document.SECTIONS`.
+        wide: its tables need a page on its side.
+    """
+
+    name: str
     title: str
     blocks: tuple[Block, ...]
     wide: bool = False
@@ -80,6 +88,15 @@ class Section:
     def anchor(self) -> str:
         """The heading as a link's target."""
         return re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A section that this report does not have, and why."""
+
+    name: str
+    title: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)

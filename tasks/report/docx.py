@@ -116,10 +116,10 @@ def _without_times(content: bytes) -> bytes:
 
 def _add(made: Any, block: Block, *, wide: bool) -> None:
     if isinstance(block, Paragraph):
-        made.add_paragraph(block.text, style="Quote" if block.emphasis else None)
+        made.add_paragraph(str(block.text), style="Quote" if block.emphasis else None)
     elif isinstance(block, Items):
         for item in block.items:
-            made.add_paragraph(item, style="List Bullet")
+            made.add_paragraph(str(item), style="List Bullet")
     elif isinstance(block, Figure):
         line = (_LONG_MM if wide else _SHORT_MM) - 2 * _MARGIN_MM
         picture = made.add_picture(io.BytesIO(block.png), width=Mm(line * block.width))
@@ -160,7 +160,7 @@ def _table(made: Any, block: Table, *, wide: bool) -> None:
         paragraph = cell.paragraphs[0]
         paragraph.paragraph_format.space_after = Pt(1)
         paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT if block.numeric[column] else None
-        paragraph.add_run(text).font.size = Pt(7.5 if wide else 8.5)
+        paragraph.add_run(str(text)).font.size = Pt(7.5 if wide else 8.5)
     for number, row in enumerate(table._tbl.tr_lst):
         properties = row.get_or_add_trPr()
         properties.append(_element("w:cantSplit", {}))

@@ -41,9 +41,9 @@ def render(document: Document) -> bytes:
 
 def _block(block: Block, folder: Path) -> dict[str, Any]:
     if isinstance(block, Paragraph):
-        return {"kind": "paragraph", "text": block.text, "emphasis": block.emphasis}
+        return {"kind": "paragraph", "text": str(block.text), "emphasis": block.emphasis}
     if isinstance(block, Items):
-        return {"kind": "items", "items": list(block.items)}
+        return {"kind": "items", "items": list(map(str, block.items))}
     if isinstance(block, Figure):
         file = f"figure-{block.number}.svg"
         (folder / file).write_bytes(block.svg)
@@ -54,7 +54,9 @@ def _block(block: Block, folder: Path) -> dict[str, Any]:
         "kind": "table",
         "caption": f"{block.caption}.",
         "header": list(block.header),
-        "rows": [[_unbroken(cell) if block.numeric[place] else cell for place, cell in enumerate(row)] for row in block.rows],
+        "rows": [
+            [_unbroken(str(cell)) if block.numeric[place] else str(cell) for place, cell in enumerate(row)] for row in block.rows
+        ],
         "numeric": list(block.numeric),
         "widths": list(block.widths),
     }

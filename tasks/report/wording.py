@@ -13,15 +13,39 @@ WITHHELD = "withheld"
 MEASURES = (("AUC", "auc"), ("Sensitivity", "sensitivity"), ("Specificity", "specificity"), ("PPV", "ppv"), ("NPV", "npv"))
 
 
-def estimate(value: Estimate, *, suppressed: bool = False) -> str:
-    """`0.930 (0.880–0.960)`, or why there is no number."""
+def estimate(value: Estimate, *, suppressed: bool = False, signed: bool = False) -> str:
+    """`0.930 (0.880–0.960)`, or why there is no number; a bound that does not exist is infinite.
+
+    Where bounds may be negative, an en dash between them would be read as a minus: `signed` numbers are parted by `to`.
+    """
     if suppressed:
         return WITHHELD
     if value.status != "estimated" or value.estimate is None:
         return f"not estimable: {value.reason}"
-    if value.lower is None or value.upper is None:
-        return f"{value.estimate:.3f}"
-    return f"{value.estimate:.3f} ({value.lower:.3f}–{value.upper:.3f})"
+    if value.lower is None and value.upper is None:
+        return decimal(value.estimate, signed=signed)
+    lower = "−∞" if value.lower is None else decimal(value.lower, signed=signed)
+    upper = "∞" if value.upper is None else decimal(value.upper, signed=signed)
+    between = " to " if signed else "–"
+    return f"{decimal(value.estimate, signed=signed)} ({lower}{between}{upper})"
+
+
+def decimal(value: float, *, signed: bool = False) -> str:
+    """Three digits behind the point, and no minus before a zero; `signed` numbers have their sign."""
+    rounded = f"{value:+.3f}" if signed else f"{value:.3f}"
+    if float(rounded) == 0:
+        return "0.000"
+    return rounded.replace("-", "−")
+
+
+def p_value(value: float) -> str:
+    """Three digits behind the point, and never a zero."""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def minutes(value: float) -> str:
+    """`12 min`, `3.5 h` from two hours on."""
+    return f"{value:.0f} min" if value < 120 else f"{value / 60:.1f} h"
 
 
 def count(n: int, *, suppressed: bool = False) -> str:
@@ -31,8 +55,17 @@ def count(n: int, *, suppressed: bool = False) -> str:
 
 def counted(n: int, unit: str) -> str:
     """`1 study`, `15 020 instances`."""
-    plural = {"study": "studies", "series": "series"}.get(unit, f"{unit}s")
-    return f"{count(n)} {unit if n == 1 else plural}"
+    return f"{count(n)} {noun(n, unit)}"
+
+
+def noun(n: int, unit: str) -> str:
+    """`study` of one, `studies` of several."""
+    return unit if n == 1 else {"study": "studies", "series": "series"}.get(unit, f"{unit}s")
+
+
+def versioned(version: str) -> str:
+    """`version 1.2.0`."""
+    return f"version {version}" if version else "(version not stated)"
 
 
 def share(part: int, whole: int, *, suppressed: bool = False) -> str:

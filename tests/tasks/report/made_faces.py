@@ -30,7 +30,7 @@ def tables(case: str) -> list[Table]:
 
 def cells(case: str) -> list[list[str]]:
     """Every row of every table, in order."""
-    return [list(row) for table in tables(case) for row in (table.header, *table.rows)]
+    return [[str(cell) for cell in row] for table in tables(case) for row in (table.header, *table.rows)]
 
 
 def page(case: str) -> html.HtmlElement:

@@ -152,7 +152,7 @@ def test_what_is_withheld_is_on_no_face() -> None:
 def test_sections_have_anchors_of_their_own() -> None:
     anchors = [section.anchor for section in document("realistic").sections]
     assert len(set(anchors)) == len(anchors)
-    assert Section("If every unread case were wrong", ()).anchor == "if-every-unread-case-were-wrong"
+    assert Section("indeterminate", "If every unread case were wrong", ()).anchor == "if-every-unread-case-were-wrong"
 
 
 def test_captions_claim_no_more_than_is_drawn() -> None:

@@ -1,0 +1,156 @@
+"""Numbers that know where they come from: each carries its places in `results.json`, as JSON Pointers (RFC 6901).
+
+Whoever writes a number into a report asks for it by its place. What it says is then made of the value that stands there, and whoever
+doubts it can make it again: `Numbers(results).again(number)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tasks.evaluation.results import Estimate, Results
+from tasks.report import wording
+
+#: The way to a value: names of fields and places in lists, `("performance", 0, "counts", "tp")`.
+Place = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number as a report writes it.
+
+    Args:
+        text: `0.930 (0.880–0.960)`.
+        form: how it was made of the values, a name in `FORMS`.
+        at: where these stand in `results.json`, as JSON Pointers; that of an estimate stands for its interval, too.
+    """
+
+    text: str
+    form: str
+    at: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Words and numbers in their order."""
+
+    parts: tuple[str | Number, ...]
+
+    def __str__(self) -> str:
+        return "".join(map(str, self.parts))
+
+
+#: What a paragraph, an item of a list or a cell says.
+Said = str | Number | Text
+
+
+def text(*parts: Said) -> Text:
+    """Words and numbers, one after the other."""
+    return Text(tuple(part for each in parts for part in (each.parts if isinstance(each, Text) else (each,))))
+
+
+def joined(between: str, parts: list[Said]) -> Text:
+    """As `str.join`."""
+    return text(*(piece for place, part in enumerate(parts) for piece in ((between, part) if place else (part,))))
+
+
+def numbers_in(said: Said) -> Iterator[Number]:
+    """The numbers, in their order."""
+    for part in said.parts if isinstance(said, Text) else (said,):
+        if isinstance(part, Number):
+            yield part
+
+
+def _share(part: int, *whole: int) -> str:
+    return wording.share(part, sum(whole))
+
+
+def _sum(*values: int) -> str:
+    return wording.count(sum(values))
+
+
+def _difference(value: Estimate) -> str:
+    return wording.estimate(value, signed=True)
+
+
+#: How values become what is written. `share` is the first value over the sum of the others; `less` the first without the second.
+FORMS: Final[dict[str, Callable[..., str]]] = {
+    "sum": _sum,
+    "less": lambda whole, part: wording.count(whole - part),
+    "share": _share,
+    "estimate": wording.estimate,
+    "difference": _difference,
+    "decimal": wording.decimal,
+    "signed": lambda value: wording.decimal(value, signed=True),
+    "general": lambda value: f"{value:.4g}",
+    "percent": wording.percent,
+    "p": wording.p_value,
+    "minutes": wording.minutes,
+}
+
+
+class Numbers:
+    """The numbers of one `results.json`, by their places."""
+
+    def __init__(self, results: Results) -> None:
+        self.results = results
+
+    def value(self, place: Place) -> Any:
+        """What stands there. Raises LookupError or AttributeError where nothing does."""
+        found: Any = self.results
+        for step in place:
+            found = found[step] if isinstance(step, int) else getattr(found, step)
+        return found
+
+    def of(self, form: str, *places: Place) -> Number:
+        """A number in a form of `FORMS`, of the values at these places."""
+        return Number(FORMS[form](*map(self.value, places)), form, tuple(map(pointer, places)))
+
+    def count(self, *places: Place) -> Number:
+        """A count, or the sum of several."""
+        return self.of("sum", *places)
+
+    def share(self, part: Place, *whole: Place) -> Number:
+        """A count as a share of another, or of the sum of others."""
+        return self.of("share", part, *whole)
+
+    def estimate(self, *place: str | int) -> Said:
+        """An estimate with its interval; words where there is none."""
+        return self._estimate("estimate", place)
+
+    def difference(self, *place: str | int) -> Said:
+        """An estimate of a difference, with its sign."""
+        return self._estimate("difference", place)
+
+    def _estimate(self, form: str, place: Place) -> Said:
+        value = self.value(place)
+        if value is None:
+            return wording.NOTHING
+        return self.of(form, place) if value.estimate is not None else wording.estimate(value)
+
+    def known(self, form: str, *place: str | int) -> Said:
+        """A number that need not be there: a dash where it is not."""
+        return wording.NOTHING if self.value(place) is None else self.of(form, place)
+
+    def again(self, number: Number) -> str:
+        """The number's text, made once more from the values that its pointers name.
+
+        Raises:
+            LookupError, AttributeError, ValueError: a pointer leads nowhere.
+        """
+        return FORMS[number.form](*(self.value(place_of(each)) for each in number.at))
+
+
+def pointer(place: Place) -> str:
+    """A JSON Pointer; no name of ours has a `~` or a `/` that would need to be written otherwise."""
+    return "".join(f"/{step}" for step in place)
+
+
+def place_of(written: str) -> Place:
+    """What `pointer` was made of."""
+    return tuple(int(step) if step.isdecimal() else step for step in written.split("/")[1:])

@@ -1,0 +1,38 @@
+"""Every subgroup with its counts and estimates, as tables."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from tasks.report.blocks import Block, LeftOut, Section, Table
+from tasks.report.numbers import Said
+from tasks.report.subject import Subject
+from tasks.report.wording import MEASURES, NOTHING, WITHHELD, attribute
+
+_TITLE = "Subgroup tables"
+_HEADER = ("Level", "Patients", "Studies", "TP", "FN", "TN", "FP", *(name for name, _ in MEASURES))
+_WIDTHS = (48, 16, 15, 11, 11, 11, 11, *(27.6,) * 5)
+
+
+def section(report: Subject) -> Section | LeftOut:
+    """A table an attribute; an empty level stays in it, small ones are withheld."""
+    levels = [(place, row) for place, row in enumerate(report.results.performance) if row.attribute]
+    if not levels:
+        return LeftOut("subgroup_tables", _TITLE, "the plan declares no subgroups")
+    tables: list[Block] = [
+        Table(
+            f"Performance by {attribute(name)}", _HEADER, tuple(_level(report, place) for place, _ in rows),
+            (False, *(True,) * 11), _WIDTHS,
+        )
+        for name, rows in groupby(levels, key=lambda level: level[1].attribute)
+    ]  # fmt: skip
+    return Section("subgroup_tables", _TITLE, tuple(tables), wide=True)
+
+
+def _level(report: Subject, place: int) -> tuple[Said, ...]:
+    row, of, here = report.results.performance[place], report.numbers, ("performance", place)
+    if row.suppressed:
+        return row.level, WITHHELD, WITHHELD, *(NOTHING,) * 4, *(WITHHELD,) * 5
+    counts = (of.count((*here, "counts", name)) for name in ("tp", "fn", "tn", "fp"))
+    estimates = (of.estimate(*here, field) for _, field in MEASURES)
+    return row.level, of.count((*here, "patients")), of.count((*here, "studies")), *counts, *estimates
