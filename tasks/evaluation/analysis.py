@@ -13,6 +13,8 @@ from tasks import accountability as night
 from tasks.errors import ConfigurationError, catalogue
 from tasks.evaluation.cases import Assembled, assemble
 from tasks.evaluation.curves import curve_of
+from tasks.evaluation.endpoints.further import Tables
+from tasks.evaluation.endpoints.further import further as endpoints
 from tasks.evaluation.goals import judged
 from tasks.evaluation.intention import entered
 from tasks.evaluation.limitations import limitations
@@ -50,6 +52,7 @@ def analyse(
     history: PlanHistory | None = None,
     marks: pa.Table | None = None,
     lesions: pa.Table | None = None,
+    beside: Tables | None = None,
 ) -> Results:
     """Evaluate a model against the reference standard as the plan says.
 
@@ -59,6 +62,7 @@ def analyse(
         accountability: rows with stage, outcome, reason_code, unit and n: where the night's units went.
         history: what the register says of the plan (`tasks.evaluation.openings`).
         marks, lesions: of a detection device; see `tasks.evaluation.marks.detections`.
+        beside: tables of masks, measurements and readers.
 
     Returns:
         the results; a function of the arguments' content and of the version of this software.
@@ -67,6 +71,7 @@ def analyse(
         ConfigurationError: E-EVAL-THRESHOLD where neither the plan nor the caller gives one; those of `assemble`.
         SafelightError: those of `assemble`.
     """
+    tables = beside or Tables()
     operating_point = threshold if isinstance(plan.threshold, str) else plan.threshold
     if operating_point is None or not np.isfinite(operating_point):
         raise ConfigurationError("E-EVAL-THRESHOLD", plan.model)
@@ -104,7 +109,7 @@ def analyse(
         performance=tuple(rows),
         worst_case=worst,
         roc=tuple(curves),
-        limitations=limitations(plan, rows, worst, cases, history, detected=marks is not None),
+        limitations=limitations(plan, rows, worst, cases, history, detected=marks is not None, missing=tables.missing(plan)),
         endpoint=plan.endpoint,
         plan_history=history or PlanHistory(),
         goals=() if everything is None else judged(plan, everything, shown),
@@ -114,6 +119,7 @@ def analyse(
         comparison=compare(predictions, reference, cohort, plan, threshold=operating_point, hidden=unseen),
         detection=() if everything is None else detections(assembled, marks, lesions, plan, filled),
         **({} if everything is None else further(cases, filled, plan)),
+        **endpoints(tables, assembled, plan, unseen),
     )
 
 

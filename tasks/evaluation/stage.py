@@ -39,7 +39,7 @@ def evaluate_lake(
 ) -> Manifest | None:
     """Evaluate the plan on the lake's tables `predictions`, `reference`, `cohort` and `volumes`.
 
-    Publishes `results/results.json`, `results/*.csv` and `tables/metrics/<plan>.parquet` under the plan's name.
+    Publishes `results/results.json`, `results/*.csv`, `results/*.parquet` and `tables/metrics/<plan>.parquet` under the plan's name.
 
     Args:
         accountability: rows of `tasks.accountability.rows`.
