@@ -110,8 +110,8 @@ def _read(path: Path) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """Whole numbers of three axes, and the affine (4, 4) from voxels to RAS millimetres."""
     try:
         image = nibabel.load(path)
-        values = np.asanyarray(image.dataobj)  # type: ignore[attr-defined]
-        affine = np.asarray(image.affine, dtype=np.float64)  # type: ignore[attr-defined]
+        values = np.asanyarray(image.dataobj)
+        affine = np.asarray(image.affine, dtype=np.float64)
     except (OSError, EOFError, ValueError, ImageFileError):
         raise SafelightError("E-EVAL-MASK-FILE") from None
     whole = values.dtype.kind in "iu" or (values.dtype.kind == "f" and bool(np.all(values == np.rint(values))))
