@@ -232,7 +232,9 @@ def _row(item: Item, present: Mapping[str, bool | str]) -> Row:
     absent = [f"{name} not in this report{_because(present.get(name, False))}" for name in item.covered_by if name not in there]
     state: State = "not" if not there else "partly" if absent or item.partly else "covered"
     missing = [f"missing: {item.partly}"] if item.partly and there else []
-    return Row(item.id, item.heading, item.asks, state, there, "; ".join((*([", ".join(there)] if there else []), *absent, *missing)))
+    return Row(
+        item.id, item.heading, item.asks, state, there, "; ".join((*([", ".join(there)] if there else []), *absent, *missing))
+    )
 
 
 def _because(why: bool | str) -> str:
