@@ -26,7 +26,7 @@ from tasks.stage import Count, digest
 
 STAGE = "evaluate"
 #: Raised by hand whenever the same inputs and plan give other results than before.
-REVISION = 3
+REVISION = 4
 
 
 def evaluate_lake(
