@@ -209,12 +209,13 @@ def _load(name: str) -> Checklist:
     return found
 
 
-def coverage(checklist: Checklist, present: Mapping[str, bool | str]) -> tuple[Row, ...]:
+def coverage(checklist: Checklist, present: Mapping[str, bool | str], titles: Mapping[str, str] | None = None) -> tuple[Row, ...]:
     """What one report says of each item, in the checklist's order.
 
     Args:
         present: section → True where the report has it, otherwise why not (False: no reason is known). A section that is not named is
             not in the report: nothing is called covered that the caller did not vouch for.
+        titles: what `where` calls a section; its name where there is none.
 
     Raises:
         ValueError: `present` names a section that no report has.
@@ -222,19 +223,22 @@ def coverage(checklist: Checklist, present: Mapping[str, bool | str]) -> tuple[R
     unknown = sorted(set(present) - set(SECTIONS))
     if unknown:
         raise ValueError(f"no section of a report: {', '.join(unknown)}")
-    return tuple(_row(item, present) for item in checklist.items)
+    return tuple(_row(item, present, titles or {}) for item in checklist.items)
 
 
-def _row(item: Item, present: Mapping[str, bool | str]) -> Row:
+def _row(item: Item, present: Mapping[str, bool | str], titles: Mapping[str, str]) -> Row:
     if item.not_covered:
         return Row(item.id, item.heading, item.asks, "not", (), f"not covered: {item.not_covered}")
     there = tuple(name for name in item.covered_by if present.get(name) is True)
-    absent = [f"{name} not in this report{_because(present.get(name, False))}" for name in item.covered_by if name not in there]
+    absent = [
+        f"{titles.get(name, name)} not in this report{_because(present.get(name, False))}"
+        for name in item.covered_by
+        if name not in there
+    ]
     state: State = "not" if not there else "partly" if absent or item.partly else "covered"
     missing = [f"missing: {item.partly}"] if item.partly and there else []
-    return Row(
-        item.id, item.heading, item.asks, state, there, "; ".join((*([", ".join(there)] if there else []), *absent, *missing))
-    )
+    named = [", ".join(titles.get(name, name) for name in there)] if there else []
+    return Row(item.id, item.heading, item.asks, state, there, "; ".join((*named, *absent, *missing)))
 
 
 def _because(why: bool | str) -> str:
