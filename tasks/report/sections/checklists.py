@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tasks.report.blocks import Block, LeftOut, Paragraph, Section, Table
+from tasks.report.blocks import Block, Items, LeftOut, Paragraph, Section, Table
 from tasks.report.checklists import Checklist, Row, checklists, counts, coverage
 
 NAME, TITLE = "checklists", "Reporting checklists"
@@ -29,7 +29,8 @@ def section(kept: Sequence[Section], left: Sequence[LeftOut], names: Sequence[st
         "that is named says all of it. This is no statement of conformity."
     )
     tables: list[Block] = [_items(each, rows) for each, rows in found]
-    return Section(NAME, TITLE, (said, _summary(found), *tables))
+    checked = Items(tuple(f"{each.title}: numbers and topics were held against: {each.checked}" for each, _ in found))
+    return Section(NAME, TITLE, (said, _summary(found), checked, *tables))
 
 
 def _summary(found: Sequence[tuple[Checklist, Sequence[Row]]]) -> Table:
