@@ -7,6 +7,7 @@ from itertools import groupby, pairwise
 from tasks.errors import SafelightError
 from tasks.evaluation.analysis import ROC_POINTS
 from tasks.evaluation.results import Counts, Estimate, Performance, Results, Roc
+from tasks.report.check_endpoints import check_endpoints
 
 _TOLERANCE = 1e-9
 #: A curve of many thousand scores is thinned out before it is written; its area is then near that of all its points.
@@ -32,6 +33,7 @@ def check(results: Results) -> None:
     _check_flow(results)
     for curve in results.roc:
         _check_curve(curve, results)
+    check_endpoints(results, _hold)
 
 
 def _attribute(row: Performance) -> str:

@@ -10,6 +10,7 @@ from tasks.report.blocks import Document, LeftOut, Section, numbered
 from tasks.report.numbers import Numbers
 from tasks.report.sections import (
     accountability,
+    agreement,
     baseline,
     checklists,
     glossary,
@@ -19,6 +20,9 @@ from tasks.report.sections import (
     methods,
     performance,
     provenance,
+    readers,
+    repeatability,
+    segmentation,
     subgroup_tables,
     subgroups,
     summary,
@@ -39,6 +43,10 @@ SECTIONS: Final[dict[str, Callable[[Subject], Section | LeftOut]]] = {
     "indeterminate": indeterminate.section,
     "subgroups": subgroups.section,
     "subgroup_tables": subgroup_tables.section,
+    "segmentation": segmentation.section,
+    "agreement": agreement.section,
+    "repeatability": repeatability.section,
+    "readers": readers.section,
     "methods": methods.section,
     "glossary": glossary.section,
 }
