@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from tasks.evaluation.endpoints.parts import DensityCell, Limits
+from tasks.evaluation.estimate import Estimate
 from tasks.report.drawing import ACCENT, FAINT, INK, LINE, SECOND, SOFT, Drawing, finish, letters, styled
 from tasks.report.wording import estimate
 
@@ -24,7 +25,8 @@ def bland_altman(what: str, unit: str, limits: Limits, cells: Sequence[DensityCe
         unit: of both axes.
         cells: those of enough patients; their grey grows with the number of patients.
     """
-    if not cells or limits.bias.estimate is None or limits.lower.estimate is None or limits.upper.estimate is None:
+    lines = [_line(each) for each in (limits.bias, limits.lower, limits.upper)]
+    if not cells or None in lines:
         return None
     most = max(cell.patients for cell in cells)
     with styled():
@@ -38,14 +40,12 @@ def bland_altman(what: str, unit: str, limits: Limits, cells: Sequence[DensityCe
             if len(cells) <= _NUMBERED:
                 axes.text((x0 + x1) / 2, (y0 + y1) / 2, str(cell.patients), fontsize=6.5, color=INK, ha="center", va="center")
         axes.axhline(0.0, color=SOFT, linewidth=0.8, linestyle=(0, (1, 2)))
-        for value, colour, dash in ((limits.bias, INK, "-"), (limits.lower, SECOND, "--"), (limits.upper, SECOND, "--")):
-            axes.axhspan(value.lower, value.upper, color=colour, alpha=0.12, linewidth=0)
-            axes.axhline(value.estimate, color=colour, linewidth=1.3, linestyle=dash)
-        edges = [
-            *(edge for cell in cells for edge in cell.difference),
-            *(b for each in (limits.lower, limits.upper) for b in (each.lower, each.upper)),
-        ]
-        low, high = min(0.0, *edges), max(0.0, *edges)
+        drawn = [each for each in lines if each is not None]
+        for (value, lower, upper), colour, dash in zip(drawn, (INK, SECOND, SECOND), ("-", "--", "--"), strict=True):
+            axes.axhspan(lower, upper, color=colour, alpha=0.12, linewidth=0)
+            axes.axhline(value, color=colour, linewidth=1.3, linestyle=dash)
+        edges = [0.0, *(edge for cell in cells for edge in cell.difference), *(edge for each in drawn for edge in each)]
+        low, high = min(edges), max(edges)
         axes.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
         xs = [edge for cell in cells for edge in cell.mean]
         axes.set_xlim(min(xs) - 0.03 * (max(xs) - min(xs)), max(xs) + 0.03 * (max(xs) - min(xs)))
@@ -58,3 +58,10 @@ def bland_altman(what: str, unit: str, limits: Limits, cells: Sequence[DensityCe
             f"{estimate(limits.lower, signed=True)} and {estimate(limits.upper, signed=True)}. Patients are counted in {len(cells)} cells of a grid."
         )
         return finish(figure, said, mark)
+
+
+def _line(value: Estimate) -> tuple[float, float, float] | None:
+    """Estimate, lower and upper bound; None where there is none."""
+    if value.estimate is None or value.lower is None or value.upper is None:
+        return None
+    return value.estimate, value.lower, value.upper

@@ -68,8 +68,12 @@ def _check_row(row: Performance, results: Results) -> None:
         bare = table == _NONE and not (row.patients or row.studies or row.positives or row.negatives)
         _hold(bare, where, "the counts of a withheld level are shown")
     else:
-        _hold(table.tp + table.fn == row.positives, where, "positives")
-        _hold(table.fp + table.tn == row.negatives, where, "negatives")
+        if row.cells_withheld:
+            _hold(table == _NONE and all(value.estimate is None for _, value, _, _ in rates), where, "withheld cells are shown")
+            _hold(all(found.metric == "auc" for found in row.against_rest), where, "withheld cells are shown by a difference")
+        else:
+            _hold(table.tp + table.fn == row.positives, where, "positives")
+            _hold(table.fp + table.tn == row.negatives, where, "negatives")
         _hold(row.positives + row.negatives == row.studies, where, "studies")
         _hold(row.patients <= row.studies and bool(row.patients) == bool(row.studies), where, "patients")
         _hold(row.patients == 0 or row.patients >= results.minimum_cases, where, "a level too small to be shown is shown")
@@ -112,7 +116,7 @@ def _check_levels(levels: list[Performance], overall: Performance, name: str) ->
     if overall.suppressed:
         _hold(all(not row.studies for row in levels), name, "levels are shown though all cases are withheld")
         return
-    complete = not any(row.suppressed for row in levels)
+    complete = not any(row.suppressed or row.cells_withheld for row in levels)
     for field in ("tp", "fp", "fn", "tn"):
         summed, whole = sum(getattr(row.counts, field) for row in levels), getattr(overall.counts, field)
         _hold(summed == whole if complete else summed <= whole, name, f"the levels' {field} do not add up")

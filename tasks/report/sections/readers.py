@@ -48,7 +48,7 @@ def _readers(report: Subject, whole: ReaderStudy) -> Table:
     of = report.numbers
     names = list(dict.fromkeys(each.modality for each in whole.figures))
     place = {(each.modality, each.reader): number for number, each in enumerate(whole.figures)}
-    rows = tuple(
+    rows: tuple[tuple[Said, ...], ...] = tuple(
         (f"Reader {reader}", *(of.of("decimal", ("reader_study", 0, "figures", place[name, reader], "value")) for name in names))
         for reader in range(1, whole.readers + 1)
     )

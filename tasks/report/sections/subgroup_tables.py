@@ -33,6 +33,7 @@ def _level(report: Subject, place: int) -> tuple[Said, ...]:
     row, of, here = report.results.performance[place], report.numbers, ("performance", place)
     if row.suppressed:
         return row.level, WITHHELD, WITHHELD, *(NOTHING,) * 4, *(WITHHELD,) * 5
-    counts = (of.count((*here, "counts", name)) for name in ("tp", "fn", "tn", "fp"))
-    estimates = (of.estimate(*here, field) for _, field in MEASURES)
+    bare = row.cells_withheld
+    counts = (WITHHELD if bare else of.count((*here, "counts", name)) for name in ("tp", "fn", "tn", "fp"))
+    estimates = (WITHHELD if bare and field != "auc" else of.estimate(*here, field) for _, field in MEASURES)
     return row.level, of.count((*here, "patients")), of.count((*here, "studies")), *counts, *estimates
