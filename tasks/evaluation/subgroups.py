@@ -60,6 +60,8 @@ class Table:
     attributes: dict[str, Levels]
     plan: Plan
     _counts: dict[str, dict[str, Cells]] = field(default_factory=dict)
+    _patients: dict[str, dict[str, int]] = field(default_factory=dict)
+    _one_sided: dict[str, set[str]] = field(default_factory=dict)
     _withheld: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @classmethod
@@ -102,7 +104,7 @@ class Table:
         """Every level of one attribute; each held against all other cases, unless `rest` says that it is not."""
         found, plan = self.attributes[attribute], self.plan
         parts = [self._part(places) for places in found.places(self.order)]
-        self._counts[attribute] = {name: part.counts for name, part in zip(found.names, parts, strict=True)}
+        self._note(attribute, {name: part.counts for name, part in zip(found.names, parts, strict=True)})
         hidden, withheld = self.hidden(attribute), self.withheld(attribute)
         for level, part in zip(found.names, parts, strict=True):
             if level in hidden:
@@ -146,21 +148,21 @@ class Table:
 
     @cached_property
     def _visible(self) -> Visible:
-        for attribute in self.attributes:
-            self._count(attribute)
-        sizes = {name: {level: each.patients() for level, each in found.items()} for name, found in self._counts.items()}
-        least = self.plan.minimum_cell
-        few = {
-            name: {level for level, each in found.items() if least and small_cells.one_sided(each, least)}
-            for name, found in self._counts.items()
-        }  # fmt: skip
-        return Visible(sizes, self.plan, few, small_cells.reason(least))
+        return Visible(self._patients, self.plan, self._one_sided, small_cells.reason(self.plan.minimum_cell))
 
     def _count(self, attribute: str) -> None:
-        if attribute not in self._counts:
-            found = self.attributes[attribute]
-            places = found.places(self.order)
-            self._counts[attribute] = {name: self._part(each).counts for name, each in zip(found.names, places, strict=True)}
+        """Count the levels of an attribute, and of both that it is made of."""
+        for name in (*(attribute.split(CROSS) if CROSS in attribute else ()), attribute):
+            if name not in self._counts:
+                found = self.attributes[name]
+                parts = [self._part(places).counts for places in found.places(self.order)]
+                self._note(name, dict(zip(found.names, parts, strict=True)))
+
+    def _note(self, attribute: str, counts: dict[str, Cells]) -> None:
+        least = self.plan.minimum_cell
+        self._counts[attribute] = counts
+        self._patients[attribute] = {level: each.patients() for level, each in counts.items()}
+        self._one_sided[attribute] = {level for level, each in counts.items() if least and small_cells.one_sided(each, least)}
 
     def _part(self, places: NDArray[np.int64]) -> _Part:
         # Numbers of patients stay those of all cases here, so that a level's patients can be taken from the whole.
