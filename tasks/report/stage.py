@@ -10,17 +10,18 @@ from pydantic import ValidationError
 from tasks.errors import SafelightError
 from tasks.evaluation.results import Results
 from tasks.lake import Lake, Manifest
+from tasks.report.csv import FOLDER
 from tasks.report.render import faces
 from tasks.stage import digest
 
 STAGE = "publish"
 #: Raised by hand whenever the same results give another report than before.
-REVISION = 4
-_RESULTS = "results/results.json"
+REVISION = 5
+_RESULTS, _REPORTS = "results/results.json", "reports"
 
 
 def publish_report(lake: Lake) -> Manifest | None:
-    """Make the report of `results/results.json` and publish it as `reports/report.html`, `.pdf` and `.docx`.
+    """Make the report of `results/results.json` and publish it below `reports/`: the files of `tasks.report.render.faces`.
 
     Returns:
         what was published, or None where there are no results, or where the report that lies there is of these already.
@@ -42,6 +43,8 @@ def publish_report(lake: Lake) -> Manifest | None:
     if earlier is not None and earlier.fingerprint == fingerprint and lake.intact(earlier):
         return None
     with lake.publication(STAGE, key, fingerprint) as publication:
-        for name, face in faces(results).items():
-            publication.write(f"reports/{name}", face)
-        return publication.commit(passed=1)
+        for name, face in faces(results, content).items():
+            publication.write(f"{_REPORTS}/{name}", face)
+        manifest = publication.commit(passed=1)
+    lake.clear(f"{_REPORTS}/{FOLDER}", manifest.files)  # a table of another plan's report would be taken for one of this
+    return manifest
