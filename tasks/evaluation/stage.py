@@ -52,7 +52,7 @@ def evaluate_lake(
     Raises:
         ConfigurationError, SafelightError: those of `tasks.evaluation.analysis.analyse` and of `operating_point`.
     """
-    point = operating_point(plan, model)
+    point = operating_point(plan, model, lake)
     version = point.model_version or plan.model_version
     rows = [row for row in accountability if _concerns(row["stage"], plan.model_name, version)]
     read = lake.table(PREDICTIONS)

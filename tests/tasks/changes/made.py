@@ -67,14 +67,16 @@ def scores(n: int = N, seed: int = 5, noise: float = 0.0) -> Floats:
     return np.asarray(1 / (1 + np.exp(-(np.log(made / (1 - made)) + noise * blur))), dtype=np.float64)
 
 
-def readings(studies: list[dict[str, Any]], bundle: Bundle, given: Mapping[int, float] | Floats, **more: Any) -> list[dict[str, Any]]:
+def readings(
+    studies: list[dict[str, Any]], bundle: Bundle, given: Mapping[int, float] | Floats, **more: Any
+) -> list[dict[str, Any]]:
     """What a version said of each study: its score, or that it was not read (NaN)."""
     made = []
     for place, study in enumerate(studies):
         score = float(given[place])
         read = bool(np.isfinite(score))
         made.append({
-            **study, "SeriesInstanceUID": f"{study['StudyInstanceUID']}.1", "model_name": bundle.manifest.name,
+            **study, "SeriesInstanceUID": f"{study['StudyInstanceUID']}1", "model_name": bundle.manifest.name,
             "model_version": bundle.manifest.version, "kind": "classification", "score": score if read else None,
             "status": "read" if read else "not_read", "reason_code": "" if read else "E-INFER-INPUT", "variant": "reference", "device": "cpu",
             "weights_sha256": bundle.manifest.weights.sha256, "manifest_sha256": bundle.manifest_sha256,

@@ -23,7 +23,9 @@ def test_the_shipped_example_fits_its_evaluation_plan() -> None:
 def test_the_hash_is_of_what_the_plan_says(tmp_path: Path) -> None:
     said = change_plan()
     (tmp_path / "one.yaml").write_text(yaml.safe_dump(said.model_dump(mode="json")), "utf-8")
-    (tmp_path / "two.yaml").write_text("# a comment\n" + yaml.safe_dump(said.model_dump(mode="json", exclude_defaults=True)), "utf-8")
+    (tmp_path / "two.yaml").write_text(
+        "# a comment\n" + yaml.safe_dump(said.model_dump(mode="json", exclude_defaults=True)), "utf-8"
+    )
     assert load_change_plan(tmp_path / "one.yaml").sha256 == load_change_plan(tmp_path / "two.yaml").sha256 == said.sha256
     assert change_plan(title="Another").sha256 != said.sha256
 
@@ -31,14 +33,18 @@ def test_the_hash_is_of_what_the_plan_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "words", ["jane.doe@example.org", "call 0301 234567 at night", "+1 (301) 555-0199", "since 2024-03-01", "from 1.3.2024 on"]
 )
-@pytest.mark.parametrize("field", ["title", "modification_protocol__retraining", "modification_protocol__update_procedures__description"])
+@pytest.mark.parametrize(
+    "field", ["title", "modification_protocol__retraining", "modification_protocol__update_procedures__description"]
+)
 def test_nobody_can_be_reached_by_a_plan(tmp_path: Path, words: str, field: str) -> None:
     with pytest.raises(ValueError, match="name roles and years") as caught:
         change_plan(**{field: words})
     assert words not in str(caught.value)
 
 
-@pytest.mark.parametrize("words", ["Version 1.0.10 of 31,425 parameters", "2020-2024, bands of 45-64 and 90+", "a" * 8 + " 0.85 to 0.95"])
+@pytest.mark.parametrize(
+    "words", ["Version 1.0.10 of 31,425 parameters", "2020-2024, bands of 45-64 and 90+", "a" * 8 + " 0.85 to 0.95"]
+)
 def test_versions_years_and_numbers_are_no_telephone_numbers(words: str) -> None:
     assert change_plan(title=words).title == words
 

@@ -1,0 +1,5 @@
+"""`safelight monitor`."""
+
+
+def monitor() -> None:
+    """Stub."""
