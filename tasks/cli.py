@@ -154,6 +154,7 @@ def status(config: Config) -> None:
     """
     from zoneinfo import ZoneInfo
 
+    from tasks.changes.alerts import alerts
     from tasks.delivery.stage import late_now
     from tasks.night import night_table
     from tasks.pacs.waiting import waiting
@@ -166,7 +167,7 @@ def status(config: Config) -> None:
         terminal.console.print(night_table(site))
         for line in waiting(site.ledger, ZoneInfo(site.settings.timezone)):
             say(line)
-        for line in late_now(site):
+        for line in (*late_now(site), *alerts(site.lake)):
             say(line)
         failed = [row for row in site.ledger.results().values() if row.status == "failed"]
         for row in failed[:50]:

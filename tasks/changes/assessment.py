@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import version
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,7 +17,7 @@ from tasks.changes.tables import Tables, ran, threshold_of
 from tasks.changes.verdict import Assessed, Verdict
 from tasks.errors import ConfigurationError
 from tasks.evaluation.analysis import analyse
-from tasks.evaluation.cases import assemble
+from tasks.evaluation.cases import assemble, both_versions
 from tasks.evaluation.plan import Comparator, Plan
 from tasks.evaluation.results import Results
 from tasks.inference import registry
@@ -82,7 +83,7 @@ def assess(lake: Lake, plan: ChangePlan, evaluation: Plan, running: Bundle, cand
     read, both = _read(tables, old), _read(tables, new)
     lost = len(read) - int(pc.sum(pc.is_in(read, both)).as_py() or 0)
     changes = modifications.compare(running, candidate, before, after, plan)
-    held = limits.judged(plan, evaluation, results, lost=lost, before=len(read))
+    held = limits.judged(plan, evaluation, results, lost=lost, before=len(read), alike=_alike(tables, new))
     return Assessment(
         Verdict(
             safelight_version=version("safelight"), plan_sha256=plan.sha256, plan=plan, evaluation_plan_sha256=evaluation.sha256,
@@ -99,6 +100,13 @@ def _read(tables: Tables, evaluation: Plan) -> pa.Array:
     """The keys of the studies with a reference standard that a version gave a score for."""
     found = assemble(tables.predictions, tables.reference, tables.cohort, evaluation)
     return found.studies.take(pa.array(found.analysed.places))
+
+
+def _alike(tables: Tables, evaluation: Plan) -> bool:
+    """Whether both versions put all cases that both read into the same order, ties included."""
+    cases, old = both_versions(tables.predictions, tables.reference, tables.cohort, evaluation)
+    orders = [np.unique(each, return_inverse=True)[1] for each in (cases.scores, old)]
+    return bool(np.array_equal(*orders))
 
 
 def _assessed(bundle: Bundle, how: Ran, threshold: float) -> Assessed:

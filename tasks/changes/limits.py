@@ -7,22 +7,28 @@ from collections.abc import Iterator
 from tasks.changes.plan import ChangePlan, Limit, Monitoring
 from tasks.changes.verdict import Judged
 from tasks.errors import ConfigurationError
+from tasks.evaluation.intervals import estimated
 from tasks.evaluation.plan import Plan
 from tasks.evaluation.results import Estimate, Performance, Results, VersionComparison
 
 
-def judged(plan: ChangePlan, evaluation: Plan, results: Results, *, lost: int, before: int) -> tuple[Judged, ...]:
+def judged(
+    plan: ChangePlan, evaluation: Plan, results: Results, *, lost: int, before: int, alike: bool = False
+) -> tuple[Judged, ...]:
     """Every limit of the plan, in its order: the cases first, then what was found on them.
 
     Args:
         results: of the candidate, with the comparison with the running version.
         lost: cases that the running version read and the candidate did not.
         before: cases that the running version read.
+        alike: whether both versions put all cases that both read into the same order: then their AUCs do not differ, and there is no variance.
     """
     return (
         *_cases(plan, results, lost, before),
         *(
-            _compared(limit, *place, results.comparison) if limit.margin is not None else performance(limit, *place, results)
+            _compared(limit, *place, results.comparison, alike)
+            if limit.margin is not None
+            else performance(limit, *place, results)
             for limit in plan.modification_protocol.performance_evaluation.limits
             for place in places(limit, evaluation)
         ),
@@ -96,16 +102,18 @@ def _unknown(found: Estimate | None) -> str:
     return f"not estimable: {found.reason}" if found is not None and found.reason else "not estimable: no such cases are shown"
 
 
-def _compared(limit: Limit, attribute: str, level: str, comparison: VersionComparison | None) -> Judged:
-    margin = float(limit.margin or 0)
-    found = None
+def _compared(limit: Limit, attribute: str, level: str, comparison: VersionComparison | None, alike: bool) -> Judged:
+    margin, row = float(limit.margin or 0), None
     if comparison is not None:
         rows = (
             each
             for each in comparison.differences
             if (each.attribute, each.level, each.metric) == (attribute, level, limit.metric)
         )
-        found = next((each.difference for each in rows), None)
+        row = next(rows, None)
+    found = None if row is None else row.difference
+    if row is not None and row.new is not None and row.new == row.old and alike and limit.metric == "auc":
+        found = estimated(0.0, 0.0, 0.0, row.difference.confidence, "both versions put all cases into the same order", least=-1.0)
     return held("non_inferiority", limit, attribute, level, found, -margin, beyond=True)
 
 

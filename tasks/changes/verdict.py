@@ -67,14 +67,15 @@ class Judged(_Part):
     """One limit and what was found.
 
     Args:
-        about: `data` (cases), `performance` (the candidate alone), `non_inferiority` (its paired difference from the running version).
+        about: `data` (cases), `performance` (one version alone), `non_inferiority` (a candidate's paired difference from the running version); in
+            monitoring also `since_baseline` (a period's difference from the baseline) and `drift`.
         attribute, level: the subgroup; both empty for all cases.
         value, lower, upper: the estimate with its interval; for `data`, the value alone.
         bound: what `value` or `lower` was held to.
         reason: why it was not passed.
     """
 
-    about: Literal["data", "performance", "non_inferiority"]
+    about: Literal["data", "performance", "non_inferiority", "since_baseline", "drift"]
     metric: str
     attribute: str = ""
     level: str = ""

@@ -85,10 +85,17 @@ def readings(
     return made
 
 
-def put(lake: Lake, studies: list[dict[str, Any]], *read: list[dict[str, Any]]) -> None:
-    """Publish the tables of a cohort and of what was read of it."""
+def put(
+    lake: Lake, studies: list[dict[str, Any]], *read: list[dict[str, Any]], labelled: list[dict[str, Any]] | None = None
+) -> None:
+    """Publish the tables of a cohort and of what was read of it; `labelled` are those with a reference standard, all without it."""
     said = [row for each in read for row in each]
-    for contract, made in ((STUDIES, studies), (REFERENCE, studies), (COHORT, studies), (PREDICTIONS, said)):
+    for contract, made in (
+        (STUDIES, studies),
+        (REFERENCE, studies if labelled is None else labelled),
+        (COHORT, studies),
+        (PREDICTIONS, said),
+    ):
         with lake.publication("test", contract.name, "") as publication:
             publication.write_table(contract, rows(contract, made))
             publication.commit()

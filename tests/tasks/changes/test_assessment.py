@@ -96,6 +96,23 @@ def test_a_worse_candidate_fails_the_margin(tmp_path: Path) -> None:
     assert failed(made) == [("non_inferiority", "auc", "", "")]
 
 
+def test_a_candidate_that_says_the_same_passes_though_its_difference_has_no_variance(tmp_path: Path) -> None:
+    lake, old, new = two_versions(tmp_path, noise=(0.0, 0.0))
+    limits = [{"metric": "auc", "margin": 0.01}, {"metric": "auc", "margin": 0.01, "attribute": "sex"}]
+    plan = change_plan(**{LIMITS: limits})
+    made = assess(lake, plan, evaluation(), old, new)
+    assert failed(made) == [("non_inferiority", "auc", "sex", "O")]  # nobody is there: the same as nothing
+    assert [each.lower for each in made.verdict.limits if each.about == "non_inferiority"] == [0.0, 0.0, 0.0, None]
+    studies = cohort()
+    theirs = scores()
+    theirs[:2] = theirs[1::-1]  # two cases change places: no longer alike, and now there is a variance
+    put(lake, studies, readings(studies, old, scores()), readings(studies, new, theirs))
+    (overall, *_) = [
+        each for each in assess(lake, plan, evaluation(), old, new).verdict.limits if each.about == "non_inferiority"
+    ]
+    assert overall.lower != 0.0
+
+
 def test_a_candidate_that_leaves_hard_cases_unread_fails(tmp_path: Path) -> None:
     """What it reads it reads better: only the cases that were lost tell."""
     lake, old, new = two_versions(tmp_path)
@@ -252,6 +269,6 @@ def test_a_verdict_that_does_not_follow_is_none(world: Any) -> None:
     made = assess(world[0], change_plan(**{DATA + "minimum_patients": 10_000}), evaluation(), world[1], world[2]).verdict
     said = made.model_dump(mode="json")
     for changes in ({"verdict": "pass"}, {"limits": []}, {"plan": change_plan().model_dump(mode="json")}):
-        with pytest.raises(ValueError, match="verdict does not follow|plan_sha256"):
+        with pytest.raises(ValueError, match=r"verdict does not follow|plan_sha256"):
             Verdict.model_validate(said | {"verdict": "pass"} | changes)
     assert verdicts.verdict_of((), ()) == "fail"

@@ -14,6 +14,9 @@ from tasks.errors import ConfigurationError
 from tasks.evaluation.plan import load_plan
 from tests.tasks.changes.made import change_plan, evaluation
 
+LIMITS = "modification_protocol__performance_evaluation__limits"
+MARGIN = {"metric": "auc", "margin": 0.1}
+
 
 def test_the_shipped_example_fits_its_evaluation_plan() -> None:
     plan = load_change_plan("demo")
@@ -62,10 +65,10 @@ def test_only_roles_are_told(who: str) -> None:
         ("description_of_modifications", [{"kind": "operating_point", "description": "free"}], "needs bounds"),
         ("description_of_modifications", [{"kind": "weights", "description": "x", "bounds": {"a": [2, 1]}}], "lower one first"),
         ("description_of_modifications", [{"kind": "intended_use", "description": "x"}], "kind"),
-        ("modification_protocol__performance_evaluation__limits", [{"metric": "auc", "at_least": 0.7}], "running version"),
-        ("modification_protocol__performance_evaluation__limits", [{"metric": "auc", "at_least": 0.7, "margin": 0.1}], "either"),
-        ("modification_protocol__performance_evaluation__limits", [{"metric": "ppv", "margin": 0.1}], "auc, sensitivity or specificity"),
-        ("modification_protocol__performance_evaluation__limits", [{"metric": "auc", "margin": 0.1, "levels": ["F"]}], "attribute"),
+        (LIMITS, [{"metric": "auc", "at_least": 0.7}], "running version"),
+        (LIMITS, [{"metric": "auc", "at_least": 0.7, "margin": 0.1}], "either"),
+        (LIMITS, [{"metric": "ppv", "margin": 0.1}], "auc, sensitivity or specificity"),
+        (LIMITS, [{"metric": "auc", "margin": 0.1, "levels": ["F"]}], "attribute"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(tmp_path: Path, field: str, value: Any, said: str) -> None:
@@ -93,8 +96,8 @@ def test_a_file_is_refused_with_its_fields_and_no_value(tmp_path: Path) -> None:
         ("model", "other_model", "must be about other_model"),
         ("modification_protocol__data_management__evaluation_sha256", "ab" * 32, "evaluation_sha256"),
         ("modification_protocol__data_management__minimum_patients_in", [{"attribute": "sex", "level": "X", "patients": 1}], "sex = X"),
-        ("modification_protocol__performance_evaluation__limits", [{"metric": "auc", "margin": 0.1}, {"metric": "auc", "at_least": 0.5, "attribute": "race"}], "by race"),
-        ("modification_protocol__performance_evaluation__limits", [{"metric": "auc", "margin": 0.1}, {"metric": "auc", "at_least": 0.5, "attribute": "sex", "levels": ["D"]}], "sex = D"),
+        (LIMITS, [MARGIN, {"metric": "auc", "at_least": 0.5, "attribute": "race"}], "by race"),
+        (LIMITS, [MARGIN, {"metric": "auc", "at_least": 0.5, "attribute": "sex", "levels": ["D"]}], "sex = D"),
         ("monitoring", {"description": "x", "limits": [{"metric": "auc", "at_least": 0.5, "attribute": "race"}]}, "by race"),
     ],
 )  # fmt: skip
