@@ -105,8 +105,8 @@ def _read(tables: Tables, evaluation: Plan) -> pa.Array:
 def _alike(tables: Tables, evaluation: Plan) -> bool:
     """Whether both versions put all cases that both read into the same order, ties included."""
     cases, old = both_versions(tables.predictions, tables.reference, tables.cohort, evaluation)
-    orders = [np.unique(each, return_inverse=True)[1] for each in (cases.scores, old)]
-    return bool(np.array_equal(*orders))
+    one, other = (np.unique(each, return_inverse=True)[1] for each in (cases.scores, old))
+    return bool(np.array_equal(one, other))
 
 
 def _assessed(bundle: Bundle, how: Ran, threshold: float) -> Assessed:

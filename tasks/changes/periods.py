@@ -129,5 +129,5 @@ def _added(metric: str, cases: Cases, cut: float) -> Floats:
         found = ranking.influence(ranking.rank(cases.scores, ill, cases.patients)[0])
         return np.asarray(found.x / found.positives + found.y / found.negatives, dtype=np.float64)
     among, hits = (ill, called) if metric == "sensitivity" else (~ill, ~called)
-    right = hits[among].astype(np.float64)
+    right: Floats = hits[among].astype(np.float64)
     return clusters.sums(cases.patients[among], right - right.mean(), size) / right.size
