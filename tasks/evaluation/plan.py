@@ -336,10 +336,11 @@ def load_plan(path: Path | str) -> Plan:
     try:
         return Plan.model_validate({"name": stem, **said})
     except ValidationError as error:
-        raise ConfigurationError("E-EVAL-PLAN", f"{source.name}: {_sentences(error)}") from None
+        raise ConfigurationError("E-EVAL-PLAN", f"{source.name}: {sentences(error)}") from None
 
 
-def _sentences(error: ValidationError) -> str:
+def sentences(error: ValidationError) -> str:
+    """What is wrong with each field of a file, in one line, without a value of it."""
     said = []
     for problem in error.errors(include_input=False, include_url=False):
         field = ".".join(str(part) for part in problem["loc"])

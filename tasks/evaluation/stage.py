@@ -52,12 +52,12 @@ def evaluate_lake(
     Raises:
         ConfigurationError, SafelightError: those of `tasks.evaluation.analysis.analyse` and of `operating_point`.
     """
-    point = operating_point(plan, model)
+    point = operating_point(plan, model, lake)
     version = point.model_version or plan.model_version
     rows = [row for row in accountability if _concerns(row["stage"], plan.model_name, version)]
-    series = _acquisition(lake.table(VOLUMES, ["SeriesInstanceUID", *ACQUISITION]))
     read = lake.table(PREDICTIONS)
-    read = (point.applies_to(read) if plan.comparator is None else read).join(series, "SeriesInstanceUID", join_type="left outer")
+    read = point.applies_to(read) if plan.comparator is None else read
+    read = read.join(acquisition(lake), "SeriesInstanceUID", join_type="left outer")
     truth, people = lake.table(REFERENCE), lake.table(COHORT)
     totals = [[*end, n] for end, n in night.totals(rows).items()]
     fingerprint = digest({
@@ -83,10 +83,12 @@ def _concerns(stage: str, model: str, version: str) -> bool:
     return name != "infer" or reader == f"{model}@{version}" or (not version and reader.partition("@")[0] in {"", model})
 
 
-def _acquisition(table: pa.Table) -> pa.Table:
-    """One row a series: what all its volumes agree on; null where they differ or do not say."""
-    grouped = table.group_by("SeriesInstanceUID").aggregate(
-        [(name, function) for name in ACQUISITION for function in ("min", "count_distinct")]
+def acquisition(lake: Lake) -> pa.Table:
+    """One row a series of a lake: what all its volumes agree on; null where they differ or do not say."""
+    grouped = (
+        lake.table(VOLUMES, ["SeriesInstanceUID", *ACQUISITION])
+        .group_by("SeriesInstanceUID")
+        .aggregate([(name, function) for name in ACQUISITION for function in ("min", "count_distinct")])
     )
     columns = {"SeriesInstanceUID": grouped["SeriesInstanceUID"]}
     for name in ACQUISITION:
