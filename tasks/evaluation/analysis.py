@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from tasks import accountability as night
 from tasks.errors import ConfigurationError, catalogue
+from tasks.evaluation.bands import band_of
 from tasks.evaluation.cases import Assembled, assemble
 from tasks.evaluation.curves import curve_of
 from tasks.evaluation.goals import judged
@@ -77,9 +78,9 @@ def analyse(
     shown = [level.sums for level in levels if not level.row.suppressed]
     hidden = rows[0].auc.reason if rows[0].suppressed else ""  # its right readings would be those of the hidden cases
     worst = Table.of(cases.worst, operating_point, plan).overall(hidden)
-    curves = [] if hidden else _curve("", "", table.ranked)
+    curves = [] if hidden else _curve("", "", table.ranked, plan)
     for level in levels:
-        curves += [] if level.row.suppressed else _curve(level.row.attribute, level.row.level, level.ranked)
+        curves += [] if level.row.suppressed else _curve(level.row.attribute, level.row.level, level.ranked, plan)
     points = [
         AtPoint(
             name=point.name, threshold=point.threshold, performance=tuple(_rows(Table.of(cases.main, point.threshold, plan))[0])
@@ -133,14 +134,15 @@ def _baseline(row: Performance) -> Baseline:
     )  # fmt: skip
 
 
-def _curve(attribute: str, level: str, cases: Ranked) -> list[Roc]:
+def _curve(attribute: str, level: str, cases: Ranked, plan: Plan) -> list[Roc]:
     if not cases.positive.any() or cases.positive.all():
         return []
     fpr, tpr = curve_of(cases)
     if fpr.size > ROC_POINTS:
         shown = np.round(np.linspace(0, fpr.size - 1, ROC_POINTS)).astype(np.int64)
         fpr, tpr = fpr[shown], tpr[shown]
-    return [Roc(attribute=attribute, level=level, fpr=tuple(fpr.tolist()), tpr=tuple(tpr.tolist()))]
+    band = band_of(cases, plan.confidence)
+    return [Roc(attribute=attribute, level=level, fpr=tuple(fpr.tolist()), tpr=tuple(tpr.tolist()), band=band)]
 
 
 def _accounted(rows: Iterable[Mapping[str, Any]]) -> tuple[Accounted, ...]:

@@ -52,6 +52,11 @@ def tables(results: Results) -> dict[str, Rows]:
             ("attribute", "level", "fpr", "tpr"),
             ((row.attribute, row.level, *point) for row in results.roc for point in zip(row.fpr, row.tpr, strict=True)),
         ),
+        "roc_band": (
+            ("attribute", "level", "fpr", "lower", "upper", "confidence", "method"),
+            ((row.attribute, row.level, *point, row.band.confidence, row.band.method)
+             for row in results.roc if row.band for point in zip(row.band.fpr, row.band.lower, row.band.upper, strict=True)),
+        ),
         "goals": _flat(GoalResult, results.goals),
         "heterogeneity": _flat(Heterogeneity, results.heterogeneity),
         "predictive": (

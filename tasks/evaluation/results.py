@@ -116,13 +116,27 @@ class Baseline(_Part):
     suppressed: bool = False
 
 
+class RocBand(_Part):
+    """The pointwise interval of the sensitivity at each false positive rate (`tasks.evaluation.bands`)."""
+
+    fpr: tuple[float, ...]
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+    confidence: float = Field(gt=0, lt=1)
+    method: str
+
+
 class Roc(_Part):
-    """An empirical ROC curve: false and true positive fractions from (0, 0) to (1, 1)."""
+    """An empirical ROC curve: false and true positive fractions from (0, 0) to (1, 1).
+
+    `band` is None where either kind of cases is of fewer than two patients.
+    """
 
     attribute: str
     level: str
     fpr: tuple[float, ...]
     tpr: tuple[float, ...]
+    band: RocBand | None = None
 
 
 class PerThousand(_Part):
