@@ -32,6 +32,7 @@ from tasks.evaluation.results import (
     Provenance,
     Results,
     Roc,
+    Role,
 )
 from tasks.evaluation.subgroups import Level, Table
 from tasks.evaluation.versions import compare
@@ -51,6 +52,8 @@ def analyse(
     history: PlanHistory | None = None,
     marks: pa.Table | None = None,
     lesions: pa.Table | None = None,
+    role: Role | None = None,
+    year: int | None = None,
 ) -> Results:
     """Evaluate a model against the reference standard as the plan says.
 
@@ -60,9 +63,10 @@ def analyse(
         accountability: rows with stage, outcome, reason_code, unit and n: where the night's units went.
         history: what the register says of the plan (`tasks.evaluation.openings`).
         marks, lesions: of a detection device; see `tasks.evaluation.marks.detections`.
+        role, year: who runs the evaluation, and when; noted as they are given.
 
     Returns:
-        the results; a function of the arguments' content and of the version of this software.
+        the results; a function of the arguments' content, of the version of this software, and of numpy's and scipy's.
 
     Raises:
         ConfigurationError: E-EVAL-THRESHOLD where neither the plan nor the caller gives one; those of `assemble`.
@@ -98,7 +102,7 @@ def analyse(
         threshold=operating_point,
         confidence=plan.confidence,
         minimum_cases=plan.minimum_cases,
-        provenance=_provenance(assembled, plan),
+        provenance=_provenance(assembled, plan, role, year),
         accountability=_accounted(accountability),
         baseline=tuple(_baseline(row) for row in rows[1:]),
         excluded=tuple(Excluded(reason=_said(code), studies=n) for code, n in cases.excluded.items()),
@@ -157,7 +161,7 @@ def _said(code: str) -> str:
     return f"{code}: {reason.meaning}" if reason is not None else code
 
 
-def _provenance(assembled: Assembled, plan: Plan) -> Provenance:
+def _provenance(assembled: Assembled, plan: Plan, role: Role | None, year: int | None) -> Provenance:
     return Provenance(
         safelight_version=version("safelight"),
         plan_name=plan.name,
@@ -168,4 +172,10 @@ def _provenance(assembled: Assembled, plan: Plan) -> Provenance:
         predictions_sha256=assembled.predictions_sha256,
         reference_sha256=assembled.reference_sha256,
         cohort_sha256=assembled.cohort_sha256,
+        interval=plan.interval,
+        seed=plan.seed,
+        numpy_version=version("numpy"),
+        scipy_version=version("scipy"),
+        role=role,
+        year=year,
     )

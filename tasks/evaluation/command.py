@@ -14,7 +14,7 @@ from tasks.evaluation import output
 from tasks.evaluation.analysis import analyse
 from tasks.evaluation.openings import note_in_file
 from tasks.evaluation.plan import load_plan
-from tasks.evaluation.results import Estimate, Performance, Results
+from tasks.evaluation.results import Estimate, Performance, Results, Role
 from tasks.evaluation.tables import read_table
 from tasks.evaluation.threshold import operating_point
 from tasks.lake import write_sorted
@@ -43,6 +43,11 @@ def evaluate(
     lesions: Annotated[
         Path | None, typer.Option(help="With --marks: every lesion of the reference, by StudyInstanceUID.")
     ] = None,
+    role: Annotated[Role | None, typer.Option(help="Who runs this, by role; printed in the report.")] = None,
+    year: Annotated[
+        int | None,
+        typer.Option(min=1900, max=9999, help="The year of the evaluation, to be printed in the report; no date is taken by itself."),
+    ] = None,
 ) -> None:
     """Measure a model in every subgroup that the plan declares, with intervals over patients.
 
@@ -66,7 +71,9 @@ def evaluate(
         found, truth = (
             None if path is None else read_table(path, what) for path, what in ((marks, "marks"), (lesions, "lesions"))
         )  # fmt: skip
-        results = analyse(scores, labels, people, wanted, threshold=point.threshold, history=history, marks=found, lesions=truth)
+        results = analyse(
+            scores, labels, people, wanted, threshold=point.threshold, history=history, marks=found, lesions=truth, role=role, year=year
+        )  # fmt: skip
         write(results, out)
         overall, worst = results.overall(), results.worst_case
         unread = worst.studies - overall.studies

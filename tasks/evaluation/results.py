@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Final, Literal
 
@@ -341,8 +342,22 @@ class PlanHistory(_Part):
     openings: tuple[str, ...] = ()
 
 
+class Role(StrEnum):
+    """Who ran an evaluation, by role: never a person."""
+
+    DATA_ENGINEER = "data_engineer"
+    CLINICAL = "clinical"
+    STATISTICS = "statistics"
+    REGULATORY = "regulatory"
+    NIGHT = "night"
+
+
 class Provenance(_Part):
-    """What the numbers were made from: SHA-256 of each input's content and the versions involved."""
+    """What the numbers were made from: SHA-256 of each input's content and the versions involved.
+
+    `interval` is the plan's method for proportions, `seed` that of every random number. `role` and `year` say who ran the evaluation and
+    when, as far as the caller said so; the year is all that is kept of the date.
+    """
 
     safelight_version: str
     plan_name: str
@@ -353,6 +368,12 @@ class Provenance(_Part):
     predictions_sha256: str
     reference_sha256: str
     cohort_sha256: str
+    interval: str = ""
+    seed: int | None = None
+    numpy_version: str = ""
+    scipy_version: str = ""
+    role: Role | None = None
+    year: int | None = Field(None, ge=1900, le=9999)
 
 
 class Results(_Part):
