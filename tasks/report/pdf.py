@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from importlib.resources import files
 from pathlib import Path
@@ -64,4 +65,8 @@ def _block(block: Block, folder: Path) -> dict[str, Any]:
 
 def _unbroken(cell: str) -> str:
     """A number with its interval, so that no line ends inside the parentheses."""
-    return cell.replace("–", "\u2060–\u2060") if "(" in cell else cell
+    return _INTERVAL.sub(lambda found: found[0].replace("–", "\u2060–\u2060").replace(" ", "\u00a0"), cell)
+
+
+#: What stands in parentheses and begins with a number.
+_INTERVAL = re.compile(r"\([−+]?[\d∞][^)]*\)")
