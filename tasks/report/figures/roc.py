@@ -86,25 +86,26 @@ def _multiples(panels: Sequence[tuple[str, list[Performance]]], curves: dict[tup
         for axes in grid[len(panels) :]:
             axes.set_visible(False)
         for axes, (name, levels) in zip(grid, panels, strict=False):
-            _panel(axes, name, levels, curves)
+            _panel(axes, name, levels, curves, large=columns == 2)
         return finish(figure, " ".join(_finding(name, levels) for name, levels in panels), mark)
 
 
-def _panel(axes: Any, name: str, levels: Sequence[Performance], curves: dict[tuple[str, str], Roc]) -> None:
+def _panel(axes: Any, name: str, levels: Sequence[Performance], curves: dict[tuple[str, str], Roc], *, large: bool) -> None:
     lines, labels = [], []
     for row, (colour, dash) in zip(levels, _CURVES, strict=False):
         curve = curves[row.attribute, row.level]
         _band(axes, curve, colour, 0.11)
         chosen = np.unique(np.round(np.linspace(0, len(curve.fpr) - 1, _POINTS)).astype(np.int64))
         lines += axes.plot(np.array(curve.fpr)[chosen], np.array(curve.tpr)[chosen], color=colour, linestyle=dash, linewidth=1.4)
-        labels.append(f"{letters(elided(row.level, 22))} {estimate(row.auc)}")
+        labels.append(f"{letters(elided(row.level, 34 if large else 22))} {estimate(row.auc)}")
     _ground(axes)
     axes.set_title(letters(elided(attribute(name), 34)), fontsize=8, fontweight="bold")
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"], fontsize=7)
     axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"], fontsize=7)
     title = f"AUC, lowest {len(labels)} of {len(levels)}" if len(levels) > len(labels) else "AUC"
     axes.legend(
-        lines, labels, title=title, loc="upper center", bbox_to_anchor=(0.5, -0.12), frameon=False, fontsize=6.2, title_fontsize=6.5,
+        lines, labels, title=title, loc="upper center", bbox_to_anchor=(0.5, -0.07 if large else -0.12), frameon=False,
+        fontsize=7 if large else 6.2, title_fontsize=7 if large else 6.2,
         handlelength=2.6, borderpad=0.1, labelspacing=0.25,
     )  # fmt: skip
 

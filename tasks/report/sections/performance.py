@@ -30,7 +30,7 @@ def section(report: Subject) -> Section:
         caption = "Receiver operating characteristic of all cases"
         blocks.append(Figure(caption, drawn.alternative, drawn.svg, drawn.png, roc.WIDTH))
     parts = roc.by_attribute(results, report.mark)
-    caption = "Receiver operating characteristic by attribute, with pointwise bands"
+    caption = "Receiver operating characteristic by attribute (sensitivity against 1 − specificity), with pointwise bands"
     for number, part in enumerate(parts, 1):
         which = f" (part {number} of {len(parts)})" if len(parts) > 1 else ""
         blocks.append(Figure(f"{caption}{which}", part.alternative, part.svg, part.png))
