@@ -32,6 +32,7 @@ from tasks.evaluation.results import (
     Reclassified,
     Results,
     Roc,
+    RocBand,
     Stratum,
     VersionDifference,
     canonical,
@@ -77,6 +78,12 @@ def tables(results: Results) -> dict[str, Rows]:
             ("attribute", "level", "fpr", "tpr"),
             ((row.attribute, row.level, *point) for row in results.roc for point in zip(row.fpr, row.tpr, strict=True)),
             (Roc,), tuple(point),
+        ),
+        "roc_band": Rows(
+            ("attribute", "level", "fpr", "lower", "upper", "confidence", "method"),
+            ((row.attribute, row.level, *point, row.band.confidence, row.band.method)
+             for row in results.roc if row.band for point in zip(row.band.fpr, row.band.lower, row.band.upper, strict=True)),
+            (Roc, RocBand), tuple((name, pa.float64()) for name in ("fpr", "lower", "upper")),
         ),
         "goals": flat(GoalResult, results.goals),
         "heterogeneity": flat(Heterogeneity, results.heterogeneity),

@@ -18,7 +18,7 @@ from tasks import accountability as night
 from tasks.evaluation import output
 from tasks.evaluation.analysis import analyse
 from tasks.evaluation.plan import Plan
-from tasks.evaluation.results import PlanHistory, Results
+from tasks.evaluation.results import PlanHistory, Results, Role
 from tasks.evaluation.tables import ACQUISITION, content_sha256
 from tasks.evaluation.threshold import operating_point
 from tasks.lake import Lake, Manifest
@@ -68,7 +68,7 @@ def evaluate_lake(
     earlier = lake.manifest(STAGE, plan.name)
     if earlier is not None and earlier.fingerprint == fingerprint and lake.intact(earlier):
         return None
-    results = analyse(read, truth, people, plan, threshold=point.threshold, accountability=rows, history=history)
+    results = analyse(read, truth, people, plan, threshold=point.threshold, accountability=rows, history=history, role=Role.NIGHT)
     with lake.publication(STAGE, plan.name, fingerprint) as publication:
         for name, content in output.files(results).items():
             publication.write(f"results/{name}", content)

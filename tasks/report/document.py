@@ -9,19 +9,28 @@ from tasks.evaluation.results import Results
 from tasks.report.blocks import Document, LeftOut, Section, numbered
 from tasks.report.numbers import Numbers
 from tasks.report.sections import (
+    acceptance,
     accountability,
     baseline,
     checklists,
+    calibration,
+    decision,
+    detection,
+    differences,
     glossary,
     indeterminate,
     left_out,
     limitations,
     methods,
+    operating_points,
+    per_thousand,
     performance,
     provenance,
+    strata,
     subgroup_tables,
     subgroups,
     summary,
+    versions,
 )
 from tasks.report.subject import MARK, Subject
 from tasks.report.wording import printable, versioned
@@ -36,9 +45,18 @@ SECTIONS: Final[dict[str, Callable[[Subject], Section | LeftOut]]] = {
     "accountability": accountability.section,
     "baseline": baseline.section,
     "performance": performance.section,
+    "acceptance": acceptance.section,
+    "operating_points": operating_points.section,
+    "per_thousand": per_thousand.section,
+    "calibration": calibration.section,
+    "decision": decision.section,
+    "strata": strata.section,
     "indeterminate": indeterminate.section,
+    "differences": differences.section,
     "subgroups": subgroups.section,
     "subgroup_tables": subgroup_tables.section,
+    "versions": versions.section,
+    "detection": detection.section,
     "methods": methods.section,
     "glossary": glossary.section,
 }

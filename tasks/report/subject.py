@@ -40,3 +40,8 @@ class Subject:
 def estimable(row: Performance) -> bool:
     """Whether there is anything to say about a row."""
     return not row.suppressed and row.studies > 0
+
+
+def missing(report: Subject, otherwise: str) -> str:
+    """Why a section has nothing: `otherwise`, unless nothing at all may be shown."""
+    return "nothing may be shown of so few patients" if report.results.overall().suppressed else otherwise
