@@ -83,7 +83,8 @@ def assess(lake: Lake, plan: ChangePlan, evaluation: Plan, running: Bundle, cand
     read, both = _read(tables, old), _read(tables, new)
     lost = len(read) - int(pc.sum(pc.is_in(read, both)).as_py() or 0)
     changes = modifications.compare(running, candidate, before, after, plan)
-    held = limits.judged(plan, evaluation, results, lost=lost, before=len(read), alike=_alike(tables, new))
+    findings = [each.finding for each in candidate.manifest.findings]
+    held = limits.judged(plan, evaluation, results, findings=findings, lost=lost, before=len(read), alike=_alike(tables, new))
     return Assessment(
         Verdict(
             safelight_version=version("safelight"), plan_sha256=plan.sha256, plan=plan, evaluation_plan_sha256=evaluation.sha256,

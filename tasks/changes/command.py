@@ -51,5 +51,7 @@ def pccp(
             say(
                 f"  This candidate has {len(earlier)} verdicts by {len({each.plan_sha256 for each in earlier})} plans; {failed} earlier ones failed."
             )
+        procedures = wanted.modification_protocol.update_procedures
+        say(f"  To approve: {', '.join(procedures.approved_by)}. To be told: {', '.join(procedures.told)}.")
         say(f"Look here: {lake}/{folder}")
         raise typer.Exit(DONE if said.passed else INCOMPLETE)

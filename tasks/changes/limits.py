@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from tasks.changes.plan import ChangePlan, Limit, Monitoring
 from tasks.changes.verdict import Judged
@@ -13,18 +13,27 @@ from tasks.evaluation.results import Estimate, Performance, Results, VersionComp
 
 
 def judged(
-    plan: ChangePlan, evaluation: Plan, results: Results, *, lost: int, before: int, alike: bool = False
+    plan: ChangePlan,
+    evaluation: Plan,
+    results: Results,
+    *,
+    findings: Collection[str],
+    lost: int,
+    before: int,
+    alike: bool = False,
 ) -> tuple[Judged, ...]:
     """Every limit of the plan, in its order: the cases first, then what was found on them.
 
     Args:
         results: of the candidate, with the comparison with the running version.
+        findings: that the candidate gives a score for.
         lost: cases that the running version read and the candidate did not.
         before: cases that the running version read.
         alike: whether both versions put all cases that both read into the same order: then their AUCs do not differ, and there is no variance.
     """
     return (
         *_cases(plan, results, lost, before),
+        *_findings(plan, evaluation, findings),
         *(
             _compared(limit, *place, results.comparison, alike)
             if limit.margin is not None
@@ -136,6 +145,16 @@ def _cases(plan: ChangePlan, results: Results, lost: int, before: int) -> Iterat
         yield Judged(
             about="data", metric="reference standard", value=None, bound=data.reference_sha256, passed=same,
             reason="" if same else "it is another than the plan names",
+        )  # fmt: skip
+
+
+def _findings(plan: ChangePlan, evaluation: Plan, findings: Collection[str]) -> Iterator[Judged]:
+    """Whether a version would come into use of which some findings were never looked at; nothing where it has but one."""
+    others = sorted(set(findings) - {evaluation.finding, *plan.modification_protocol.data_management.not_evaluated})
+    if len(findings) > 1:
+        yield Judged(
+            about="data", metric="findings not evaluated", value=float(len(others)), bound=0.0, passed=not others,
+            reason=f"the plan says nothing about {', '.join(others)}" if others else "",
         )  # fmt: skip
 
 

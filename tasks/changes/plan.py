@@ -81,6 +81,7 @@ class DataManagement(_Section):
         minimum_patients: in the analysis of the candidate, and in the comparison with the running version.
         minimum_patients_in: the same of subgroups of the evaluation plan.
         reference_sha256: the reference standard that must be used, as an evaluation's provenance names it; any where it is left out.
+        not_evaluated: findings of the model that the evaluation plan is not about, and that may stay without an evaluation.
         maximum_lost: largest share of the cases which the running version read that the candidate did not.
     """
 
@@ -90,6 +91,7 @@ class DataManagement(_Section):
     minimum_patients: int = Field(ge=1)
     minimum_patients_in: tuple[Patients, ...] = ()
     reference_sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
+    not_evaluated: tuple[str, ...] = ()
     maximum_lost: float = Field(0.0, ge=0, lt=1)
 
 

@@ -63,6 +63,8 @@ def ran(tables: Tables, bundle: Bundle, finding: str) -> Ran:
         ConfigurationError: E-CHANGE-READINGS where it has no scores in the lake, or some that other weights, another manifest or another
             preprocessing than the registered ones made.
     """
+    if bundle.manifest.head.kind == "segmentation":
+        raise ConfigurationError("E-CHANGE-READINGS", f"{bundle.label} outlines, and gives no score that could be evaluated")
     read = tables.of_version(bundle, finding)
     read = read.filter(pc.is_valid(read["score"]))
     if not read.num_rows:

@@ -148,9 +148,10 @@ def promote(lake: Lake, name: str, version: str) -> Promotion:
 def settle(lake: Lake, model: str, bundle: Bundle) -> None:
     """Let a bare name go on to mean the version that reads under it first, whatever is shipped later; other names change nothing.
 
-    Not at the same time as another process or thread; the version must be registered.
+    Of models that only outline, which no verdict can be about, a bare name goes on to mean what is shipped. Not at the same time as another
+    process or thread; the version must be registered.
     """
-    if model == bundle.manifest.name and current(lake, model) is None:
+    if model == bundle.manifest.name and bundle.manifest.head.kind != "segmentation" and current(lake, model) is None:
         _note(lake, model, (_noted(identity(bundle), "first"),))
 
 

@@ -12,6 +12,7 @@ import pytest
 from tasks.changes import verdict as verdicts
 from tasks.changes.assessment import Assessment, assess, versions
 from tasks.changes.modifications import FIXED, KINDS, Ran, _fields, compare, kind_of
+from tasks.changes.tables import Tables, ran
 from tasks.changes.verdict import Judged, Verdict
 from tasks.errors import ConfigurationError
 from tasks.evaluation.paired import paired_auc
@@ -21,6 +22,7 @@ from tasks.inference.bundle import Bundle, load
 from tasks.lake import Lake
 from tests.tasks.changes.made import N, change_plan, cohort, evaluation, put, readings, scores, two_versions, version
 from tests.tasks.evaluation.cohorts import columns
+from tests.tasks.inference.networks import segmenter
 
 LIMITS = "modification_protocol__performance_evaluation__limits"
 DATA = "modification_protocol__data_management__"
@@ -209,6 +211,27 @@ def test_a_plan_that_bounds_a_field_which_no_version_has_is_refused(world: Any) 
     wrong = [{"kind": "operating_point", "description": "x", "bounds": {"findings.nodule.point.screning.threshold": [0, 1]}}]
     with pytest.raises(ConfigurationError, match=r"E-CHANGE-PLAN.*screning"):
         assess(world[0], change_plan(description_of_modifications=wrong), evaluation(), world[1], world[2])
+
+
+def test_a_finding_that_nobody_evaluated_fails_a_candidate_of_several(tmp_path: Path) -> None:
+    more = [*(finding.model_dump(mode="json", exclude_none=True) for finding in load("demo_nodule").manifest.findings)]
+    more.append(more[0] | {"finding": "effusion", "channel": 1})
+    lake, old, new = two_versions(tmp_path, findings=more)
+    loose = change_plan()
+    made = assess(lake, loose, evaluation(), old, new)
+    assert failed(made) == [("data", "findings not evaluated", "", "")]
+    assert "effusion" in next(each.reason for each in made.verdict.limits if not each.passed)
+    assert {each.field.split(".")[1] for each in made.verdict.changes} == {
+        "effusion"
+    }  # a new finding is no permitted change either
+    named = change_plan(**{DATA + "not_evaluated": ["effusion"]})
+    assert failed(assess(lake, named, evaluation(), old, new)) == []
+
+
+def test_a_model_that_only_outlines_has_no_verdict(tmp_path: Path) -> None:
+    model = load(segmenter(tmp_path / "m", "safetensors"))
+    with pytest.raises(ConfigurationError, match=r"E-CHANGE-READINGS.*gives no score"):
+        ran(Tables.of(Lake.open(tmp_path / "lake")), model, "nodule")
 
 
 def test_a_version_that_has_not_read_is_told_how(tmp_path: Path) -> None:
