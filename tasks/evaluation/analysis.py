@@ -89,7 +89,8 @@ def analyse(
     worst = Table.of(cases.worst, operating_point, plan).overall(hidden)
     curves = [] if hidden else _curve("", "", table.ranked, plan)
     for level in levels:
-        curves += [] if level.row.suppressed else _curve(level.row.attribute, level.row.level, level.ranked, plan)
+        bare = level.row.suppressed or level.row.cells_withheld
+        curves += [] if bare else _curve(level.row.attribute, level.row.level, level.ranked, plan)
     points = [
         AtPoint(
             name=point.name, threshold=point.threshold, performance=tuple(_rows(Table.of(cases.main, point.threshold, plan))[0])
@@ -97,6 +98,7 @@ def analyse(
         for point in plan.operating_points
     ]
     unseen = {(row.attribute, row.level) for row in rows if row.suppressed}
+    bare = {(row.attribute, row.level) for row in rows if row.cells_withheld}
     filled = [(row.attribute, row.level) for row in rows[1:] if row.studies]
     everything = table.sums if not hidden else None
     return Results(
@@ -121,9 +123,9 @@ def analyse(
         heterogeneity=() if everything is None else heterogeneities(list(cases.main.levels), shown),
         predictive=() if everything is None else predictive([everything, *shown], plan),
         operating_points=tuple(points),
-        comparison=compare(predictions, reference, cohort, plan, threshold=operating_point, hidden=unseen),
+        comparison=compare(predictions, reference, cohort, plan, threshold=operating_point, hidden=unseen | bare),
         detection=() if everything is None else detections(assembled, marks, lesions, plan, filled),
-        **({} if everything is None else further(cases, filled, plan)),
+        **({} if everything is None else further(cases, [each for each in filled if each not in bare], plan)),
         **endpoints(tables, assembled, plan, unseen),
     )
 

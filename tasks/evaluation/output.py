@@ -177,7 +177,7 @@ def _performance(rows: Sequence[Performance], worst: Performance) -> Rows:
 def _performance_row(level: str, row: Performance) -> list[Any]:
     counts = (row.counts.tp, row.counts.fp, row.counts.fn, row.counts.tn)
     made = [row.attribute, level, *shown(row.suppressed, row.patients, row.studies, row.positives, row.negatives)]
-    made += [row.suppressed, *shown(row.suppressed, *counts)]
+    made += [row.suppressed, *shown(row.suppressed or row.cells_withheld, *counts)]
     for metric in METRICS:
         made += values(getattr(row, metric))
     return made

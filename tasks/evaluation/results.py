@@ -56,6 +56,7 @@ class Performance(Part):
     """One row of the subgroup table. `attribute` is empty for all cases; a declared level without cases is still a row.
 
     `suppressed`: the level has cases, but too few patients to show; all its counts are set to zero and nothing is estimated.
+    `cells_withheld`: the level is shown, but not its cells (which are set to zero) nor anything that follows from them (`Plan.minimum_cell`).
     `against_rest`: the level held against all other cases, for each metric that both have.
     """
 
@@ -72,6 +73,7 @@ class Performance(Part):
     npv: Estimate
     auc: Estimate
     suppressed: bool = False
+    cells_withheld: bool = False
     against_rest: tuple[Difference, ...] = ()
     prevalence: Estimate | None = None
     lr_positive: Estimate | None = None

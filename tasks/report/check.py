@@ -7,6 +7,7 @@ from itertools import groupby, pairwise
 from tasks.evaluation.analysis import ROC_POINTS
 from tasks.evaluation.results import AtPoint, Counts, Estimate, Performance, Results, Roc
 from tasks.report.check_analyses import check_analyses
+from tasks.report.check_endpoints import check_endpoints
 from tasks.report.mismatch import TOLERANCE, hold, mismatch
 
 #: A curve of many thousand scores is thinned out before it is written; its area is then near that of all its points.
@@ -35,6 +36,7 @@ def check(results: Results) -> None:
     for point in results.operating_points:
         _check_point(point, results)
     check_analyses(results)
+    check_endpoints(results, hold)
 
 
 def _attribute(row: Performance) -> str:
@@ -60,8 +62,12 @@ def _check_row(row: Performance, results: Results) -> None:
         bare = table == _NONE and not (row.patients or row.studies or row.positives or row.negatives)
         hold(bare, where, "the counts of a withheld level are shown")
     else:
-        hold(table.tp + table.fn == row.positives, where, "positives")
-        hold(table.fp + table.tn == row.negatives, where, "negatives")
+        if row.cells_withheld:
+            hold(table == _NONE and all(value.estimate is None for _, value, _, _ in rates), where, "withheld cells are shown")
+            hold(all(found.metric == "auc" for found in row.against_rest), where, "withheld cells are shown by a difference")
+        else:
+            hold(table.tp + table.fn == row.positives, where, "positives")
+            hold(table.fp + table.tn == row.negatives, where, "negatives")
         hold(row.positives + row.negatives == row.studies, where, "studies")
         hold(row.patients <= row.studies and bool(row.patients) == bool(row.studies), where, "patients")
         hold(row.patients == 0 or row.patients >= results.minimum_cases, where, "a level too small to be shown is shown")
@@ -104,7 +110,7 @@ def _check_levels(levels: list[Performance], overall: Performance, name: str) ->
     if overall.suppressed:
         hold(all(not row.studies for row in levels), name, "levels are shown though all cases are withheld")
         return
-    complete = not any(row.suppressed for row in levels)
+    complete = not any(row.suppressed or row.cells_withheld for row in levels)
     for field in ("tp", "fp", "fn", "tn"):
         summed, whole = sum(getattr(row.counts, field) for row in levels), getattr(overall.counts, field)
         hold(summed == whole if complete else summed <= whole, name, f"the levels' {field} do not add up")

@@ -40,7 +40,7 @@ def _panel(axes: Any, rows: Sequence[tuple[float, Performance]], overall: Perfor
         axes.axvline(whole, color=SOFT, linewidth=1, linestyle="--")
     for place, row in rows:
         if getattr(row, field).estimate is None:
-            said = "withheld" if row.suppressed else "not estimable"
+            said = "withheld" if row.suppressed or (row.cells_withheld and field != "auc") else "not estimable"
             axes.text(0.5, place, said, fontsize=6.5, color=SOFT, ha="center", va="center", backgroundcolor="white")
     for below, colour, marker in ((False, ACCENT, "s"), (True, SECOND, "D")):
         drawn = [(place, getattr(row, field)) for place, row in rows if row.harder(field) == below]

@@ -35,6 +35,7 @@ def level(report: Subject, here: Place, measures: Sequence[tuple[str, str]] = ME
     row, of = report.numbers.value(here), report.numbers
     if row.suppressed:
         return WITHHELD, WITHHELD, *(NOTHING,) * 4, *(WITHHELD,) * len(measures)
-    counts = (of.count((*here, "counts", name)) for name in ("tp", "fn", "tn", "fp"))
-    estimates = (of.estimate(*here, field) for _, field in measures)
+    bare = row.cells_withheld
+    counts = (WITHHELD if bare else of.count((*here, "counts", name)) for name in ("tp", "fn", "tn", "fp"))
+    estimates = (WITHHELD if bare and field != "auc" else of.estimate(*here, field) for _, field in measures)
     return of.count((*here, "patients")), of.count((*here, "studies")), *counts, *estimates

@@ -48,5 +48,7 @@ def test_brier_score_ratio_slope_and_intercept():
     assert (found.brier.estimate, found.brier.standard_error) == pytest.approx((0.110413333333, 0.0198669280625), rel=1e-9)
     ratio = found.observed_to_expected
     assert (ratio.estimate, ratio.standard_error * ratio.estimate) == pytest.approx((1.10887096774, 0.0856325109), rel=1e-9)
-    assert (found.slope.estimate, found.slope.standard_error) == pytest.approx((2.9690108295522, 0.686846208686), rel=1e-6)  # R stops at 1e-8
+    assert (found.slope.estimate, found.slope.standard_error) == pytest.approx(
+        (2.9690108295522, 0.686846208686), rel=1e-6
+    )  # R stops at 1e-8
     assert (found.intercept.estimate, found.intercept.standard_error) == pytest.approx((0.425755241797, 0.398726308326), rel=1e-6)

@@ -9,8 +9,10 @@ import pyarrow as pa
 
 from tasks.evaluation.analysis import analyse
 from tasks.evaluation.cases import THICK, THIN
+from tasks.evaluation.endpoints.further import Tables
 from tasks.evaluation.results import PlanHistory, Results, Role
 from tests.tasks.evaluation.cohorts import changed, columns, plan, tables
+from tests.tasks.evaluation.endpoints.made import ASKED, measurements, overlaps, readings
 
 AWKWARD = r"#let *bold* _under_ $\frac{x}$ <script>alert(1)</script> & \ @ref // `code` [link](https://example.org)"
 FOREIGN = "Klinikum Köln · 横浜病院 \u202eright to left\u202c \x0b tab\t⚕ 😀"
@@ -40,6 +42,23 @@ def realistic() -> Results:
         title="Nodule detector, first validation", intended_use="Demonstration only. Not for clinical use.", synthetic=True
     )
     return analyse(predictions, reference, cohort, said, accountability=NIGHT)
+
+
+@cache
+def measured() -> Results:
+    """Masks, measurements and readers as well, with a level too small to be shown."""
+    predictions, reference, cohort = tables()
+    few = {place: "F2" for place, who in enumerate(columns()["patient"]) if who in set(columns()["patient"][:3])}
+    asked = ASKED | {"segmentation": {"structures": ["liver", "lesion"]}, "synthetic": True}
+    said = plan(**asked, subgroups=[{"attribute": "sex", "levels": ["F", "M", "F2", "X"]}])
+    return analyse(
+        predictions,
+        reference,
+        changed(cohort, "sex", few),
+        said,
+        beside=Tables(overlaps(), measurements(), readings()),
+        accountability=NIGHT,
+    )
 
 
 @cache
