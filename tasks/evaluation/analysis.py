@@ -11,8 +11,10 @@ import pyarrow as pa
 
 from tasks import accountability as night
 from tasks.errors import ConfigurationError, catalogue
+from tasks.evaluation.balance import standardized_differences
 from tasks.evaluation.cases import Assembled, assemble
 from tasks.evaluation.curves import curve_of
+from tasks.evaluation.failures import failed_cases
 from tasks.evaluation.goals import judged
 from tasks.evaluation.intention import entered
 from tasks.evaluation.limitations import limitations
@@ -33,6 +35,7 @@ from tasks.evaluation.results import (
     Roc,
 )
 from tasks.evaluation.subgroups import Level, Table
+from tasks.evaluation.timing import times
 from tasks.evaluation.versions import compare
 
 #: No ROC curve has more points than this; a report draws no more.
@@ -50,6 +53,7 @@ def analyse(
     history: PlanHistory | None = None,
     marks: pa.Table | None = None,
     lesions: pa.Table | None = None,
+    service_levels: pa.Table | None = None,
 ) -> Results:
     """Evaluate a model against the reference standard as the plan says.
 
@@ -59,6 +63,7 @@ def analyse(
         accountability: rows with stage, outcome, reason_code, unit and n: where the night's units went.
         history: what the register says of the plan (`tasks.evaluation.openings`).
         marks, lesions: of a detection device; see `tasks.evaluation.marks.detections`.
+        service_levels: see `tasks.evaluation.timing.of_the_plan`.
 
     Returns:
         the results; a function of the arguments' content and of the version of this software.
@@ -113,6 +118,9 @@ def analyse(
         operating_points=tuple(points),
         comparison=compare(predictions, reference, cohort, plan, threshold=operating_point, hidden=unseen),
         detection=() if everything is None else detections(assembled, marks, lesions, plan, filled),
+        standardized_differences=() if everything is None else standardized_differences(rows, cases.main, assembled.everyone, plan),
+        time_to_result=() if service_levels is None else times(service_levels, plan),
+        failures=() if everything is None else failed_cases(assembled, plan, operating_point),
         **({} if everything is None else further(cases, filled, plan)),
     )
 

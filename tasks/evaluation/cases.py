@@ -71,6 +71,7 @@ class Assembled:
         analysed: cases with a reference standard and a score.
         unread: cases with a reference standard that the model did not read; they count as errors in the worst case.
         indeterminate: cases with a score whose label is null: NaN in `labels`.
+        everyone: all studies of the tables, analysed or not, with NaN for scores and labels that they do not have.
         excluded: reason code → studies that are not in `analysed`.
         studies: the keys of all studies of the tables, by their numbers.
         model_version, weights_sha256: of the predictions; empty where they do not say.
@@ -80,6 +81,7 @@ class Assembled:
     analysed: Cases
     unread: Cases
     indeterminate: Cases
+    everyone: Cases
     excluded: dict[str, int]
     studies: pa.Array
     model_version: str
@@ -142,6 +144,7 @@ def assemble(predictions: pa.Table, reference: pa.Table, cohort: pa.Table, plan:
         analysed=cases.where(reasons == codes.index("")),
         unread=cases.where(unread),
         indeterminate=cases.where(open_ended & ~np.isnan(scores) & (patients >= 0)),
+        everyone=cases,
         excluded={code: n for code, n in sorted(excluded.items()) if n},
         studies=keys.names,
         model_version=version,

@@ -11,7 +11,8 @@ from pydantic import BaseModel
 
 from data_contracts.metrics import METRICS
 from tasks.evaluation.intervals import not_estimable
-from tasks.evaluation.results import Estimate, GoalResult, Heterogeneity, Performance, Reclassified, Results
+from tasks.evaluation.results import Estimate, FailedCase, GoalResult, Heterogeneity, Performance, Reclassified, Results
+from tasks.evaluation.timing import STATES
 
 WORST_CASE = "worst case"
 
@@ -96,6 +97,16 @@ def tables(results: Results) -> dict[str, Rows]:
             ((row.attribute, row.level, row.cases, row.lesions, row.false_positives, *_values(row.wafroc), each.false_positives, each.threshold,
               each.reached, *_values(each.sensitivity)) for row in results.detection for each in row.at),
         ),
+        "standardized_differences": (
+            ("attribute", "comparison", "difference", "reason"),
+            ((row.attribute, row.comparison, row.difference, row.reason) for row in results.standardized_differences),
+        ),
+        "time_to_result": (
+            ("target", "target_minutes", "patients", "studies", *STATES, *_bounds("share"), "median_minutes", "p90_minutes", "suppressed"),
+            ((row.target, row.target_minutes, *_shown(row.suppressed, row.patients, row.studies, *(getattr(row, state) for state in STATES)),
+              *_values(row.share), row.median_minutes, row.p90_minutes, row.suppressed) for row in results.time_to_result),
+        ),
+        "failures": _flat(FailedCase, results.failures),
         "reclassified": _flat(Reclassified, results.comparison.reclassified if results.comparison else ()),
     }  # fmt: skip
 

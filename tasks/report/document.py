@@ -11,6 +11,7 @@ from tasks.report.numbers import Numbers
 from tasks.report.sections import (
     accountability,
     baseline,
+    failures,
     glossary,
     indeterminate,
     left_out,
@@ -21,6 +22,7 @@ from tasks.report.sections import (
     subgroup_tables,
     subgroups,
     summary,
+    time,
 )
 from tasks.report.subject import MARK, Subject
 from tasks.report.wording import printable, versioned
@@ -38,6 +40,8 @@ SECTIONS: Final[dict[str, Callable[[Subject], Section | LeftOut]]] = {
     "indeterminate": indeterminate.section,
     "subgroups": subgroups.section,
     "subgroup_tables": subgroup_tables.section,
+    "time": time.section,
+    "failures": failures.section,
     "methods": methods.section,
     "glossary": glossary.section,
 }

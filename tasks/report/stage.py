@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import sha256
 from importlib.metadata import version
 
@@ -15,8 +16,10 @@ from tasks.stage import digest
 
 STAGE = "publish"
 #: Raised by hand whenever the same results give another report than before.
-REVISION = 4
+REVISION = 5
 _RESULTS = "results/results.json"
+#: Where key images lie; a results.json that others wrote must not name anything else in the lake.
+_IMAGE = re.compile(r"results/failures/[0-9.]{1,64}\.png")
 
 
 def publish_report(lake: Lake) -> Manifest | None:
@@ -36,12 +39,19 @@ def publish_report(lake: Lake) -> Manifest | None:
     except ValidationError:
         raise SafelightError("E-REPORT-INPUT", _RESULTS) from None
     key = results.provenance.plan_name
-    made_of = {"results": sha256(content).hexdigest(), "revision": REVISION, "version": version("safelight")}
+    images = {path: sha256(image).hexdigest() for path, image in images_of(lake, results).items()}
+    made_of = {"results": sha256(content).hexdigest(), "images": images, "revision": REVISION, "version": version("safelight")}
     fingerprint = digest(made_of)
     earlier = lake.manifest(STAGE, key)
     if earlier is not None and earlier.fingerprint == fingerprint and lake.intact(earlier):
         return None
     with lake.publication(STAGE, key, fingerprint) as publication:
-        for name, face in faces(results).items():
+        for name, face in faces(results, images_of(lake, results)).items():
             publication.write(f"reports/{name}", face)
         return publication.commit(passed=1)
+
+
+def images_of(lake: Lake, results: Results) -> dict[str, bytes]:
+    """The key images that the results name, by their path, as far as the lake has them."""
+    named = {case.image for case in results.failures if _IMAGE.fullmatch(case.image)}
+    return {path: lake.read(path) for path in sorted(named) if lake.exists(path)}
