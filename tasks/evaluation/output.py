@@ -141,7 +141,7 @@ def metrics(results: Results) -> list[dict[str, Any]]:
                 "model_name": results.provenance.model_name, "model_version": results.provenance.model_version,
                 "finding": results.finding, "threshold": results.threshold,
                 "attribute": row.attribute, "level": level, "metric": metric,
-                **estimate.model_dump(),
+                **estimate.model_dump(exclude={"freedom", "groups"}),
                 "patients": patients, "studies": studies, "suppressed": row.suppressed,
             })  # fmt: skip
     return made

@@ -14,8 +14,21 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+Scale = Literal["identity", "log", "logit", "square"]
+
+
 class Estimate(_Part):
-    """A number with its interval, or the reason why there is none: never a silent zero."""
+    """A number with its interval, or the reason why there is none: never a silent zero.
+
+    What the interval was made of, where `method` has such a thing, so that it can be made again from what is published:
+
+    Args:
+        effective_n: the sample size that stood for the cases in the interval of a proportion (Wilson's and the others' by name).
+        standard_error: the interval is estimate ± quantile · standard_error, on `scale`, before it is held to what the number can be.
+        scale: on which that is so: of the number itself, its logarithm, its logit, or its square; None without a standard error.
+        freedom: of Student's t, or of chi-squared where there is no standard error; None where the quantile is the normal one.
+        groups: patients with and without the finding, as Newcombe's score-type interval of an AUC took them.
+    """
 
     status: Literal["estimated", "not_estimable"]
     estimate: float | None = None
@@ -24,6 +37,11 @@ class Estimate(_Part):
     confidence: float = Field(gt=0, lt=1)
     method: str = ""
     reason: str = ""
+    effective_n: float | None = Field(None, gt=0)
+    standard_error: float | None = Field(None, ge=0)
+    scale: Scale | None = None
+    freedom: float | None = Field(None, gt=0)
+    groups: tuple[int, int] | None = None
 
 
 class Counts(_Part):
@@ -39,6 +57,8 @@ class Difference(_Part):
     """A metric of one level minus the same metric of all other cases; an interval wholly below zero says that the level is harder.
 
     `p` is that of no difference; the adjusted ones are over all levels of all attributes for this metric. None where there is no test.
+    `rest_lower` and `rest_upper` bound `rest`: with the level's own interval they make that of the difference (square-and-add).
+    `standard_error` is that of the test: p is two-sided normal at difference / standard_error; it is not what the interval was made of.
     """
 
     metric: Literal["auc", "sensitivity", "specificity"]
@@ -51,6 +71,9 @@ class Difference(_Part):
     p: float | None = Field(None, ge=0, le=1)
     p_holm: float | None = Field(None, ge=0, le=1)
     p_benjamini_hochberg: float | None = Field(None, ge=0, le=1)
+    rest_lower: float | None = Field(None, ge=0, le=1)
+    rest_upper: float | None = Field(None, ge=0, le=1)
+    standard_error: float | None = Field(None, gt=0)
 
     @property
     def harder(self) -> bool:

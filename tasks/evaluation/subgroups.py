@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tasks.evaluation import cells, curves, ranking
 from tasks.evaluation.cases import Cases
 from tasks.evaluation.cells import Cells
-from tasks.evaluation.differences import COMPARED, aucs_p, difference, proportions_p
+from tasks.evaluation.differences import COMPARED, aucs_error, difference, proportions_error
 from tasks.evaluation.intervals import not_estimable
 from tasks.evaluation.levels import CROSS, Levels
 from tasks.evaluation.likelihood import likelihood_ratio
@@ -169,13 +169,13 @@ def _differences(row: Performance, sums: Sums, plan: Plan) -> tuple[Difference, 
     found = []
     for metric in COMPARED:
         if metric == "auc":
-            p = aucs_p(sums.area, sums.rest_area) if sums.area and sums.rest_area else None
+            error = aucs_error(sums.area, sums.rest_area) if sums.area and sums.rest_area else None
             rest = curves.of_area(sums.rest_area, confidence=plan.confidence)
         else:
             here, there = sums.counts.share(metric), sums.rest_counts.share(metric)
-            p = proportions_p(here, there)
+            error = proportions_error(here, there)
             rest = interval(there, plan.confidence, method=plan.interval)
-        found.append(difference(metric, getattr(row, metric), rest, p))
+        found.append(difference(metric, getattr(row, metric), rest, error))
     return tuple(each for each in found if each is not None)
 
 
