@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from tasks.evaluation.analysis import analyse
 from tasks.evaluation.results import Results
-from tests.tasks.evaluation.cohorts import changed, columns, plan, tables
+from tests.tasks.evaluation.cohorts import changed, columns, patient, plan, tables
 
 AWKWARD = r"#let *bold* _under_ $\frac{x}$ <script>alert(1)</script> & \ @ref // `code` [link](https://example.org)"
 FOREIGN = "Klinikum Köln · 横浜病院 \u202eright to left\u202c \x0b tab\t⚕ 😀"
@@ -85,3 +85,59 @@ def tampered(**change: float) -> Results:
 def many() -> Results:
     """So many scores that the curve is thinned out."""
     return analyse(*tables(6000), plan(subgroups=[]))
+
+
+SERVICE_LEVELS = ("reached", "reached", "reached", "missed", "pending", "not_read", "overdue", "reached", "backfill", "reached")
+
+
+def service_levels(made: dict[str, np.ndarray]) -> pa.Table:
+    """Two service levels, and a third of too few patients."""
+    rows = []
+    for place, (study, patient) in enumerate(zip(made["study"], made["patient"], strict=True)):
+        target, state = ("15 min", 15.0) if place % 3 else ("by 07:00", None), SERVICE_LEVELS[place % len(SERVICE_LEVELS)]
+        if place < 3:
+            target = ("240 min", 240.0)
+        minutes = {"reached": 2.0 + place % 12, "missed": 16.0 + place}.get(state)
+        rows.append({
+            "StudyInstanceUID": study, "PatientID": patient, "target": target[0], "target_minutes": target[1], "minutes": minutes, "state": state,
+        })  # fmt: skip
+    schema = pa.schema([
+        (name, pa.float64() if "minutes" in name else pa.string()) for name in rows[0]
+    ])  # fmt: skip
+    return pa.Table.from_pylist(rows, schema)
+
+
+ALL_ANALYSES = {
+    "calibration": {"bins": 5}, "net_benefit": [0.2, 0.5, 1 / (1 + np.exp(-1.0))], "strata": [0.3, 0.6], "prevalences": [0.01, 0.2],
+    "partial_auc": {"specificity": [0.8, 1.0], "replicates": 200}, "comparator": {"model": "m@0.9"}, "model": "m@1.0",
+    "detection": {"false_positives": [0.25, 1.0]}, "operating_points": [{"name": "high", "threshold": 0.9}], "failures": {"cases": 4},
+    "goals": [
+        {"metric": "sensitivity", "at_least": 0.5, "subgroups": True}, {"metric": "auc", "at_least": 0.6, "confidence": 0.9, "subgroups": True},
+        {"metric": "specificity", "margin": 0.2, "subgroups": True}, {"metric": "npv", "at_least": 0.7, "confidence": 0.99},
+    ],
+}  # fmt: skip
+
+
+@cache
+def everything(single: bool = False) -> Results:
+    """Every analysis that a plan can ask for, and the night's times; `single`: each patient has one study."""
+    n = 240
+    predictions, reference, cohort = tables(n)
+    made = columns(n)
+    rng = np.random.default_rng(3)
+    if single:
+        own = pa.array([patient(number) for number in range(n)])
+        predictions, cohort = (each.set_column(each.column_names.index("PatientID"), "PatientID", own) for each in (predictions, cohort))
+    earlier = predictions.set_column(predictions.column_names.index("model_version"), "model_version", pa.array(["0.9"] * n))
+    scores = np.clip(made["score"] + rng.normal(0, 0.15, n), 0.001, 0.999)
+    earlier = earlier.set_column(earlier.column_names.index("score"), "score", pa.array(scores))
+    read = pa.concat_tables([changed(predictions, "score", {3: None, 17: None, 40: None, 41: None, 55: None, 56: None}, pa.float64()), earlier])
+    ill = [str(study) for study, label in zip(made["study"], made["label"], strict=True) if label]
+    lesions = pa.table({"StudyInstanceUID": ill + ill[::4], "lesion": ["1"] * len(ill) + ["2"] * len(ill[::4])})
+    marked = [*ill[::2], *(str(study) for study in made["study"][::2])]
+    on = pa.array(["1"] * len(ill[::2]) + [None] * len(made["study"][::2]), pa.string())
+    marks = pa.table({"StudyInstanceUID": marked, "score": rng.random(len(marked)), "lesion": on})
+    return analyse(
+        read, reference, cohort, plan(**ALL_ANALYSES), accountability=NIGHT, marks=marks, lesions=lesions,
+        service_levels=service_levels({**made, "patient": np.array([patient(number) for number in range(n)]) if single else made["patient"]}),
+    )  # fmt: skip

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from statsmodels.stats.proportion import proportion_confint
 
 from tasks.errors import SafelightError
 from tasks.evaluation.results import Baseline, Estimate, Results
-from tasks.report.check import check
+from tasks.report.checks import check
 from tasks.report.render import faces
 from tests.tasks.report import made
 from tests.tasks.report.made import realistic, tampered
@@ -76,6 +77,10 @@ def accounted(place: int, n: int) -> tuple[Any, ...]:
     return tuple(rows)
 
 
+#: Nothing that is of levels, for results that have none.
+NO_LEVELS: dict[str, Any] = {"standardized_differences": (), "heterogeneity": (), "predictive": ()}
+
+
 TAMPERED: dict[str, tuple[Callable[[], Results], str]] = {
     "one more true positive": (lambda: counts(0, tp=1), "all cases: positives"),
     "one case moved between cells": (lambda: counts(1, tp=1, fn=-1), "sex: F: sensitivity"),
@@ -137,11 +142,13 @@ def test_an_operating_point_beside_the_curve_is_found() -> None:
     rates = {
         "sensitivity": (table.tp, table.tp + table.fn), "ppv": (table.tp, table.tp + table.fp), "npv": (table.tn, table.tn + table.fn),
     }  # fmt: skip
-    changes: dict[str, Any] = {"counts": table}
+    changes: dict[str, Any] = {"counts": table, "lr_positive": None, "lr_negative": None}
     for name, (part, among) in rates.items():
-        changes[name] = getattr(overall, name).model_copy(update={"estimate": part / among, "lower": 0.0, "upper": 1.0})
+        lower, upper = proportion_confint(part, among, method="wilson")
+        made_again = {"estimate": part / among, "lower": lower, "upper": upper, "effective_n": among}
+        changes[name] = getattr(overall, name).model_copy(update=made_again)
     moved = overall.model_copy(update=changes)
-    results = whole(performance=(moved,), baseline=(), roc=realistic().roc[:1], worst_case=moved)
+    results = whole(performance=(moved,), baseline=(), roc=realistic().roc[:1], worst_case=moved, **NO_LEVELS)
     with pytest.raises(SafelightError, match="the operating point is not on it"):
         check(results)
 
