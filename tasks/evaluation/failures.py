@@ -28,7 +28,7 @@ def failed_cases(assembled: Assembled, plan: Plan, threshold: float) -> tuple[Fa
         made += [
             FailedCase(
                 kind=kind, study=keys[place], score=float(cases.scores[place]), distance=float(distances[place]),
-                no_image="" if plan.failures.images else "the plan asks for none",
+                no_image="no lake was evaluated" if plan.failures.images else "the plan asks for none",
             )
             for place in worst
         ]  # fmt: skip

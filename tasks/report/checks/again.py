@@ -7,6 +7,7 @@ are found by bisection of the distribution function. Sources: as in `tasks.evalu
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from math import exp, log, log1p, sqrt
 from statistics import NormalDist
 
@@ -18,6 +19,7 @@ from tasks.evaluation.results import Estimate
 Bounds = tuple[float, float]
 
 
+@lru_cache(64)
 def quantile(confidence: float) -> float:
     """The two-sided standard normal quantile."""
     return NormalDist().inv_cdf((1.0 + confidence) / 2.0)
@@ -43,8 +45,10 @@ def proportion(method: str, p: float, n: float, confidence: float) -> Bounds | N
 
 def _wilson(p: float, n: float, confidence: float) -> Bounds:
     z2 = quantile(confidence) ** 2
-    found = np.roots([n + z2, -(2.0 * n * p + z2), n * p * p]).real  # n (p - x)^2 = z^2 x (1 - x)
-    return (0.0 if p == 0.0 else float(found.min())), (1.0 if p == 1.0 else float(found.max()))
+    # n (p - x)^2 = z^2 x (1 - x), the smaller root as the product of both over the larger
+    half = n * p + z2 / 2.0
+    larger = half + sqrt(max(half * half - (n + z2) * n * p * p, 0.0))
+    return (0.0 if p == 0.0 else n * p * p / larger), (1.0 if p == 1.0 else larger / (n + z2))
 
 
 def _wald(p: float, n: float, confidence: float) -> Bounds:

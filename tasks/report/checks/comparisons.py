@@ -46,6 +46,7 @@ def check_differences(rows: Sequence[Performance], results: Results, prefix: str
 def _check_difference(found: Difference, row: Performance, overall: Performance, results: Results, where: str) -> None:
     what, value = f"{found.metric} against the rest", getattr(row, found.metric)
     hold(found.confidence == results.confidence, where, f"{what} (confidence)")
+    hold(found.method.startswith("square-and-add"), where, f"{what} (method)")
     if value.estimate is None:
         raise mismatch(where, f"{what}: the level has no estimate")
     hold(close(value.estimate - found.rest, found.difference), where, what)
@@ -104,9 +105,13 @@ def _check_heterogeneity(row: Heterogeneity, results: Results) -> None:
     where = f"{row.attribute}: heterogeneity of {row.metric}"
     levels = [level for level in results.performance if level.attribute == row.attribute and not level.suppressed]
     hold(bool(levels), where, "no level of it may be shown")
+    hold(row.metric in METRICS, where, "metric")
+    method = "Cochran's Q" if row.metric == "auc" else "Rao-Scott chi-squared"
+    hold(row.method == (method if row.p is not None else ""), where, "method")
     if row.statistic is None or row.freedom is None or row.p is None:
         hold((row.statistic, row.freedom, row.p) == (None, None, None) and bool(row.reason), where, "there is neither a test nor a reason")
         return
+    hold(not row.reason, where, "a test, and a reason why there is none")
     hold(0 < row.freedom < len(levels), where, "degrees of freedom")
     hold(close(row.p, float(special.gammaincc(row.freedom / 2.0, row.statistic / 2.0))), where, "p does not follow from the statistic")
     statistic, among = _statistic(row.metric, levels)

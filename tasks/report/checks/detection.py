@@ -30,6 +30,8 @@ def _check_row(found: Detection, results: Results, where: str) -> None:
     hold(bool(found.cases) or not (found.lesions or found.false_positives), where, "marks and lesions of no case")
     if estimates.known(found.wafroc, results.confidence, where, "wafroc"):
         value = found.wafroc
+        names = ("Newcombe",) if value.groups is not None else ("DeLong", "Obuchowski")
+        hold(value.method.startswith(names), where, "wafroc (method)")
         if value.groups is None:
             estimates.bounded(value, again.normal(value), where, "wafroc")
         else:

@@ -21,6 +21,7 @@ def known(value: Estimate, confidence: float, where: str, name: str, *, least: f
         return False
     if value.estimate is None or value.lower is None or value.upper is None:
         raise mismatch(where, f"{name} (an estimate without an interval)")
+    hold(not value.reason, where, f"{name} (an estimate, and a reason why there is none)")
     hold(least <= value.lower <= value.upper <= most, where, f"{name} (interval)")
     hold(value.lower - TOLERANCE <= value.estimate <= value.upper + TOLERANCE, where, f"{name} (outside its interval)")
     return True
@@ -109,7 +110,8 @@ def ratio(
         return
     if not (top[0] and bottom[0]) or not close(value.estimate, top[0] * bottom[1] / (top[1] * bottom[0])):
         raise mismatch(where, name)
-    hold(value.scale == "log", where, f"{name} (scale)")
+    hold(value.scale == "log" and value.method.startswith("Simel (log)"), where, f"{name} (method)")
+    hold((value.method == "Simel (log)") or not singles, where, f"{name} (method)")
     if singles:
         variance = 1.0 / top[0] - 1.0 / top[1] + 1.0 / bottom[0] - 1.0 / bottom[1]
         hold(close(value.standard_error, variance**0.5), where, f"{name} (standard error)")

@@ -63,6 +63,7 @@ def _check_number_needed(value: Predictive, results: Results, where: str) -> Non
     if found.estimate is None:
         hold((found.lower, found.upper) == (None, None) and bool(found.reason) and found.status == "not_estimable", where, name)
         return
+    hold(found.status == "estimated" and found.method.startswith("square-and-add"), where, f"{name} (method)")
     bounds = (ppv.estimate, ppv.lower, ppv.upper, npv.estimate, npv.lower, npv.upper)
     if any(each is None for each in bounds):
         raise mismatch(where, f"{name}: there are no predictive values")
@@ -96,6 +97,7 @@ def _check_thousand(found: PerThousand | None, prevalence: float, row: Performan
 
 def _check_goal(goal: GoalResult, row: Performance, results: Results) -> None:
     where = f"{named(goal.attribute, goal.level)}: goal of {goal.metric}"
+    hold(goal.metric in ("auc", *shares(row)), where, "metric")
     hold((goal.at_least is None) != (goal.margin is None), where, "it is neither a performance goal nor a margin, or both")
     limit = -float(goal.margin) if goal.margin is not None else float(goal.at_least or 0.0)
     above = goal.lower is not None and (goal.lower > limit if goal.margin is not None else goal.lower >= limit)
@@ -103,6 +105,7 @@ def _check_goal(goal: GoalResult, row: Performance, results: Results) -> None:
     if goal.estimate is None or goal.lower is None or goal.upper is None:
         hold((goal.estimate, goal.lower, goal.upper) == (None, None, None) and bool(goal.reason), where, "there is neither a number nor a reason")
         return
+    hold(not goal.reason, where, "a number, and a reason why there is none")
     hold(goal.lower - TOLERANCE <= goal.estimate <= goal.upper + TOLERANCE, where, "estimate outside its interval")
     if goal.margin is None:
         _check_performance_goal(goal, row, results, where)

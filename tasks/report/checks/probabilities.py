@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from tasks.evaluation.results import CalibrationBin, CalibrationResult, NetBenefit, Performance, Results, Stratum
 from tasks.report.checks import curves, estimates
-from tasks.report.checks.holding import TOLERANCE, close, hold, mismatch, named
+from tasks.report.checks.holding import TOLERANCE, close, hold, mismatch, named, single
 
 
 def check_probabilities(results: Results) -> None:
@@ -47,6 +47,7 @@ def _check_calibration(found: CalibrationResult, row: Performance, results: Resu
     estimates.normal(found.brier, confidence, where, "brier", least=0.0, most=1.0)
     estimates.normal(found.observed_to_expected, confidence, where, "observed_to_expected", least=0.0)
     hits = [_check_bin(each, confidence, where, place) for place, each in enumerate(found.curve, start=1)]
+    hold(not single(row) or all(each.patients == each.studies for each in found.curve), where, "the patients of its bins")
     hold(all(a.upper_score <= b.lower_score + TOLERANCE for a, b in pairwise(found.curve)), where, "the bins overlap")
     studies, shown = sum(each.studies for each in found.curve), not any(each.suppressed for each in found.curve)
     hold(studies <= row.studies, where, "its bins hold more studies than there are")

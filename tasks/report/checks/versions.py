@@ -7,7 +7,7 @@ from math import comb, sqrt
 
 from tasks.evaluation.results import Reclassified, Results, VersionComparison, VersionDifference
 from tasks.report.checks import again, estimates
-from tasks.report.checks.holding import close, hold, mismatch, named
+from tasks.report.checks.holding import close, hold, mismatch, named, single
 
 _METRICS = ("auc", "sensitivity", "specificity")
 
@@ -23,6 +23,8 @@ def check_versions(results: Results) -> None:
         hold(bool(found.reason), where, "there is neither a comparison nor a reason")
         return
     hold(not results.overall().suppressed, where, "it is shown though all cases are withheld")
+    hold(not found.reason, where, "a comparison, and a reason why there is none")
+    hold(not single(results.overall()) or found.patients == found.studies, where, "patients")
     hold(0 < found.patients <= found.studies and found.patients >= results.minimum_cases, where, "patients")
     seen = [(row.attribute, row.level, row.metric) for row in found.differences]
     hold(len(set(seen)) == len(seen), where, "a difference stands twice")

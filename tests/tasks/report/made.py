@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from tasks.evaluation.analysis import analyse
-from tasks.evaluation.results import Results
+from tasks.evaluation.cases import THICK, THIN
+from tasks.evaluation.results import PlanHistory, Results
 from tests.tasks.evaluation.cohorts import changed, columns, patient, plan, tables
 
 AWKWARD = r"#let *bold* _under_ $\frac{x}$ <script>alert(1)</script> & \ @ref // `code` [link](https://example.org)"
@@ -87,15 +88,15 @@ def many() -> Results:
     return analyse(*tables(6000), plan(subgroups=[]))
 
 
-SERVICE_LEVELS = ("reached", "reached", "reached", "missed", "pending", "not_read", "overdue", "reached", "backfill", "reached")
+SERVICE_LEVELS = ("reached", "reached", "reached", "missed", "pending", "not_read", "reached", "reached", "backfill", "reached")
 
 
-def service_levels(made: dict[str, np.ndarray]) -> pa.Table:
-    """Two service levels, and a third of too few patients."""
+def service_levels(made: dict[str, np.ndarray], few: int) -> pa.Table:
+    """Two service levels, and a third of so few studies."""
     rows = []
     for place, (study, patient) in enumerate(zip(made["study"], made["patient"], strict=True)):
-        target, state = ("15 min", 15.0) if place % 3 else ("by 07:00", None), SERVICE_LEVELS[place % len(SERVICE_LEVELS)]
-        if place < 3:
+        target, state = ("15 min", 15.0) if place % 3 else ("by 07:00", None), "overdue" if place % 40 == 6 else SERVICE_LEVELS[place % len(SERVICE_LEVELS)]
+        if place < few:
             target = ("240 min", 240.0)
         minutes = {"reached": 2.0 + place % 12, "missed": 16.0 + place}.get(state)
         rows.append({
@@ -108,6 +109,10 @@ def service_levels(made: dict[str, np.ndarray]) -> pa.Table:
 
 
 ALL_ANALYSES = {
+    "subgroups": [
+        {"attribute": "sex", "levels": ["F", "M"]}, {"attribute": "slice_thickness", "levels": [THIN, THICK]},
+        {"attribute": "site", "levels": ["Large", "Small"]},
+    ],
     "calibration": {"bins": 5}, "net_benefit": [0.2, 0.5, 1 / (1 + np.exp(-1.0))], "strata": [0.3, 0.6], "prevalences": [0.01, 0.2],
     "partial_auc": {"specificity": [0.8, 1.0], "replicates": 200}, "comparator": {"model": "m@0.9"}, "model": "m@1.0",
     "detection": {"false_positives": [0.25, 1.0]}, "operating_points": [{"name": "high", "threshold": 0.9}], "failures": {"cases": 4},
@@ -125,13 +130,16 @@ def everything(single: bool = False) -> Results:
     predictions, reference, cohort = tables(n)
     made = columns(n)
     rng = np.random.default_rng(3)
+    own = np.array([patient(number) for number in range(n)])
     if single:
-        own = pa.array([patient(number) for number in range(n)])
-        predictions, cohort = (each.set_column(each.column_names.index("PatientID"), "PatientID", own) for each in (predictions, cohort))
+        predictions, cohort = (
+            each.set_column(each.column_names.index("PatientID"), "PatientID", pa.array(own)) for each in (predictions, cohort)
+        )  # fmt: skip
+    cohort = cohort.append_column("site", pa.array(["Large"] * (n - 16) + ["Small"] * 16))
     earlier = predictions.set_column(predictions.column_names.index("model_version"), "model_version", pa.array(["0.9"] * n))
     scores = np.clip(made["score"] + rng.normal(0, 0.15, n), 0.001, 0.999)
     earlier = earlier.set_column(earlier.column_names.index("score"), "score", pa.array(scores))
-    read = pa.concat_tables([changed(predictions, "score", {3: None, 17: None, 40: None, 41: None, 55: None, 56: None}, pa.float64()), earlier])
+    read = pa.concat_tables([changed(predictions, "score", dict.fromkeys(range(0, 60, 2)), pa.float64()), earlier])
     ill = [str(study) for study, label in zip(made["study"], made["label"], strict=True) if label]
     lesions = pa.table({"StudyInstanceUID": ill + ill[::4], "lesion": ["1"] * len(ill) + ["2"] * len(ill[::4])})
     marked = [*ill[::2], *(str(study) for study in made["study"][::2])]
@@ -139,5 +147,6 @@ def everything(single: bool = False) -> Results:
     marks = pa.table({"StudyInstanceUID": marked, "score": rng.random(len(marked)), "lesion": on})
     return analyse(
         read, reference, cohort, plan(**ALL_ANALYSES), accountability=NIGHT, marks=marks, lesions=lesions,
-        service_levels=service_levels({**made, "patient": np.array([patient(number) for number in range(n)]) if single else made["patient"]}),
+        history=PlanHistory(changed=True, openings=("ab" * 32, "cd" * 32)),
+        service_levels=service_levels({**made, "patient": own if single else made["patient"]}, 0 if single else 3),
     )  # fmt: skip
