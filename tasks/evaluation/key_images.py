@@ -1,7 +1,7 @@
 """Key images of the studies that were read wrongly: one slice each, of the very volume that the model read.
 
-A detected or segmented finding is shown where it is: the slice through the centre of the box with the highest score, or the one with the
-largest area of the finding. Elsewhere it is the middle slice, for a score names no place. Images lie in the lake beside results.json.
+A detection is shown where it is: the axial slice through the centre of the box with the highest score. Elsewhere it is the middle one, for a
+score names no place. Images lie in the lake beside results.json.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -18,7 +17,6 @@ from numpy.typing import NDArray
 from data_contracts.deid_audit import CONTRACT as AUDIT
 from data_contracts.deid_evidence import CONTRACT as EVIDENCE
 from data_contracts.detections import CONTRACT as DETECTIONS
-from data_contracts.segments import CONTRACT as SEGMENTS
 from data_contracts.volumes import CONTRACT as VOLUMES
 from tasks.deid import rules
 from tasks.errors import ConfigurationError, SafelightError
@@ -26,7 +24,7 @@ from tasks.evaluation.plan import Plan
 from tasks.evaluation.results import FailedCase
 from tasks.inference.volume import Volume, read_volume
 from tasks.lake import Lake
-from tasks.review.planes import Plane, Planes, Voxel, center, middle
+from tasks.review.planes import NAMES, Planes, center, middle
 from tasks.volumes.preview import View, eight_bits, fitted, window_for
 
 Row = Mapping[str, Any]
@@ -39,9 +37,13 @@ _NEEDED = (
 )  # fmt: skip
 
 
-def made_of(lake: Lake) -> pa.Table:
-    """What decides how the images look: the files of the lake's volumes by their SHA-256."""
-    return lake.table(VOLUMES, ["SeriesInstanceUID", "path", "sha256"])
+def made_of(lake: Lake) -> list[pa.Table]:
+    """What decides how the images look and whether there may be one: volumes by their SHA-256, boxes, and how studies were de-identified."""
+    profiles = lake.table(AUDIT, ["StudyInstanceUID", "profile"]).group_by(["StudyInstanceUID", "profile"]).aggregate([])
+    boxes = lake.table(DETECTIONS, ["volume_path", "model_name", "model_version", "finding", "detection_index", "voxel_start", "voxel_stop"])
+    flat = boxes.set_column(5, "voxel_start", _said(boxes["voxel_start"])).set_column(6, "voxel_stop", _said(boxes["voxel_stop"]))
+    looks = lake.table(EVIDENCE, ["StudyInstanceUID", "SeriesInstanceUID", "source"])
+    return [lake.table(VOLUMES, ["SeriesInstanceUID", "path", "sha256"]), flat, profiles, looks]
 
 
 def with_images(lake: Lake, failed: Sequence[FailedCase], predictions: pa.Table, plan: Plan) -> tuple[tuple[FailedCase, ...], dict[str, bytes]]:
@@ -58,7 +60,7 @@ def with_images(lake: Lake, failed: Sequence[FailedCase], predictions: pa.Table,
     read = _of(lake, predictions, wanted)
     files = {row["path"]: row for row in _rows(lake, VOLUMES, wanted, _NEEDED) if row["path"]}
     heads = Faces(lake, wanted)
-    boxes, segments = (_places(lake, contract, wanted, plan) for contract in (DETECTIONS, SEGMENTS))
+    boxes = _boxes(lake, wanted, plan)
     cases, images = [], {}
     for case in failed:
         path = _path_read(read.get(case.study, []), case)
@@ -67,7 +69,7 @@ def with_images(lake: Lake, failed: Sequence[FailedCase], predictions: pa.Table,
         if row is not None:
             why = heads.reason(case.study, row["SeriesInstanceUID"])
             if not why:
-                content, alternative, why = _image(lake, row, boxes.get(row["path"]), segments.get(row["path"]), case)
+                content, alternative, why = _image(lake, row, boxes.get(row["path"]), case)
         name = f"{FOLDER}/{case.study}.png" if content else ""
         if content:
             images[name] = content
@@ -111,6 +113,10 @@ def _searches(profile: str) -> bool:
         return False
 
 
+def _said(places: pa.ChunkedArray) -> pa.Array:
+    return pa.array([str(place) for place in places.to_pylist()], pa.string())
+
+
 def _rows(lake: Lake, contract: Any, studies: set[str] | None, columns: Sequence[str]) -> list[dict[str, Any]]:
     table = lake.table(contract, list(columns))
     if studies is not None:
@@ -133,22 +139,20 @@ def _path_read(rows: Sequence[Row], case: FailedCase) -> str | None:
     return paths[0] if paths else None
 
 
-def _places(lake: Lake, contract: Any, studies: set[str], plan: Plan) -> dict[str, Row]:
-    """The plan's finding by volume: the box with the highest score, or the row of the segment."""
-    found: dict[str, Row] = {}
-    names = [column.name for column in contract.columns]
-    for row in _rows(lake, contract, studies, names):
-        mine = (row["model_name"], row["finding"]) == (plan.model_name, plan.finding)
-        if mine and plan.model_version in ("", row["model_version"]) and row.get("detection_index", 0) == 0:
-            found[row["volume_path"]] = row
-    return found
+def _boxes(lake: Lake, studies: set[str], plan: Plan) -> dict[str, Row]:
+    """Of each volume the box of the plan's model and finding with the highest score."""
+    names = ("StudyInstanceUID", "volume_path", "model_name", "model_version", "finding", "detection_index", "voxel_start", "voxel_stop")
+    return {
+        row["volume_path"]: row for row in _rows(lake, DETECTIONS, studies, names)
+        if (row["model_name"], row["finding"], row["detection_index"]) == (plan.model_name, plan.finding, 0)
+        and plan.model_version in ("", row["model_version"])
+    }  # fmt: skip
 
 
-def _image(lake: Lake, row: Row, box: Row | None, segment: Row | None, case: FailedCase) -> tuple[bytes, str, str]:
+def _image(lake: Lake, row: Row, box: Row | None, case: FailedCase) -> tuple[bytes, str, str]:
     """PNG, the words for it, and why there is none."""
     try:
         volume = _volume(lake, row)
-        labels = _labels(lake, segment) if segment is not None and segment["n_voxels"] else None
     except SafelightError as error:
         return b"", "", f"{error.code}: the lake no longer has what was read"
     voxels = volume.voxels
@@ -156,19 +160,17 @@ def _image(lake: Lake, row: Row, box: Row | None, segment: Row | None, case: Fai
     if voxels.ndim not in (2, 3) or voxels.dtype.fields is not None or list(voxels.shape) != sizes:
         return b"", "", "it is no single volume of one value a voxel"
     if voxels.ndim == 2:
-        across, down = row["column_spacing_mm"] or 1.0, row["row_spacing_mm"] or 1.0
-        return _png(voxels.T, (down, across), row, volume, [voxels]), _words(case, row, "the whole image"), ""
+        spacing = (row["row_spacing_mm"] or 1.0, row["column_spacing_mm"] or 1.0)
+        return _png(voxels.T, spacing, row, volume, [voxels]), _words(case, row, "the whole image"), ""
     where, what = middle(volume.grid), "the middle axial slice"
-    if labels is not None and segment is not None and labels.shape == voxels.shape:
-        where, what = _largest(labels == segment["label"], volume), "the axial slice with the largest area of the segmented finding"
-    elif box is not None:
+    if box is not None:
         where, what = center(box["voxel_start"], box["voxel_stop"]), "the axial slice through the centre of the model's highest-scoring box"
     planes = Planes.of(volume.grid)
     plane = planes.plane("axial", where)
     shown = planes.cut(voxels, plane)
-    middles = [shown, *(planes.cut(voxels, planes.plane(name, middle(volume.grid))) for name in ("axial", "coronal", "sagittal"))]
+    seen = [shown, *(planes.cut(voxels, planes.plane(name, middle(volume.grid))) for name in NAMES)]
     said = f"{what} (number {plane.index + 1} of {plane.depth}), the patient's right on the left"
-    return _png(shown, plane.spacing_mm, row, volume, middles), _words(case, row, said), ""
+    return _png(shown, plane.spacing_mm, row, volume, seen), _words(case, row, said), ""
 
 
 def _volume(lake: Lake, row: Row) -> Volume:
@@ -177,22 +179,6 @@ def _volume(lake: Lake, row: Row) -> Volume:
         raise SafelightError("E-INFER-STALE")
     with lake.local([row["path"]]) as files:
         return read_volume(files[row["path"]], (padding[0], padding[1]) if padding else None, row["sha256"])
-
-
-def _labels(lake: Lake, segment: Row) -> NDArray[Any]:
-    if not lake.exists(segment["path"]):
-        raise SafelightError("E-INFER-STALE")
-    with lake.local([segment["path"]]) as files:
-        return read_volume(files[segment["path"]], None, segment["sha256"]).voxels
-
-
-def _largest(inside: NDArray[np.bool_], volume: Volume) -> Voxel:
-    """A voxel of the axial plane with the most voxels of a finding."""
-    plane: Plane = Planes.of(volume.grid).plane("axial", middle(volume.grid))
-    others = tuple(axis for axis in range(3) if axis != plane.axis)
-    at = list(middle(volume.grid))
-    at[plane.axis] = int(inside.sum(axis=others).argmax())
-    return at[0], at[1], at[2]
 
 
 def _png(

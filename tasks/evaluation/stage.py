@@ -64,7 +64,7 @@ def evaluate_lake(
     truth, people = lake.table(REFERENCE), lake.table(COHORT)
     timed = of_the_plan(lake.table(SERVICE_LEVELS), plan, version)
     pictured = plan.failures is not None and plan.failures.images
-    used = [read, truth, people, timed, *([key_images.made_of(lake)] if pictured else [])]
+    used = [read, truth, people, timed, *(key_images.made_of(lake) if pictured else ())]
     totals = [[*end, n] for end, n in night.totals(rows).items()]
     fingerprint = digest({
         "stage": STAGE, "revision": REVISION, "version": metadata.version("safelight"), "plan": plan.sha256, "threshold": point.threshold,
