@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tasks.evaluation.timing import STATES
 from tasks.report.blocks import LeftOut, Paragraph, Section, Table
 from tasks.report.numbers import Said
 from tasks.report.subject import Subject
@@ -23,16 +24,15 @@ def section(report: Subject) -> Section | LeftOut:
     if not results.time_to_result:
         return LeftOut("time", _TITLE, "the lake holds no service level of this model and finding")
     places = range(len(results.time_to_result))
-    header = ("Service level", "Patients", "Studies", "In time", "Late", "Late, not come", "Share in time", "Median", "90th percentile")
-    main = Table(
-        "Results by service level", header, tuple(_row(report, place) for place in places), (False, *(True,) * 8),
-        (1.1, 0.8, 0.8, 0.7, 0.6, 0.8, 1.6, 0.9, 0.9),
-    )  # fmt: skip
-    beside = Table(
-        "Studies of which no result was owed", ("Service level", "Still time", "Not read by the model", "Complete before it began"),
-        tuple(_beside(report, place) for place in places), (False, *(True,) * 3), (1.2, 1, 1.2, 1.3),
-    )  # fmt: skip
-    return Section("time", _TITLE, (Paragraph(_EXPLAINED), main, beside), wide=True)
+    header = ("Service level", "Patients", "Studies", "Share in time", "Median", "90th percentile")
+    rows = tuple(_row(report, place) for place in places)
+    counts = ("Service level", "In time", "Late", "Late, not come", "Still time", "Not read by the model", "Complete before it began")
+    ends = tuple(_ends(report, place) for place in places)
+    return Section("time", _TITLE, (
+        Paragraph(_EXPLAINED),
+        Table("Time to result by service level", header, rows, (False, *(True,) * 5), (1.1, 0.8, 0.8, 1.6, 0.9, 1.1)),
+        Table("What became of the studies, by service level", counts, ends, (False, *(True,) * 6), (1.1, 0.7, 0.6, 0.8, 0.8, 1, 1.1)),
+    ))  # fmt: skip
 
 
 def _name(target: str) -> str:
@@ -42,14 +42,14 @@ def _name(target: str) -> str:
 def _row(report: Subject, place: int) -> tuple[Said, ...]:
     row, of, here = report.results.time_to_result[place], report.numbers, ("time_to_result", place)
     if row.suppressed:
-        return _name(row.target), *(WITHHELD,) * 8
-    counts = (of.count((*here, name)) for name in ("patients", "studies", "reached", "missed", "overdue"))
+        return _name(row.target), *(WITHHELD,) * 5
+    counts = (of.count((*here, name)) for name in ("patients", "studies"))
     quantiles = (of.known("minutes", *here, name) for name in ("median_minutes", "p90_minutes"))
     return _name(row.target), *counts, of.estimate(*here, "share"), *quantiles
 
 
-def _beside(report: Subject, place: int) -> tuple[Said, ...]:
+def _ends(report: Subject, place: int) -> tuple[Said, ...]:
     row, of, here = report.results.time_to_result[place], report.numbers, ("time_to_result", place)
     if row.suppressed:
-        return _name(row.target), *(WITHHELD,) * 3
-    return _name(row.target), *(of.count((*here, name)) for name in ("pending", "not_read", "backfill"))
+        return _name(row.target), *(WITHHELD,) * len(STATES)
+    return _name(row.target), *(of.count((*here, state)) for state in STATES)
