@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tasks.evaluation import clusters
 from tasks.evaluation.calibrate import mean_estimate
-from tasks.evaluation.intervals import estimated, normal_quantile, not_estimable, student_quantile
+from tasks.evaluation.intervals import estimated, not_estimable, student_quantile
 from tasks.evaluation.results import Estimate
 
 Array = NDArray[np.float64]

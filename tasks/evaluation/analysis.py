@@ -118,7 +118,9 @@ def analyse(
         operating_points=tuple(points),
         comparison=compare(predictions, reference, cohort, plan, threshold=operating_point, hidden=unseen),
         detection=() if everything is None else detections(assembled, marks, lesions, plan, filled),
-        standardized_differences=() if everything is None else standardized_differences(rows, cases.main, assembled.everyone, plan),
+        standardized_differences=()
+        if everything is None
+        else standardized_differences(rows, cases.main, assembled.everyone, plan),
         time_to_result=() if service_levels is None else times(service_levels, plan),
         failures=() if everything is None else failed_cases(assembled, plan, operating_point),
         **({} if everything is None else further(cases, filled, plan)),

@@ -61,7 +61,9 @@ def standardized_differences(
     made = []
     for attribute in main.levels:
         levels = [row for row in rows if row.attribute == attribute]
-        made.append(_compared(attribute, "finding", [(row.level, row.positives, row.negatives) for row in levels], _hidden(levels)))
+        made.append(
+            _compared(attribute, "finding", [(row.level, row.positives, row.negatives) for row in levels], _hidden(levels))
+        )
         made.append(_excluded(attribute, levels, left, plan))
     return tuple(made)
 
@@ -98,6 +100,7 @@ def _compared(
     names = ("with the finding", "without it") if comparison == "finding" else ("analysed", "excluded")
     why = ""
     if value is None:
-        empty = [name for name, place in zip(names, (1, 2), strict=True) if not sum(each[place] for each in counts)]
+        sizes = sum(first for _, first, _ in counts), sum(second for *_, second in counts)
+        empty = [name for name, size in zip(names, sizes, strict=True) if not size]
         why = f"no study is {empty[0]}" if empty else "the groups have no level in common"
     return StandardizedDifference(attribute=attribute, comparison=comparison, levels=levels, difference=value, reason=why)

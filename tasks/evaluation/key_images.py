@@ -40,13 +40,17 @@ _NEEDED = (
 def made_of(lake: Lake) -> list[pa.Table]:
     """What decides how the images look and whether there may be one: volumes by their SHA-256, boxes, and how studies were de-identified."""
     profiles = lake.table(AUDIT, ["StudyInstanceUID", "profile"]).group_by(["StudyInstanceUID", "profile"]).aggregate([])
-    boxes = lake.table(DETECTIONS, ["volume_path", "model_name", "model_version", "finding", "detection_index", "voxel_start", "voxel_stop"])
+    boxes = lake.table(
+        DETECTIONS, ["volume_path", "model_name", "model_version", "finding", "detection_index", "voxel_start", "voxel_stop"]
+    )
     flat = boxes.set_column(5, "voxel_start", _said(boxes["voxel_start"])).set_column(6, "voxel_stop", _said(boxes["voxel_stop"]))
     looks = lake.table(EVIDENCE, ["StudyInstanceUID", "SeriesInstanceUID", "source"])
     return [lake.table(VOLUMES, ["SeriesInstanceUID", "path", "sha256"]), flat, profiles, looks]
 
 
-def with_images(lake: Lake, failed: Sequence[FailedCase], predictions: pa.Table, plan: Plan) -> tuple[tuple[FailedCase, ...], dict[str, bytes]]:
+def with_images(
+    lake: Lake, failed: Sequence[FailedCase], predictions: pa.Table, plan: Plan
+) -> tuple[tuple[FailedCase, ...], dict[str, bytes]]:
     """The cases with the paths of their images, and the images: lake path → PNG, of the same bytes for the same volume.
 
     No image is made where a face may be in it (`faces_were_looked_for`), where the volume is not the published one, or where it is no
@@ -57,7 +61,7 @@ def with_images(lake: Lake, failed: Sequence[FailedCase], predictions: pa.Table,
         predictions: the rows that were evaluated.
     """
     wanted = {case.study for case in failed}
-    read = _of(lake, predictions, wanted)
+    read = _of(predictions, wanted)
     files = {row["path"]: row for row in _rows(lake, VOLUMES, wanted, _NEEDED) if row["path"]}
     heads = Faces(lake, wanted)
     boxes = _boxes(lake, wanted, plan)
@@ -125,7 +129,7 @@ def _rows(lake: Lake, contract: Any, studies: set[str] | None, columns: Sequence
     return found
 
 
-def _of(lake: Lake, predictions: pa.Table, studies: set[str]) -> dict[str, list[Row]]:
+def _of(predictions: pa.Table, studies: set[str]) -> dict[str, list[Row]]:
     table = predictions.filter(pc.is_in(predictions["StudyInstanceUID"], pa.array(sorted(studies), pa.string())))
     found: dict[str, list[Row]] = {}
     for row in table.select(["StudyInstanceUID", "volume_path", "finding", "score", "model_name", "model_version"]).to_pylist():
@@ -141,7 +145,16 @@ def _path_read(rows: Sequence[Row], case: FailedCase) -> str | None:
 
 def _boxes(lake: Lake, studies: set[str], plan: Plan) -> dict[str, Row]:
     """Of each volume the box of the plan's model and finding with the highest score."""
-    names = ("StudyInstanceUID", "volume_path", "model_name", "model_version", "finding", "detection_index", "voxel_start", "voxel_stop")
+    names = (
+        "StudyInstanceUID",
+        "volume_path",
+        "model_name",
+        "model_version",
+        "finding",
+        "detection_index",
+        "voxel_start",
+        "voxel_stop",
+    )
     return {
         row["volume_path"]: row for row in _rows(lake, DETECTIONS, studies, names)
         if (row["model_name"], row["finding"], row["detection_index"]) == (plan.model_name, plan.finding, 0)
@@ -164,7 +177,10 @@ def _image(lake: Lake, row: Row, box: Row | None, case: FailedCase) -> tuple[byt
         return _png(voxels.T, spacing, row, volume, [voxels]), _words(case, row, "the whole image"), ""
     where, what = middle(volume.grid), "the middle axial slice"
     if box is not None:
-        where, what = center(box["voxel_start"], box["voxel_stop"]), "the axial slice through the centre of the model's highest-scoring box"
+        where, what = (
+            center(box["voxel_start"], box["voxel_stop"]),
+            "the axial slice through the centre of the model's highest-scoring box",
+        )
     planes = Planes.of(volume.grid)
     plane = planes.plane("axial", where)
     shown = planes.cut(voxels, plane)
@@ -181,9 +197,7 @@ def _volume(lake: Lake, row: Row) -> Volume:
         return read_volume(files[row["path"]], (padding[0], padding[1]) if padding else None, row["sha256"])
 
 
-def _png(
-    pixels: NDArray[Any], spacing: tuple[float, float], row: Row, volume: Volume, seen: Sequence[NDArray[Any]]
-) -> bytes:
+def _png(pixels: NDArray[Any], spacing: tuple[float, float], row: Row, volume: Volume, seen: Sequence[NDArray[Any]]) -> bytes:
     """A plane through the window of its modality, with square pixels."""
     window = window_for(row["Modality"], row["units"] or "", seen, row["padding_range"])
     inverted = row["PhotometricInterpretation"] == "MONOCHROME1"

@@ -32,12 +32,16 @@ def report(
             found = read(results)
         except (OSError, ValidationError, UnicodeDecodeError):
             raise ConfigurationError("E-REPORT-INPUT", str(results)) from None
-        images = {} if lake is None else images_of(Lake(lake if "://" in lake else str(Path(lake).expanduser().absolute())), found)
+        images = (
+            {} if lake is None else images_of(Lake(lake if "://" in lake else str(Path(lake).expanduser().absolute())), found)
+        )
         written = render(found, out, images)
         subgroups = sum(bool(row.attribute) for row in found.performance)
         say(f"report: {subgroups} subgroups in {len(written)} documents{', of synthetic data' if found.synthetic else ''}")
         missing = sum(bool(case.image) and case.image not in images for case in found.failures)
         if missing:
-            say(f"  {missing} key images are left out: {'name the lake with --lake' if lake is None else 'this lake does not have them'}")
+            say(
+                f"  {missing} key images are left out: {'name the lake with --lake' if lake is None else 'this lake does not have them'}"
+            )
         for path in written:
             say(f"  {path}")

@@ -122,8 +122,9 @@ def _score_root(auc: float, positives: int, negatives: int, confidence: float) -
     equation = positives * negatives * (auc - x) ** 2 * middle - quantile(confidence) ** 2 * x * (1.0 - x) * spread
     if auc == 1.0:
         equation = equation // (1.0 - x)
-    roots = [root.real for root in equation.roots() if abs(root.imag) < 1e-9 and -1e-12 <= root.real < auc]
-    return max(roots)
+    roots = np.asarray(equation.roots(), dtype=np.complex128)
+    fit = (np.abs(roots.imag) < 1e-9) & (roots.real >= -1e-12) & (roots.real < auc)
+    return float(roots.real[fit].max())
 
 
 def square_and_add(part: Estimate, rest: float, rest_lower: float, rest_upper: float) -> tuple[float, float, float] | None:

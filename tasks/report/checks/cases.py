@@ -93,7 +93,11 @@ def _check_standardized(row: StandardizedDifference, results: Results) -> None:
             hold(row.comparison == "excluded" and each.first == 0, where, f"{each.level}: it is not in the table")
             continue
         first, second = (level.positives, level.negatives) if row.comparison == "finding" else (level.studies, each.second)
-        hold((each.first, each.second) == (first, second) and not level.suppressed, where, f"{each.level}: other counts than the table's")
+        hold(
+            (each.first, each.second) == (first, second) and not level.suppressed,
+            where,
+            f"{each.level}: other counts than the table's",
+        )
     if row.levels and row.comparison == "excluded":
         left = sum(level.studies for level in results.excluded)
         hold(sum(each.second for each in row.levels) == left, where, "the levels of the excluded studies do not add up")

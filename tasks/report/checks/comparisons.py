@@ -33,10 +33,16 @@ def check_differences(rows: Sequence[Performance], results: Results, prefix: str
     """Of every level: the rest by its counts, the interval by square-and-add, p by its standard error, and the adjusted ones."""
     overall = next(row for row in rows if not row.attribute)
     for row in rows:
-        hold(len({found.metric for found in row.against_rest}) == len(row.against_rest), prefix + place(row), "a difference stands twice")
+        hold(
+            len({found.metric for found in row.against_rest}) == len(row.against_rest),
+            prefix + place(row),
+            "a difference stands twice",
+        )
         for found in row.against_rest:
             _check_difference(found, row, overall, results, prefix + place(row))
-    for name, grouped in groupby(sorted((row for row in rows if row.attribute), key=lambda row: row.attribute), key=lambda row: row.attribute):
+    for name, grouped in groupby(
+        sorted((row for row in rows if row.attribute), key=lambda row: row.attribute), key=lambda row: row.attribute
+    ):
         _check_two(list(grouped), overall, prefix + name)
     for metric in METRICS:
         tests = [found for row in rows for found in row.against_rest if found.metric == metric]
@@ -59,7 +65,11 @@ def _check_difference(found: Difference, row: Performance, overall: Performance,
     if found.metric != "auc":
         (part, among), (all_parts, all_among) = (shares(each)[found.metric] for each in (row, overall))
         rest = (all_parts - part, all_among - among)
-        hold(rest[1] > 0 and close(found.rest, rest[0] / max(rest[1], 1)), where, f"{what} (the rest does not follow from the counts)")
+        hold(
+            rest[1] > 0 and close(found.rest, rest[0] / max(rest[1], 1)),
+            where,
+            f"{what} (the rest does not follow from the counts)",
+        )
         if single(overall):
             there = again.proportion(value.method, rest[0] / rest[1], rest[1], found.confidence)
             same = there is not None and close(found.rest_lower, there[0]) and close(found.rest_upper, there[1])
@@ -79,7 +89,11 @@ def _check_two(levels: list[Performance], overall: Performance, where: str) -> N
     for row, other in (filled, filled[::-1]):
         for found in row.against_rest:
             there = getattr(other, found.metric)
-            same = close(found.rest, there.estimate) and close(found.rest_lower, there.lower) and close(found.rest_upper, there.upper)
+            same = (
+                close(found.rest, there.estimate)
+                and close(found.rest_lower, there.lower)
+                and close(found.rest_upper, there.upper)
+            )
             hold(same, where, f"{row.level}: {found.metric} against the rest (the rest is {other.level})")
             if found.metric == "auc" and found.standard_error is not None:
                 variances = [_variance(each) for each in (row, other)]
@@ -109,11 +123,19 @@ def _check_heterogeneity(row: Heterogeneity, results: Results) -> None:
     method = "Cochran's Q" if row.metric == "auc" else "Rao-Scott chi-squared"
     hold(row.method == (method if row.p is not None else ""), where, "method")
     if row.statistic is None or row.freedom is None or row.p is None:
-        hold((row.statistic, row.freedom, row.p) == (None, None, None) and bool(row.reason), where, "there is neither a test nor a reason")
+        hold(
+            (row.statistic, row.freedom, row.p) == (None, None, None) and bool(row.reason),
+            where,
+            "there is neither a test nor a reason",
+        )
         return
     hold(not row.reason, where, "a test, and a reason why there is none")
     hold(0 < row.freedom < len(levels), where, "degrees of freedom")
-    hold(close(row.p, float(special.gammaincc(row.freedom / 2.0, row.statistic / 2.0))), where, "p does not follow from the statistic")
+    hold(
+        close(row.p, float(special.gammaincc(row.freedom / 2.0, row.statistic / 2.0))),
+        where,
+        "p does not follow from the statistic",
+    )
     statistic, among = _statistic(row.metric, levels)
     if statistic is not None:
         hold(among == row.freedom + 1 and close(row.statistic, statistic, 1e-8), where, "statistic")

@@ -50,7 +50,11 @@ def _check_curve(curve: Roc, results: Results) -> None:
     hold(all(a[0] <= b[0] and a[1] <= b[1] for a, b in pairwise(drawn)), where, "it falls")
     if row.auc.estimate is not None:
         area = sum((b[0] - a[0]) * (a[1] + b[1]) / 2 for a, b in pairwise(drawn))
-        hold(abs(area - row.auc.estimate) <= (_THINNED_TOLERANCE if thinned(curve) else TOLERANCE), where, "its area is not the AUC")
+        hold(
+            abs(area - row.auc.estimate) <= (_THINNED_TOLERANCE if thinned(curve) else TOLERANCE),
+            where,
+            "its area is not the AUC",
+        )
     if row.positives and row.negatives:
         steps = all(whole(x * row.negatives) and whole(y * row.positives) for x, y in drawn)
         hold(steps, where, "its points are not shares of the cases")
@@ -82,7 +86,11 @@ def _check_partial(partial: PartialArea, results: Results) -> None:
     curve = of_all_cases(results)
     if curve is not None:
         area = sum(_piece(a, b, first, last) for a, b in pairwise(points(curve)))
-        hold(abs(area - partial.area) <= (_THINNED_TOLERANCE if thinned(curve) else TOLERANCE), where, "its area is not the curve's")
+        hold(
+            abs(area - partial.area) <= (_THINNED_TOLERANCE if thinned(curve) else TOLERANCE),
+            where,
+            "its area is not the curve's",
+        )
 
 
 def _piece(start: tuple[float, float], end: tuple[float, float], first: float, last: float) -> float:

@@ -36,7 +36,9 @@ def _check_row(found: Detection, results: Results, where: str) -> None:
             estimates.bounded(value, again.normal(value), where, "wafroc")
         else:
             hold(sum(value.groups) <= 2 * found.cases and min(value.groups) > 0, where, "wafroc (patients of its interval)")
-            estimates.bounded(value, again.score_type(float(value.estimate or 0.0), *value.groups, value.confidence), where, "wafroc")
+            estimates.bounded(
+                value, again.score_type(float(value.estimate or 0.0), *value.groups, value.confidence), where, "wafroc"
+            )
     hits = []
     for each in found.at:
         there = f"{where}: at {each.false_positives:g} false positives a case"
@@ -49,7 +51,9 @@ def _check_row(found: Detection, results: Results, where: str) -> None:
         hold(each.threshold is None or each.reached is not None, there, "a threshold without a rate")
         hold(each.threshold is not None or not hit, there, "lesions were found, but at no threshold")
         hits.append((each.false_positives, each.threshold, each.reached, hit))
-    for (rate, cut, reached, hit), (next_rate, next_cut, next_reached, next_hit) in pairwise(sorted(hits, key=lambda each: each[0])):
+    for (rate, cut, reached, hit), (next_rate, next_cut, next_reached, next_hit) in pairwise(
+        sorted(hits, key=lambda each: each[0])
+    ):
         there = f"{where}: from {rate:g} to {next_rate:g} false positives a case"
         hold(hit is None or next_hit is None or hit <= next_hit, there, "fewer lesions are found")
         hold(cut is None or (next_cut is not None and next_cut <= cut), there, "the threshold rises")

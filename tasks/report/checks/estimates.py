@@ -27,7 +27,9 @@ def known(value: Estimate, confidence: float, where: str, name: str, *, least: f
     return True
 
 
-def bounded(value: Estimate, bounds: again.Bounds | None, where: str, name: str, *, least: float = 0.0, most: float = 1.0) -> None:
+def bounded(
+    value: Estimate, bounds: again.Bounds | None, where: str, name: str, *, least: float = 0.0, most: float = 1.0
+) -> None:
     """The interval is the one that was made again, held to the same range."""
     if bounds is None or value.estimate is None:
         raise mismatch(where, f"{name} (what its interval was made of is not said)")
@@ -36,7 +38,15 @@ def bounded(value: Estimate, bounds: again.Bounds | None, where: str, name: str,
 
 
 def proportion(
-    value: Estimate, part: int, among: int, confidence: float, where: str, name: str, *, patients: int | None = None, singles: bool = False
+    value: Estimate,
+    part: int,
+    among: int,
+    confidence: float,
+    where: str,
+    name: str,
+    *,
+    patients: int | None = None,
+    singles: bool = False,
 ) -> None:
     """A rate and its interval follow from its counts and the effective sample size.
 
@@ -61,12 +71,18 @@ def proportion(
     bounded(value, again.proportion(value.method, part / among, n, confidence), where, name)
 
 
-def from_share(value: Estimate, among: int, confidence: float, where: str, name: str, **more: int) -> int | None:
-    """The count of successes behind a rate of which only the cases are published; None where there is no number."""
+def from_share(
+    value: Estimate, among: int, confidence: float, where: str, name: str, *, patients: int | None = None, singles: bool = False
+) -> int | None:
+    """The count of successes behind a rate of which only the cases are published; None where there is no number.
+
+    Args:
+        patients, singles: as in `proportion`.
+    """
     if not known(value, confidence, where, name):
         return None
     part = round(float(value.estimate or 0.0) * among)
-    proportion(value, part, among, confidence, where, name, **more)
+    proportion(value, part, among, confidence, where, name, patients=patients, singles=singles)
     return part
 
 
@@ -91,14 +107,23 @@ def area(value: Estimate, confidence: float, where: str, name: str, *, positives
         hold(("logit" in value.method) == (value.scale == "logit"), where, f"{name} (method)")
         return
     ill, well = value.groups
-    right = (ill, well) == (positives, negatives) if singles else ill <= min(positives, patients) and well <= min(negatives, patients)
+    right = (
+        (ill, well) == (positives, negatives) if singles else ill <= min(positives, patients) and well <= min(negatives, patients)
+    )
     hold(right and min(ill, well) > 0, where, f"{name} (patients of its interval)")
     hold(value.estimate in (0.0, 1.0) or min(ill, well) < _FEW_PATIENTS, where, f"{name} (method)")
     bounded(value, again.score_type(float(value.estimate or 0.0), ill, well, confidence), where, name)
 
 
 def ratio(
-    value: Estimate | None, confidence: float, where: str, name: str, top: tuple[int, int], bottom: tuple[int, int], *, singles: bool
+    value: Estimate | None,
+    confidence: float,
+    where: str,
+    name: str,
+    top: tuple[int, int],
+    bottom: tuple[int, int],
+    *,
+    singles: bool,
 ) -> None:
     """A ratio of two shares, with its interval on the log scale.
 

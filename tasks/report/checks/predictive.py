@@ -38,7 +38,9 @@ def _check_value(value: Predictive, row: Performance, results: Results) -> None:
             bounds = [(each.lower, each.upper, each.effective_n) for each in (getattr(value, name), getattr(row, name))]
             hold(bounds[0] == bounds[1], where, f"{name} (interval)")
             part, among = shares(row)[name]
-            estimates.proportion(getattr(value, name), part, among, results.confidence, where, name, patients=row.patients, singles=single(row))
+            estimates.proportion(
+                getattr(value, name), part, among, results.confidence, where, name, patients=row.patients, singles=single(row)
+            )
     else:
         _check_bayes(value, row, results, where)
     _check_number_needed(value, results, where)
@@ -54,7 +56,11 @@ def _check_bayes(value: Predictive, row: Performance, results: Results, where: s
         ill, well = prevalence / row.positives, (1.0 - prevalence) / row.negatives
         right, wrong = (table.tp * ill, table.fp * well) if name == "ppv" else (table.tn * well, table.fn * ill)
         hold(close(found.estimate, right / (right + wrong)), where, name)
-        hold(found.scale == "logit" and ratio is not None and close(found.standard_error, ratio.standard_error), where, f"{name} (interval)")
+        hold(
+            found.scale == "logit" and ratio is not None and close(found.standard_error, ratio.standard_error),
+            where,
+            f"{name} (interval)",
+        )
 
 
 def _check_number_needed(value: Predictive, results: Results, where: str) -> None:
@@ -103,7 +109,11 @@ def _check_goal(goal: GoalResult, row: Performance, results: Results) -> None:
     above = goal.lower is not None and (goal.lower > limit if goal.margin is not None else goal.lower >= limit)
     hold(goal.met == above, where, "the verdict does not follow from bound and limit")
     if goal.estimate is None or goal.lower is None or goal.upper is None:
-        hold((goal.estimate, goal.lower, goal.upper) == (None, None, None) and bool(goal.reason), where, "there is neither a number nor a reason")
+        hold(
+            (goal.estimate, goal.lower, goal.upper) == (None, None, None) and bool(goal.reason),
+            where,
+            "there is neither a number nor a reason",
+        )
         return
     hold(not goal.reason, where, "a number, and a reason why there is none")
     hold(goal.lower - TOLERANCE <= goal.estimate <= goal.upper + TOLERANCE, where, "estimate outside its interval")
@@ -123,6 +133,7 @@ def _check_goal(goal: GoalResult, row: Performance, results: Results) -> None:
 
 def _check_performance_goal(goal: GoalResult, row: Performance, results: Results, where: str) -> None:
     value: Estimate = getattr(row, goal.metric)
+    lower, upper = float(goal.lower or 0.0), float(goal.upper or 0.0)
     hold(close(goal.estimate, value.estimate), where, "estimate")
     if goal.confidence == results.confidence:
         hold(close(goal.lower, value.lower) and close(goal.upper, value.upper), where, "interval")
@@ -132,7 +143,7 @@ def _check_performance_goal(goal: GoalResult, row: Performance, results: Results
         fits = any(close(goal.lower, max(0.0, low)) and close(goal.upper, min(1.0, high)) for low, high in made)
         hold(fits, where, "interval")
     else:
-        _nested((goal.lower, goal.upper, goal.confidence), (value.lower, value.upper, results.confidence), where)
+        _nested((lower, upper, goal.confidence), (value.lower, value.upper, results.confidence), where)
 
 
 def _at(value: Estimate, row: Performance, goal: GoalResult) -> list[again.Bounds]:
@@ -140,7 +151,9 @@ def _at(value: Estimate, row: Performance, goal: GoalResult) -> list[again.Bound
     if goal.metric != "auc":
         part, among = shares(row)[goal.metric]
         settled = single(row) or part in (0, among)
-        made = again.proportion(value.method, part / among, float(value.effective_n or among), goal.confidence) if settled else None
+        made = (
+            again.proportion(value.method, part / among, float(value.effective_n or among), goal.confidence) if settled else None
+        )
         return [] if made is None else [made]
     if value.groups is not None:
         return [again.score_type(float(value.estimate or 0.0), *value.groups, goal.confidence)]

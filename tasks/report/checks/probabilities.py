@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from tasks.evaluation.results import CalibrationBin, CalibrationResult, NetBenefit, Performance, Results, Stratum
+from tasks.evaluation.results import CalibrationBin, CalibrationResult, Counts, NetBenefit, Performance, Results, Stratum
 from tasks.report.checks import curves, estimates
 from tasks.report.checks.holding import TOLERANCE, close, hold, mismatch, named, single
 
@@ -61,8 +61,13 @@ def _check_calibration(found: CalibrationResult, row: Performance, results: Resu
         return
     positives = sum(each or 0 for each in hits)
     hold(not scored(results) or positives == row.positives, where, "the positives of its bins do not add up")
-    pairs = [(float(each.mean_score or 0.0), (hit or 0) / each.studies, each.studies) for each, hit in zip(found.curve, hits, strict=True)]
-    hold(found.ece is not None and close(found.ece, sum(abs(mean - share) * n for mean, share, n in pairs) / studies), where, "ece")
+    pairs = [
+        (float(each.mean_score or 0.0), (hit or 0) / each.studies, each.studies)
+        for each, hit in zip(found.curve, hits, strict=True)
+    ]
+    hold(
+        found.ece is not None and close(found.ece, sum(abs(mean - share) * n for mean, share, n in pairs) / studies), where, "ece"
+    )
     expected = sum(mean * n for mean, _, n in pairs)
     if found.observed_to_expected.estimate is not None:
         hold(expected > 0.0 and close(found.observed_to_expected.estimate, positives / expected), where, "observed_to_expected")
@@ -76,7 +81,7 @@ def _check_bin(each: CalibrationBin, confidence: float, where: str, number: int)
     """The positives of a bin; None where it has no estimate."""
     where = f"{where}: bin {number}"
     hold(each.lower_score <= each.upper_score, where, "its bounds")
-    hold(0.0 <= each.lower_score and each.upper_score <= 1.0, where, "its bounds are no probabilities")
+    hold(each.lower_score >= 0.0 and each.upper_score <= 1.0, where, "its bounds are no probabilities")
     if each.suppressed:
         bare = not each.patients and not each.studies and each.mean_score is None and each.observed.estimate is None
         hold(bare, where, "the numbers of a withheld bin are shown")
@@ -99,7 +104,11 @@ def _check_net_benefit(point: NetBenefit, results: Results) -> None:
     hold(point.treat_none == 0.0, where, "treat_none")
     there = estimates.normal(point.model, results.confidence, where, "model")
     if not scored(results) or not overall.studies:
-        hold(-point.threshold_probability / (1.0 - point.threshold_probability) - TOLERANCE <= point.treat_all <= 1.0, where, "treat_all")
+        hold(
+            -point.threshold_probability / (1.0 - point.threshold_probability) - TOLERANCE <= point.treat_all <= 1.0,
+            where,
+            "treat_all",
+        )
         return
     prevalence, harm = overall.positives / overall.studies, point.threshold_probability / (1.0 - point.threshold_probability)
     hold(close(point.treat_all, prevalence - (1.0 - prevalence) * harm), where, "treat_all")
@@ -117,9 +126,16 @@ def _check_net_benefit(point: NetBenefit, results: Results) -> None:
         hold(fits, where, "model: no point of the ROC curve has it")
 
 
-def _tables(results: Results) -> list[tuple[float, object]]:
+def _tables(results: Results) -> list[tuple[float, Counts]]:
+    """Each threshold with the counts of all cases."""
     main = [(results.threshold, results.overall().counts)]
-    return [*main, *((point.threshold, next(row for row in point.performance if not row.attribute).counts) for point in results.operating_points)]
+    return [
+        *main,
+        *(
+            (point.threshold, next(row for row in point.performance if not row.attribute).counts)
+            for point in results.operating_points
+        ),
+    ]
 
 
 # ---- strata -----------------------------------------------------------------------------------------------------------------

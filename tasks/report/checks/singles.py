@@ -30,7 +30,9 @@ def check_times(results: Results) -> None:
             hold(results.minimum_cases <= row.patients <= row.studies, where, "patients")
         owed = row.reached + row.missed + row.overdue
         singles = row.patients == row.studies
-        estimates.proportion(row.share, row.reached, owed, results.confidence, where, "share", patients=row.patients, singles=singles)
+        estimates.proportion(
+            row.share, row.reached, owed, results.confidence, where, "share", patients=row.patients, singles=singles
+        )
         stated = re.fullmatch(r"([0-9]+) min", row.target)
         hold(row.target_minutes == (float(stated[1]) if stated else None), where, "target_minutes")
         _check_quantiles(row, owed, where)
@@ -38,7 +40,9 @@ def check_times(results: Results) -> None:
 
 def _check_quantiles(row: TimeToResult, owed: int, where: str) -> None:
     """The k-th of the sorted times is in time where k is at most the number in time, and unknown where it is beyond those that came."""
-    hold(row.p90_minutes is None or (row.median_minutes is not None and row.median_minutes <= row.p90_minutes), where, "quantiles")
+    hold(
+        row.p90_minutes is None or (row.median_minutes is not None and row.median_minutes <= row.p90_minutes), where, "quantiles"
+    )
     for name, share in (("median_minutes", 0.5), ("p90_minutes", 0.9)):
         value, rank = getattr(row, name), ceil(share * owed - 1e-9)
         hold((value is not None) == (0 < rank <= row.reached + row.missed), where, f"{name}: whether it is known")

@@ -47,7 +47,11 @@ def _check_difference(row: VersionDifference, results: Results) -> None:
     levels = {(each.attribute, each.level) for each in results.performance if not each.suppressed}
     hold((row.attribute, row.level) in levels, where, "it has no row that may be shown")
     lower = row.difference.lower
-    hold(row.non_inferior == (lower is not None and lower > -row.margin), where, "the verdict does not follow from bound and margin")
+    hold(
+        row.non_inferior == (lower is not None and lower > -row.margin),
+        where,
+        "the verdict does not follow from bound and margin",
+    )
     if not estimates.known(row.difference, results.confidence, where, "difference", least=-1.0):
         same = row.metric == "auc" or (row.new is None and row.old is None)
         hold(same, where, "values without a difference")
@@ -101,5 +105,3 @@ def _exact(one: int, other: int) -> float:
     n, least = one + other, min(one, other)
     tail = Fraction(sum(comb(n, k) for k in range(least + 1)), 2**n)
     return float(min(Fraction(1), 2 * tail))
-
-

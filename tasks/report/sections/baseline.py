@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tasks.evaluation.balance import Comparison
 from tasks.report.blocks import Block, LeftOut, Paragraph, Section, Table
 from tasks.report.numbers import Said
 from tasks.report.subject import FEW, Subject, estimable
@@ -29,7 +30,10 @@ def section(report: Subject) -> Section | LeftOut:
 
 
 def _crossed(report: Subject) -> Table:
-    rows = (_row(report, ("performance", report.whole)), *(_row(report, ("baseline", place)) for place in range(len(report.results.baseline))))
+    rows = (
+        _row(report, ("performance", report.whole)),
+        *(_row(report, ("baseline", place)) for place in range(len(report.results.baseline))),
+    )
     header = ("Attribute: level", "Patients", "Studies", "Of studies", "With the finding", "Without", "Prevalence")
     caption = "Patients and studies in the main analysis by level and reference standard"
     return Table(caption, header, rows, (False, *(True,) * 6), (3.2, 0.9, 0.9, 1.1, 1.1, 0.9, 1))
@@ -52,7 +56,7 @@ def _differences(report: Subject) -> Table:
     names = list(dict.fromkeys(row.attribute for row in results.standardized_differences))
     places = {(row.attribute, row.comparison): place for place, row in enumerate(results.standardized_differences)}
 
-    def said(name: str, comparison: str) -> Said:
+    def said(name: str, comparison: Comparison) -> Said:
         place = places[name, comparison]
         row = results.standardized_differences[place]
         if row.difference is None:

@@ -27,7 +27,7 @@ def section(report: Subject) -> Section | LeftOut:
             continue
         header = ("Study", "Score", "Misses the threshold by", "Key image")
         rows = tuple(_row(report, place) for place in places)
-        blocks.append(Table(f"{title}: {caption.lower()}", header, rows, (False, True, True, False), (2.6, 0.7, 1.1, 2.2)))
+        blocks.append(Table(f"{title}: {caption.lower()}", header, rows, (False, True, True, False), (3.6, 0.8, 1.1, 2)))
         blocks += [figure for place in places for figure in _image(report, place)]
     return Section("failures", _TITLE, tuple(blocks))
 

@@ -26,7 +26,15 @@ def section(report: Subject) -> Section | LeftOut:
     places = range(len(results.time_to_result))
     header = ("Service level", "Patients", "Studies", "Share in time", "Median", "90th percentile")
     rows = tuple(_row(report, place) for place in places)
-    counts = ("Service level", "In time", "Late", "Late, not come", "Still time", "Not read by the model", "Complete before it began")
+    counts = (
+        "Service level",
+        "In time",
+        "Late",
+        "Late, not come",
+        "Still time",
+        "Not read by the model",
+        "Complete before it began",
+    )
     ends = tuple(_ends(report, place) for place in places)
     return Section("time", _TITLE, (
         Paragraph(_EXPLAINED),

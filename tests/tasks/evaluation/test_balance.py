@@ -44,7 +44,9 @@ def test_several_levels_are_the_mahalanobis_distance_of_the_studies_themselves(s
     ("first", "second", "wanted"),
     [((5, 0), (0, 5), None), ((0, 0), (3, 2), None), ((), (), None), ((3, 0), (9, 0), 0.0), ((2, 4, 0), (1, 2, 0), 0.0)],
 )
-def test_groups_with_nothing_in_common_have_none_and_equal_ones_zero(first: tuple[int, ...], second: tuple[int, ...], wanted: float) -> None:
+def test_groups_with_nothing_in_common_have_none_and_equal_ones_zero(
+    first: tuple[int, ...], second: tuple[int, ...], wanted: float
+) -> None:
     found = standardized_difference(first, second)
     assert found == (None if wanted is None else pytest.approx(wanted, abs=1e-7))
 
@@ -60,7 +62,10 @@ def test_both_comparisons_count_every_study_once() -> None:
     results = analyse(predictions, reference, cohort, plan())
     overall = results.overall()
     found, left = of(results, "sex", "finding"), of(results, "sex", "excluded")
-    assert [sum(getattr(each, side) for each in found.levels) for side in ("first", "second")] == [overall.positives, overall.negatives]
+    assert [sum(getattr(each, side) for each in found.levels) for side in ("first", "second")] == [
+        overall.positives,
+        overall.negatives,
+    ]
     assert [sum(getattr(each, side) for each in left.levels) for side in ("first", "second")] == [240, 60]
     unread = {level: cohort["sex"].to_pylist()[:60].count(level) for level in ("F", "M")}
     assert {each.level: each.second for each in left.levels} == unread

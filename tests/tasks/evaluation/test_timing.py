@@ -15,7 +15,9 @@ from tasks.evaluation.timing import of_the_plan, quantile, times
 from tests.tasks.evaluation.cohorts import patient, plan, study
 
 
-def table(*states: str, target: str = "15 min", minutes: list[float | None] | None = None, patients: int | None = None, **more: Any) -> pa.Table:
+def table(
+    *states: str, target: str = "15 min", minutes: list[float | None] | None = None, patients: int | None = None, **more: Any
+) -> pa.Table:
     said = {"reached": 5.0, "missed": 30.0}
     rows = [
         {
@@ -37,7 +39,16 @@ def of(*tables: pa.Table, **asked: Any) -> list[TimeToResult]:
 def test_only_what_was_owed_is_in_the_share() -> None:
     states = ["reached"] * 8 + ["missed"] * 3 + ["overdue"] + ["pending"] * 4 + ["not_read"] * 5 + ["backfill"] * 6
     (row,) = of(table(*states))
-    assert (row.studies, row.patients, row.reached, row.missed, row.overdue, row.pending, row.not_read, row.backfill) == (27, 27, 8, 3, 1, 4, 5, 6)
+    assert (row.studies, row.patients, row.reached, row.missed, row.overdue, row.pending, row.not_read, row.backfill) == (
+        27,
+        27,
+        8,
+        3,
+        1,
+        4,
+        5,
+        6,
+    )
     assert row.share.estimate == 8 / 12
     assert (row.share.lower, row.share.upper) == pytest.approx(proportion_confint(8, 12, method="wilson"))
     assert (row.median_minutes, row.p90_minutes) == (5.0, 30.0)
@@ -78,7 +89,10 @@ def test_each_target_is_a_row_and_small_ones_are_withheld() -> None:
 
 def test_other_models_findings_and_versions_are_left_out() -> None:
     mine, said = table(*["reached"] * 8), plan()
-    other = [table(*["missed"] * 8, **{name: value}) for name, value in (("model_name", "x"), ("finding", "y"), ("model_version", "0.9"))]
+    other = [
+        table(*["missed"] * 8, **{name: value})
+        for name, value in (("model_name", "x"), ("finding", "y"), ("model_version", "0.9"))
+    ]
     whole = pa.concat_tables([mine, *other])
     assert of_the_plan(whole, said, "1.0").num_rows == 8
     assert of_the_plan(whole, said, "").num_rows == 16

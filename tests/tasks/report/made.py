@@ -94,13 +94,16 @@ SERVICE_LEVELS = ("reached", "reached", "reached", "missed", "pending", "not_rea
 def service_levels(made: dict[str, np.ndarray], few: int) -> pa.Table:
     """Two service levels, and a third of so few studies."""
     rows = []
-    for place, (study, patient) in enumerate(zip(made["study"], made["patient"], strict=True)):
-        target, state = ("15 min", 15.0) if place % 3 else ("by 07:00", None), "overdue" if place % 40 == 6 else SERVICE_LEVELS[place % len(SERVICE_LEVELS)]
+    for place, (study, owner) in enumerate(zip(made["study"], made["patient"], strict=True)):
+        target, state = (
+            ("15 min", 15.0) if place % 3 else ("by 07:00", None),
+            "overdue" if place % 40 == 6 else SERVICE_LEVELS[place % len(SERVICE_LEVELS)],
+        )
         if place < few:
             target = ("240 min", 240.0)
         minutes = {"reached": 2.0 + place % 12, "missed": 16.0 + place}.get(state)
         rows.append({
-            "StudyInstanceUID": study, "PatientID": patient, "target": target[0], "target_minutes": target[1], "minutes": minutes, "state": state,
+            "StudyInstanceUID": study, "PatientID": owner, "target": target[0], "target_minutes": target[1], "minutes": minutes, "state": state,
         })  # fmt: skip
     schema = pa.schema([
         (name, pa.float64() if "minutes" in name else pa.string()) for name in rows[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -18,11 +19,13 @@ from tasks.evaluation.results import Results
 from tasks.lake import Lake
 from tasks.report.blocks import Document, Figure, Paragraph, Section, Table
 from tasks.report.checks import check_document
-from tasks.report.document import make
-from tasks.report.numbers import Number, Said
+from tasks.report.document import SECTIONS
+from tasks.report.numbers import Number, Numbers, Said
 from tasks.report.pictures import picture
 from tasks.report.stage import publish_report
+from tasks.report.subject import Subject
 from tests.tasks.report import made
+from tests.tasks.report.made_faces import document
 
 
 def png(level: int) -> bytes:
@@ -41,13 +44,14 @@ def pictured() -> tuple[Results, dict[str, bytes]]:
         path = f"results/failures/{row.study}.png"
         if place < 2:
             images[path] = png(40 * place)
-            row = row.model_copy(update={"image": path, "alternative": f"Key image number {place}.", "no_image": ""})
-        rows.append(row)
+            said = {"image": path, "alternative": f"Key image number {place}.", "no_image": ""}
+        rows.append(row.model_copy(update=said if place < 2 else {}))
     return results.model_copy(update={"failures": tuple(rows)}), images
 
 
-def section(document: Document, name: str) -> Section:
-    (found,) = [each for each in document.sections if each.name == name]
+def section(results: Results, name: str, images: dict[str, bytes] | None = None) -> Section:
+    found = SECTIONS[name](Subject(results, Numbers(results), images or {}))
+    assert isinstance(found, Section)
     return found
 
 
@@ -61,7 +65,7 @@ def words(row: tuple[Said, ...]) -> list[str]:
 
 def test_the_baseline_is_crossed_with_the_reference_standard_and_has_margins() -> None:
     results = made.everything()
-    crossed, differences = tables(section(make(results), "baseline"))
+    crossed, differences = tables(section(results, "baseline"))
     overall = results.overall()
     assert words(crossed.rows[0]) == ["All cases", *map(str, (overall.patients, overall.studies)), "100.0\u202f%", str(overall.positives),
                                       str(overall.negatives), f"{100 * overall.positives / overall.studies:.1f}\u202f%"]  # fmt: skip
@@ -73,7 +77,7 @@ def test_the_baseline_is_crossed_with_the_reference_standard_and_has_margins() -
 
 
 def test_a_withheld_service_level_shows_no_number() -> None:
-    for table in tables(section(make(made.everything()), "time")):
+    for table in tables(section(made.everything(), "time")):
         rows = {str(row[0]): words(row)[1:] for row in table.rows}
         assert set(rows["within 240 min"]) == set(rows["by 07:00"]) == {"withheld"}
         assert "withheld" not in rows["within 15 min"]
@@ -81,18 +85,20 @@ def test_a_withheld_service_level_shows_no_number() -> None:
 
 @pytest.mark.parametrize("name", ["time", "failures"])
 def test_without_a_table_or_a_wish_the_section_is_left_out_and_named(name: str) -> None:
-    document = make(made.realistic())
-    assert name not in [each.name for each in document.sections]
-    left = tables(section(document, "left_out"))[0]
+    whole = document("realistic")
+    assert name not in [each.name for each in whole.sections]
+    left = tables(next(each for each in whole.sections if each.name == "left_out"))[0]
     assert {"time": "Time to result", "failures": "Studies that were read wrongly"}[name] in [str(row[0]) for row in left.rows]
 
 
 def test_each_failure_is_in_the_list_and_those_with_an_image_have_a_figure() -> None:
     results, images = pictured()
-    found = section(make(results, images), "failures")
+    found = section(results, "failures", images)
     said = {str(row[0]): words(row)[1:] for table in tables(found) for row in table.rows}
     assert set(said) == {row.study for row in results.failures}
-    assert [said[row.study][:2] for row in results.failures] == [[f"{row.score:.3f}", f"{row.distance:.3f}"] for row in results.failures]
+    assert [said[row.study][:2] for row in results.failures] == [
+        [f"{row.score:.3f}", f"{row.distance:.3f}"] for row in results.failures
+    ]
     assert [said[row.study][2] for row in results.failures][:3] == ["below", "below", "none: no lake was evaluated"]
     figures = [block for block in found.blocks if isinstance(block, Figure)]
     assert [figure.alternative for figure in figures] == ["Key image number 0.", "Key image number 1."]
@@ -103,11 +109,11 @@ def test_each_failure_is_in_the_list_and_those_with_an_image_have_a_figure() -> 
 def test_an_image_that_is_not_there_or_is_damaged_is_said_to_be() -> None:
     results, images = pictured()
     first, second = images
-    found = section(make(results, {first: b"no image", second: images[second][:60]}), "failures")
+    found = section(results, "failures", {first: b"no image", second: images[second][:60]})
     assert not [block for block in found.blocks if isinstance(block, Figure)]
     cells = [words(row)[3] for row in tables(found)[0].rows]
     assert cells[:2] == ["none: the file in the lake is damaged"] * 2
-    assert words(tables(section(make(results), "failures"))[0].rows[0])[3] == "in the lake; this report was made without it"
+    assert words(tables(section(results, "failures"))[0].rows[0])[3] == "in the lake; this report was made without it"
 
 
 def test_the_same_picture_gives_the_same_bytes() -> None:
@@ -147,10 +153,10 @@ def test_results_cannot_name_other_files_of_the_lake(tmp_path: Path) -> None:
 
 
 def with_number(text: str, at: str, form: str = "sum") -> Document:
-    document = make(made.realistic())
-    first = document.sections[0]
+    right = document("realistic")
+    first = right.sections[0]
     wrong = Section(first.name, first.title, (*first.blocks, Paragraph(Number(text, form, (at,)))))
-    return Document(document.title, document.subtitle, document.notice, document.mark, (wrong, *document.sections[1:]))
+    return replace(right, sections=(wrong, *right.sections[1:]))
 
 
 def test_a_number_of_the_document_that_results_do_not_have_refuses_it() -> None:
@@ -169,5 +175,5 @@ def test_a_number_of_the_document_that_results_do_not_have_refuses_it() -> None:
 
 
 def test_a_document_of_other_results_is_refused() -> None:
-    with pytest.raises(SafelightError, match="E-REPORT-MISMATCH.*section"):
-        check_document(make(made.bare()), made.realistic())
+    with pytest.raises(SafelightError, match=r"E-REPORT-MISMATCH.*section"):
+        check_document(document("bare"), made.realistic())

@@ -112,7 +112,7 @@ def test_what_is_changed_here_is_right_before(results: int) -> None:
     check(kinds()[results])
 
 
-@pytest.mark.parametrize("part", sorted({name for name in Results.model_fields}))
+@pytest.mark.parametrize("part", sorted(Results.model_fields))
 def test_every_number_that_is_changed_by_hand_is_found(part: str) -> None:
     mine = {place: there for place, there in places().items() if place.split("/")[1] == part and not listed(place)}
     missed = [place for place, there in mine.items() if not any(refused(*each) for each in there)]
