@@ -25,6 +25,7 @@ _STAGES = {
     "delivery": "tasks.delivery.command:delivery",
     "return": "tasks.results.command:return_results",
     "evaluate": "tasks.evaluation.command:evaluate",
+    "overlaps": "tasks.evaluation.endpoints.command:overlaps_table",
     "compact": "tasks.compact.command:compact",
     "gallery": "tasks.gallery.command:gallery",
     "review": "tasks.review.command:review",

@@ -14,6 +14,8 @@ from tasks.errors import ConfigurationError, catalogue
 from tasks.evaluation.balance import standardized_differences
 from tasks.evaluation.cases import Assembled, assemble
 from tasks.evaluation.curves import curve_of
+from tasks.evaluation.endpoints.further import Tables
+from tasks.evaluation.endpoints.further import further as endpoints
 from tasks.evaluation.failures import failed_cases
 from tasks.evaluation.goals import judged
 from tasks.evaluation.intention import entered
@@ -54,6 +56,7 @@ def analyse(
     marks: pa.Table | None = None,
     lesions: pa.Table | None = None,
     service_levels: pa.Table | None = None,
+    beside: Tables | None = None,
 ) -> Results:
     """Evaluate a model against the reference standard as the plan says.
 
@@ -64,6 +67,7 @@ def analyse(
         history: what the register says of the plan (`tasks.evaluation.openings`).
         marks, lesions: of a detection device; see `tasks.evaluation.marks.detections`.
         service_levels: see `tasks.evaluation.timing.of_the_plan`.
+        beside: tables of masks, measurements and readers.
 
     Returns:
         the results; a function of the arguments' content and of the version of this software.
@@ -72,6 +76,7 @@ def analyse(
         ConfigurationError: E-EVAL-THRESHOLD where neither the plan nor the caller gives one; those of `assemble`.
         SafelightError: those of `assemble`.
     """
+    tables = beside or Tables()
     operating_point = threshold if isinstance(plan.threshold, str) else plan.threshold
     if operating_point is None or not np.isfinite(operating_point):
         raise ConfigurationError("E-EVAL-THRESHOLD", plan.model)
@@ -109,7 +114,7 @@ def analyse(
         performance=tuple(rows),
         worst_case=worst,
         roc=tuple(curves),
-        limitations=limitations(plan, rows, worst, cases, history, detected=marks is not None),
+        limitations=limitations(plan, rows, worst, cases, history, detected=marks is not None, missing=tables.missing(plan)),
         endpoint=plan.endpoint,
         plan_history=history or PlanHistory(),
         goals=() if everything is None else judged(plan, everything, shown),
@@ -124,6 +129,7 @@ def analyse(
         time_to_result=() if service_levels is None else times(service_levels, plan),
         failures=() if everything is None else failed_cases(assembled, plan, operating_point),
         **({} if everything is None else further(cases, filled, plan)),
+        **endpoints(tables, assembled, plan, unseen),
     )
 
 

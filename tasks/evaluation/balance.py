@@ -12,8 +12,9 @@ from typing import Literal
 import numpy as np
 
 from tasks.evaluation.cases import Cases
+from tasks.evaluation.of_cases import LevelCounts, StandardizedDifference
 from tasks.evaluation.plan import Plan
-from tasks.evaluation.results import LevelCounts, Performance, StandardizedDifference
+from tasks.evaluation.results import Performance
 from tasks.evaluation.suppression import withheld
 
 Comparison = Literal["finding", "excluded"]

@@ -73,6 +73,8 @@ class Assembled:
         indeterminate: cases with a score whose label is null: NaN in `labels`.
         everyone: all studies of the tables, analysed or not, with NaN for scores and labels that they do not have.
         excluded: reason code → studies that are not in `analysed`.
+        everyone: all studies of the tables, by their numbers: whoever has measured something else in them finds patient and levels here.
+        named: which of them are of a known patient, bool of shape (studies,).
         studies: the keys of all studies of the tables, by their numbers.
         model_version, weights_sha256: of the predictions; empty where they do not say.
         predictions_sha256, reference_sha256, cohort_sha256: of what was used of each table.
@@ -83,6 +85,8 @@ class Assembled:
     indeterminate: Cases
     everyone: Cases
     excluded: dict[str, int]
+    everyone: Cases
+    named: NDArray[np.bool_]
     studies: pa.Array
     model_version: str
     weights_sha256: str
@@ -146,6 +150,8 @@ def assemble(predictions: pa.Table, reference: pa.Table, cohort: pa.Table, plan:
         indeterminate=cases.where(open_ended & ~np.isnan(scores) & (patients >= 0)),
         everyone=cases,
         excluded={code: n for code, n in sorted(excluded.items()) if n},
+        everyone=cases,
+        named=patients >= 0,
         studies=keys.names,
         model_version=version,
         weights_sha256=weights,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from tasks.evaluation.cases import Assembled
+from tasks.evaluation.of_cases import FailedCase
 from tasks.evaluation.plan import Plan
-from tasks.evaluation.results import FailedCase
 
 
 def failed_cases(assembled: Assembled, plan: Plan, threshold: float) -> tuple[FailedCase, ...]:

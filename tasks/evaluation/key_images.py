@@ -20,8 +20,8 @@ from data_contracts.detections import CONTRACT as DETECTIONS
 from data_contracts.volumes import CONTRACT as VOLUMES
 from tasks.deid import rules
 from tasks.errors import ConfigurationError, SafelightError
+from tasks.evaluation.of_cases import FailedCase
 from tasks.evaluation.plan import Plan
-from tasks.evaluation.results import FailedCase
 from tasks.inference.volume import Volume, read_volume
 from tasks.lake import Lake
 from tasks.review.planes import NAMES, Planes, center, middle

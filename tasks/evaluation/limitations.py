@@ -9,6 +9,11 @@ from tasks.evaluation.plan import NOT_DECLARED, NOT_STATED, Plan
 from tasks.evaluation.results import Difference, Estimate, Performance, PlanHistory
 
 _AS = {"positive": "each as positive", "negative": "each as negative", "error": "each as an error"}
+#: Sections of the plan as a sentence names them, and the table that each needs.
+_SECTIONS = {
+    "segmentation": "segmentation", "agreement": "agreement of measurements", "repeatability": "repeatability", "reader_study": "a reader study",
+}  # fmt: skip
+_TABLES = {"segmentation": "overlaps", "agreement": "measurements", "repeatability": "measurements", "reader_study": "readings"}
 _COMPARED = (("auc", "AUC"), ("sensitivity", "sensitivity"), ("specificity", "specificity"))
 
 
@@ -20,6 +25,7 @@ def limitations(
     history: PlanHistory | None = None,
     *,
     detected: bool = False,
+    missing: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """Sentences for the report, the harder subgroups first.
 
@@ -29,6 +35,7 @@ def limitations(
         cases: what the plan let into the table.
         history: what the register says of the plan.
         detected: whether marks and lesions were given.
+        missing: sections of the plan whose table was not given.
     """
     overall, levels = rows[0], rows[1:]
     said = [*_harder(levels, plan)]
@@ -52,6 +59,8 @@ def limitations(
         said.append(
             "The plan asks for detection, and no marks and lesions were given: nothing is said about where the model looks."
         )
+    for name in missing:
+        said.append(f"The plan asks for {_SECTIONS[name]}, and no table of {_TABLES[name]} was given: nothing is said about it.")
     said += _few_sites(levels)
     for row in levels:
         if row.level in (NOT_STATED, NOT_DECLARED) and not row.suppressed:

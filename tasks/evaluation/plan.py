@@ -149,6 +149,65 @@ class Failures(_Section):
     images: bool = True
 
 
+class Segmentation(_Section):
+    """Masks against reference masks, by structure, from the table of overlaps."""
+
+    structures: Annotated[tuple[Text, ...], Field(min_length=1)]
+
+
+class Measurement(_Section):
+    """Something that is measured.
+
+    Args:
+        name: as the table of measurements calls it.
+        unit: of its values, printed beside them.
+        error_ratio: variance of the values' errors over that of the reference values', for Deming's regression.
+    """
+
+    name: Text
+    unit: str = ""
+    error_ratio: float = Field(1.0, gt=0)
+
+
+class Measurements(_Section):
+    """What is measured, for agreement with a reference measurement or for repeatability."""
+
+    measurements: Annotated[tuple[Measurement, ...], Field(min_length=1)]
+
+    @field_validator("measurements")
+    @classmethod
+    def _once(cls, measurements: tuple[Measurement, ...]) -> tuple[Measurement, ...]:
+        if len({each.name for each in measurements}) < len(measurements):
+            raise ValueError("must not name a measurement twice")
+        return measurements
+
+
+class ReaderStudy(_Section):
+    """Readers who read the same cases under several modalities, such as with and without the model.
+
+    Args:
+        modalities: the names in the table of readings; each is compared with those that stand behind it.
+        figure: what is compared.
+        threshold: for sensitivity and specificity: a score at or above it is a positive reading.
+        covariance: over cases (`tasks.evaluation.readers.figures`); where patients have several cases it is Obuchowski's in any case.
+        margin: by how much less the first of two modalities may be to count as not inferior.
+    """
+
+    modalities: Annotated[tuple[Text, ...], Field(min_length=2)]
+    figure: Literal["auc", "sensitivity", "specificity"] = "auc"
+    threshold: float | None = None
+    covariance: Literal["jackknife", "delong", "unbiased"] = "jackknife"
+    margin: Share = 0.05
+
+    @model_validator(mode="after")
+    def _fits(self) -> ReaderStudy:
+        if len(set(self.modalities)) < len(self.modalities):
+            raise ValueError("must not name a modality twice")
+        if (self.threshold is None) != (self.figure == "auc"):
+            raise ValueError("needs a threshold for sensitivity and specificity, and none for the AUC")
+        return self
+
+
 class Plan(_Section):
     """An evaluation plan.
 
@@ -174,6 +233,7 @@ class Plan(_Section):
         failed: how a case that was not read enters the main table: not at all, as a positive or negative reading, or as an error.
         indeterminate: how a case whose label is null enters it: not at all, as positive, as negative, or as an error of the reading.
         partial_auc, calibration, comparator, detection, failures: further analyses; None where there is none.
+        segmentation, agreement, repeatability, reader_study: of tables of their own (`tasks.evaluation.endpoints`); None where there is none.
         net_benefit: threshold probabilities of the decision curve; none where empty.
         strata: bounds of the risk strata, ascending; none where empty.
         seed: of every random number.
@@ -207,6 +267,10 @@ class Plan(_Section):
     comparator: Comparator | None = None
     detection: Detection | None = None
     failures: Failures | None = None
+    segmentation: Segmentation | None = None
+    agreement: Measurements | None = None
+    repeatability: Measurements | None = None
+    reader_study: ReaderStudy | None = None
     seed: int = Field(20_250_107, ge=0)
 
     @field_validator("strata")

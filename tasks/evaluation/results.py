@@ -5,46 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from tasks.evaluation.endpoints.parts import Agreed, Given, ReaderStudy, Repeated, Segmented
+from tasks.evaluation.estimate import Estimate as Estimate  # noqa: PLC0414 - half of the package knows it from here
+from tasks.evaluation.estimate import Part
+from tasks.evaluation.of_cases import FailedCase, StandardizedDifference, TimeToResult
 
 SCHEMA: Final = "safelight-results-1"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-Scale = Literal["identity", "log", "logit", "square"]
-
-
-class Estimate(_Part):
-    """A number with its interval, or the reason why there is none: never a silent zero.
-
-    What the interval was made of, where `method` has such a thing, so that it can be made again from what is published:
-
-    Args:
-        effective_n: the sample size that stood for the cases in the interval of a proportion (Wilson's and the others' by name).
-        standard_error: the interval is estimate ± quantile · standard_error, on `scale`, before it is held to what the number can be.
-        scale: on which that is so: of the number itself, its logarithm, its logit, or its square; None without a standard error.
-        freedom: of Student's t, or of chi-squared where there is no standard error; None where the quantile is the normal one.
-        groups: patients with and without the finding, as Newcombe's score-type interval of an AUC took them.
-    """
-
-    status: Literal["estimated", "not_estimable"]
-    estimate: float | None = None
-    lower: float | None = None
-    upper: float | None = None
-    confidence: float = Field(gt=0, lt=1)
-    method: str = ""
-    reason: str = ""
-    effective_n: float | None = Field(None, gt=0)
-    standard_error: float | None = Field(None, ge=0)
-    scale: Scale | None = None
-    freedom: float | None = Field(None, gt=0)
-    groups: tuple[int, int] | None = None
-
-
-class Counts(_Part):
+class Counts(Part):
     """Studies by reference standard (rows) and model at the operating point (columns)."""
 
     tp: int = Field(ge=0)
@@ -53,7 +24,7 @@ class Counts(_Part):
     tn: int = Field(ge=0)
 
 
-class Difference(_Part):
+class Difference(Part):
     """A metric of one level minus the same metric of all other cases; an interval wholly below zero says that the level is harder.
 
     `p` is that of no difference; the adjusted ones are over all levels of all attributes for this metric. None where there is no test.
@@ -81,7 +52,7 @@ class Difference(_Part):
         return self.upper < 0
 
 
-class Performance(_Part):
+class Performance(Part):
     """One row of the subgroup table. `attribute` is empty for all cases; a declared level without cases is still a row.
 
     `suppressed`: the level has cases, but too few patients to show; all its counts are set to zero and nothing is estimated.
@@ -111,7 +82,7 @@ class Performance(_Part):
         return any(found.harder for found in self.against_rest if found.metric == metric)
 
 
-class Accounted(_Part):
+class Accounted(Part):
     """How many units met one end in one stage of the night."""
 
     stage: str
@@ -121,14 +92,14 @@ class Accounted(_Part):
     n: int = Field(ge=0)
 
 
-class Excluded(_Part):
+class Excluded(Part):
     """Cases that are not in the main analysis, and why."""
 
     reason: str
     studies: int = Field(ge=0)
 
 
-class Baseline(_Part):
+class Baseline(Part):
     """Who was in the data: one attribute's level, by the reference standard; `suppressed` as in `Performance`."""
 
     attribute: str
@@ -139,7 +110,7 @@ class Baseline(_Part):
     suppressed: bool = False
 
 
-class Roc(_Part):
+class Roc(Part):
     """An empirical ROC curve: false and true positive fractions from (0, 0) to (1, 1)."""
 
     attribute: str
@@ -148,7 +119,7 @@ class Roc(_Part):
     tpr: tuple[float, ...]
 
 
-class PerThousand(_Part):
+class PerThousand(Part):
     """What happens to 1,000 cases of a prevalence at the operating point, in cases; they need not be whole."""
 
     prevalence: float = Field(gt=0, lt=1)
@@ -160,7 +131,7 @@ class PerThousand(_Part):
     tn: float
 
 
-class Predictive(_Part):
+class Predictive(Part):
     """Predictive values at a prevalence; `own` where it is that of the data themselves.
 
     `number_needed_to_predict` is 1 / (PPV + NPV - 1); it has no upper bound where PPV + NPV may be 1.
@@ -176,7 +147,7 @@ class Predictive(_Part):
     per_thousand: PerThousand | None
 
 
-class Heterogeneity(_Part):
+class Heterogeneity(Part):
     """Whether a metric differs among an attribute's shown levels at all; `reason` says why there is no test."""
 
     attribute: str
@@ -190,7 +161,7 @@ class Heterogeneity(_Part):
     reason: str = ""
 
 
-class GoalResult(_Part):
+class GoalResult(Part):
     """A goal of the plan and whether it is met: a performance goal by the metric, non-inferiority by the difference from all other cases."""
 
     attribute: str
@@ -206,7 +177,7 @@ class GoalResult(_Part):
     reason: str = ""
 
 
-class AtPoint(_Part):
+class AtPoint(Part):
     """The subgroup table at a further operating point of the plan."""
 
     name: str
@@ -214,7 +185,7 @@ class AtPoint(_Part):
     performance: tuple[Performance, ...]
 
 
-class CalibrationBin(_Part):
+class CalibrationBin(Part):
     """One bin of the calibration curve: mean score, and share of positives with its interval over patients.
 
     `suppressed`: too few patients to show; counts are zero, and there is no mean.
@@ -229,7 +200,7 @@ class CalibrationBin(_Part):
     suppressed: bool = False
 
 
-class CalibrationResult(_Part):
+class CalibrationResult(Part):
     """How far scores can be read as probabilities.
 
     `intercept` is calibration in the large (slope held at 1), `slope` that of the logistic recalibration; both are at 0 and 1 where all is
@@ -247,7 +218,7 @@ class CalibrationResult(_Part):
     curve: tuple[CalibrationBin, ...]
 
 
-class NetBenefit(_Part):
+class NetBenefit(Part):
     """A point of the decision curve: net benefit in true positives a case at a threshold probability, of the model and of treating all."""
 
     threshold_probability: float
@@ -256,7 +227,7 @@ class NetBenefit(_Part):
     treat_none: float = 0.0
 
 
-class Stratum(_Part):
+class Stratum(Part):
     """A risk stratum: scores from `lower` (included) to `upper` (not), unbounded where None; `suppressed` as in `CalibrationBin`."""
 
     lower: float | None
@@ -269,7 +240,7 @@ class Stratum(_Part):
     suppressed: bool = False
 
 
-class PartialArea(_Part):
+class PartialArea(Part):
     """The area under the ROC curve between two specificities, as McClish scales it (0.5 is chance, 1 perfect), and unscaled."""
 
     specificity: tuple[float, float]
@@ -277,7 +248,7 @@ class PartialArea(_Part):
     area: float | None
 
 
-class Reclassified(_Part):
+class Reclassified(Part):
     """Studies with one label by the earlier version's reading and the new one's."""
 
     label: int
@@ -287,7 +258,7 @@ class Reclassified(_Part):
     both_negative: int = Field(ge=0)
 
 
-class VersionDifference(_Part):
+class VersionDifference(Part):
     """One metric of the plan's model minus that of the comparator on the same cases, in all cases or one level.
 
     `non_inferior`: whether the interval lies wholly above minus the margin; false where there is no number.
@@ -304,7 +275,7 @@ class VersionDifference(_Part):
     non_inferior: bool
 
 
-class VersionComparison(_Part):
+class VersionComparison(Part):
     """Two versions of a model on the cases that both read."""
 
     comparator: str
@@ -316,7 +287,7 @@ class VersionComparison(_Part):
     reason: str = ""
 
 
-class LesionSensitivity(_Part):
+class LesionSensitivity(Part):
     """Lesion sensitivity at the lowest threshold that has no more than so many false positives a case.
 
     `reached` is the rate at that threshold, which is None where no mark is allowed at all.
@@ -328,7 +299,7 @@ class LesionSensitivity(_Part):
     sensitivity: Estimate
 
 
-class Detection(_Part):
+class Detection(Part):
     """Marks against lesions in one row of the table."""
 
     attribute: str
@@ -340,69 +311,7 @@ class Detection(_Part):
     wafroc: Estimate
 
 
-class LevelCounts(_Part):
-    """Studies of one level in two groups."""
-
-    level: str
-    first: int = Field(ge=0)
-    second: int = Field(ge=0)
-
-
-class StandardizedDifference(_Part):
-    """How far two groups of studies differ in an attribute, in pooled standard deviations: never negative, 0 where they are alike.
-
-    `comparison` says which groups: studies with and without the finding, or analysed and excluded ones. `levels` has their counts, and none
-    where `reason` says why there is no number.
-    """
-
-    attribute: str
-    comparison: Literal["finding", "excluded"]
-    levels: tuple[LevelCounts, ...] = ()
-    difference: float | None = Field(None, ge=0)
-    reason: str = ""
-
-
-class TimeToResult(_Part):
-    """From the studies being complete to their results, for one service level of the model.
-
-    `reached` came in time, `missed` late, `overdue` is late and has not come; `share` is reached over these three, which alone were owed.
-    `pending` still has time, `not_read` the model will not read, `backfill` was complete before the model began to read. `median_minutes`
-    and `p90_minutes` are over what was owed, where a result that has not come is later than any; None where that makes the quantile unknown.
-    `suppressed` as in `Performance`.
-    """
-
-    target: str
-    target_minutes: float | None = None
-    patients: int = Field(ge=0)
-    studies: int = Field(ge=0)
-    reached: int = Field(ge=0)
-    missed: int = Field(ge=0)
-    overdue: int = Field(ge=0)
-    pending: int = Field(ge=0)
-    not_read: int = Field(ge=0)
-    backfill: int = Field(ge=0)
-    share: Estimate
-    median_minutes: float | None = Field(None, ge=0)
-    p90_minutes: float | None = Field(None, ge=0)
-    suppressed: bool = False
-
-
-class FailedCase(_Part):
-    """A study that was read wrongly. `study` is its key in the lake, `distance` by how much its score lies beyond the threshold.
-
-    `image` is the lake path of its key image, which `alternative` puts in words; where there is none, `no_image` says why.
-    """
-
-    kind: Literal["false_negative", "false_positive"]
-    study: str
-    score: float
-    distance: float = Field(ge=0)
-    image: str = ""
-    alternative: str = ""
-    no_image: str = ""
-
-
-class PlanHistory(_Part):
+class PlanHistory(Part):
     """Under which plans the reference standard was opened: SHA-256 of plan and operating point, the first one first.
 
     `changed`: the plan is not the one under which it was first opened; None where nobody keeps a register.
@@ -412,7 +321,7 @@ class PlanHistory(_Part):
     openings: tuple[str, ...] = ()
 
 
-class Provenance(_Part):
+class Provenance(Part):
     """What the numbers were made from: SHA-256 of each input's content and the versions involved."""
 
     safelight_version: str
@@ -426,7 +335,7 @@ class Provenance(_Part):
     cohort_sha256: str
 
 
-class Results(_Part):
+class Results(Part):
     """Everything an evaluation found."""
 
     schema_name: Literal["safelight-results-1"] = SCHEMA
@@ -460,6 +369,11 @@ class Results(_Part):
     standardized_differences: tuple[StandardizedDifference, ...] = ()
     time_to_result: tuple[TimeToResult, ...] = ()
     failures: tuple[FailedCase, ...] = ()
+    segmentation: tuple[Segmented, ...] = ()
+    agreement: tuple[Agreed, ...] = ()
+    repeatability: tuple[Repeated, ...] = ()
+    reader_study: tuple[ReaderStudy, ...] = ()
+    given: tuple[Given, ...] = ()
 
     def overall(self) -> Performance:
         """The row of all cases."""

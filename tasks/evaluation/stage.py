@@ -41,8 +41,8 @@ def evaluate_lake(
 ) -> Manifest | None:
     """Evaluate the plan on the lake's tables `predictions`, `reference`, `cohort` and `volumes`.
 
-    Publishes `results/results.json`, `results/*.csv`, `tables/metrics/<plan>.parquet`, and the key images of failures where the plan asks
-    for them, under the plan's name. How soon results came is told where there is the table `service_levels`.
+    Publishes `results/results.json`, `results/*.csv`, `results/*.parquet`, `tables/metrics/<plan>.parquet`, and the key images of failures
+    where the plan asks for them, under the plan's name. How soon results came is told where there is the table `service_levels`.
 
     Args:
         accountability: rows of `tasks.accountability.rows`.

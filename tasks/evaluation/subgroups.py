@@ -19,13 +19,13 @@ from tasks.evaluation.differences import COMPARED, aucs_error, difference, propo
 from tasks.evaluation.intervals import not_estimable
 from tasks.evaluation.levels import CROSS, Levels
 from tasks.evaluation.likelihood import likelihood_ratio
-from tasks.evaluation.plan import NOT_DECLARED, NOT_STATED, Plan
+from tasks.evaluation.plan import Plan
 from tasks.evaluation.proportions import interval
 from tasks.evaluation.ranking import Area, Ranked, Seen
 from tasks.evaluation.remainder import Side, influence_without, sides
 from tasks.evaluation.results import Counts, Difference, Estimate, Performance
 from tasks.evaluation.sums import Sums
-from tasks.evaluation.suppression import withheld, withheld_pairs
+from tasks.evaluation.visible import Visible
 
 _METRICS = ("sensitivity", "specificity", "ppv", "npv", "auc")
 _EMPTY = {
@@ -59,7 +59,7 @@ class Table:
     cut: int
     attributes: dict[str, Levels]
     plan: Plan
-    _hidden: dict[str, dict[str, str]] = field(default_factory=dict)
+    _patients: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, cases: Cases, threshold: float, plan: Plan) -> Table:
@@ -101,7 +101,8 @@ class Table:
         """Every level of one attribute; each held against all other cases, unless `rest` says that it is not."""
         found, plan = self.attributes[attribute], self.plan
         parts = [self._part(places) for places in found.places(self.order)]
-        hidden = self.hidden(attribute, tuple(part.members.size for part in parts))
+        self._patients[attribute] = {name: part.members.size for name, part in zip(found.names, parts, strict=True)}
+        hidden = self.hidden(attribute)
         for level, part in zip(found.names, parts, strict=True):
             if level in hidden:
                 sums = Sums(attribute, level, part.counts, None)
@@ -112,34 +113,18 @@ class Table:
             sums = Sums(attribute, level, part.counts, area, *(self._rest(part) if rest else (None, None)))
             yield Level(row.model_copy(update={"against_rest": _differences(row, sums, plan)}), part.ranked, sums)
 
-    def hidden(self, attribute: str, patients: tuple[int, ...] | None = None) -> dict[str, str]:
-        """Which levels of an attribute are not shown, and why.
+    def hidden(self, attribute: str) -> dict[str, str]:
+        """Which levels of an attribute are not shown, and why."""
+        for name in (*(pair for pair in attribute.split(CROSS) if CROSS in attribute), attribute):
+            if name not in self._patients:
+                found = self.attributes[name]
+                sizes = [np.unique(self.ranked.patients[places]).size for places in found.places(self.order)]
+                self._patients[name] = dict(zip(found.names, sizes, strict=True))
+        return self._visible.hidden(attribute)
 
-        Args:
-            patients: of each level; counted where they are not given.
-        """
-        if attribute in self._hidden:
-            return self._hidden[attribute]
-        found, plan = self.attributes[attribute], self.plan
-        if patients is None:
-            patients = tuple(np.unique(self.ranked.patients[places]).size for places in found.places(self.order))
-        sizes = dict(zip(found.names, patients, strict=True))
-        if CROSS not in attribute:
-            hidden = withheld(sizes, plan.minimum_cases, complementary=plan.complementary_suppression)
-        else:
-            first, second = next(pair for pair in plan.intersections if CROSS.join(pair) == attribute)
-            outside = {name: n for name, n in sizes.items() if name in (NOT_STATED, NOT_DECLARED)}
-            pairs = {
-                (one, other): sizes[CROSS.join((one, other))]
-                for one in self.attributes[first].declared for other in self.attributes[second].declared
-            }  # fmt: skip
-            margins = frozenset(self.hidden(first)), frozenset(self.hidden(second))
-            crossed, rest = withheld_pairs(
-                pairs, outside, plan.minimum_cases, margins=margins, complementary=plan.complementary_suppression
-            )
-            hidden = {CROSS.join(pair): why for pair, why in crossed.items()} | rest
-        self._hidden[attribute] = hidden
-        return hidden
+    @cached_property
+    def _visible(self) -> Visible:
+        return Visible(self._patients, self.plan)
 
     def _part(self, places: NDArray[np.int64]) -> _Part:
         # Numbers of patients stay those of all cases here, so that a level's patients can be taken from the whole.

@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tasks.evaluation.intervals import not_estimable
+from tasks.evaluation.of_cases import TimeToResult
 from tasks.evaluation.plan import Plan
 from tasks.evaluation.proportions import proportion
-from tasks.evaluation.results import TimeToResult
 from tasks.evaluation.suppression import withheld
 
 #: What was owed by now: a result in time, a late one, and none though it is late.

@@ -11,6 +11,7 @@ from tasks.report.numbers import Numbers
 from tasks.report.sections import (
     accountability,
     baseline,
+    checklists,
     failures,
     glossary,
     indeterminate,
@@ -45,8 +46,8 @@ SECTIONS: Final[dict[str, Callable[[Subject], Section | LeftOut]]] = {
     "methods": methods.section,
     "glossary": glossary.section,
 }
-#: What stands behind the last section that the evaluation fills.
-_BEFORE_LAST = "methods"
+#: The first section that every report has in the same words; before it stands what is said of the report itself.
+_APPENDIX = "methods"
 
 
 def make(results: Results, images: Mapping[str, bytes] | None = None) -> Document:
@@ -60,8 +61,11 @@ def make(results: Results, images: Mapping[str, bytes] | None = None) -> Documen
     made = [fill(report) for fill in SECTIONS.values()]
     left = [each for each in made if isinstance(each, LeftOut)]
     kept = [each for each in made if isinstance(each, Section)]
-    place = next(place for place, each in enumerate(kept) if each.name == _BEFORE_LAST)
-    kept.insert(place, left_out.section(left))
+    asked = checklists.section([*kept, left_out.section(left)], left)
+    if isinstance(asked, LeftOut):
+        left.append(asked)
+    place = next(place for place, each in enumerate(kept) if each.name == _APPENDIX)
+    kept[place:place] = [left_out.section(left), *([asked] if isinstance(asked, Section) else [])]
     found = shown.provenance
     subtitle = f"{found.model_name} {versioned(found.model_version)} · finding: {shown.finding}"
     return Document(shown.title, subtitle, SYNTHETIC if report.mark else "", report.mark, numbered(kept))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tasks.evaluation.results import AtPoint, Results, StandardizedDifference
+from tasks.evaluation.of_cases import StandardizedDifference
+from tasks.evaluation.results import AtPoint, Results
 from tasks.report.checks.holding import close, hold, mismatch, named, place
 from tasks.report.checks.rows import check_row, check_table
 from tasks.report.checks.spread import distance

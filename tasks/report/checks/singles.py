@@ -6,7 +6,8 @@ import re
 from math import ceil
 from operator import itemgetter
 
-from tasks.evaluation.results import Results, TimeToResult
+from tasks.evaluation.of_cases import TimeToResult
+from tasks.evaluation.results import Results
 from tasks.report.checks import estimates
 from tasks.report.checks.holding import close, hold
 

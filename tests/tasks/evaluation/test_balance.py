@@ -9,7 +9,8 @@ from scipy.spatial.distance import mahalanobis
 
 from tasks.evaluation.analysis import analyse
 from tasks.evaluation.balance import standardized_difference
-from tasks.evaluation.results import Results, StandardizedDifference
+from tasks.evaluation.of_cases import StandardizedDifference
+from tasks.evaluation.results import Results
 from tests.tasks.evaluation.cohorts import changed, plan, tables
 
 

@@ -19,8 +19,9 @@ from data_contracts.deid_audit import CONTRACT as AUDIT
 from data_contracts.deid_evidence import CONTRACT as EVIDENCE
 from data_contracts.reference import CONTRACT as REFERENCE
 from tasks.evaluation.analysis import analyse
+from tasks.evaluation.of_cases import FailedCase
 from tasks.evaluation.plan import Plan
-from tasks.evaluation.results import FailedCase, Results
+from tasks.evaluation.results import Results
 from tasks.evaluation.stage import evaluate_lake
 from tasks.lake import Lake
 from tests.tasks.evaluation.cohorts import changed, columns, plan, tables

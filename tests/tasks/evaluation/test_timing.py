@@ -10,7 +10,7 @@ import pytest
 from statsmodels.stats.proportion import proportion_confint
 
 from data_contracts.service_levels import CONTRACT
-from tasks.evaluation.results import TimeToResult
+from tasks.evaluation.of_cases import TimeToResult
 from tasks.evaluation.timing import of_the_plan, quantile, times
 from tests.tasks.evaluation.cohorts import patient, plan, study
 
