@@ -71,7 +71,6 @@ class Assembled:
         analysed: cases with a reference standard and a score.
         unread: cases with a reference standard that the model did not read; they count as errors in the worst case.
         indeterminate: cases with a score whose label is null: NaN in `labels`.
-        everyone: all studies of the tables, analysed or not, with NaN for scores and labels that they do not have.
         excluded: reason code → studies that are not in `analysed`.
         everyone: all studies of the tables, by their numbers: whoever has measured something else in them finds patient and levels here.
         named: which of them are of a known patient, bool of shape (studies,).
@@ -83,7 +82,6 @@ class Assembled:
     analysed: Cases
     unread: Cases
     indeterminate: Cases
-    everyone: Cases
     excluded: dict[str, int]
     everyone: Cases
     named: NDArray[np.bool_]
@@ -148,7 +146,6 @@ def assemble(predictions: pa.Table, reference: pa.Table, cohort: pa.Table, plan:
         analysed=cases.where(reasons == codes.index("")),
         unread=cases.where(unread),
         indeterminate=cases.where(open_ended & ~np.isnan(scores) & (patients >= 0)),
-        everyone=cases,
         excluded={code: n for code, n in sorted(excluded.items()) if n},
         everyone=cases,
         named=patients >= 0,

@@ -35,6 +35,7 @@ from tasks.evaluation.results import (
     Roc,
     Stratum,
     VersionDifference,
+    canonical,
 )  # fmt: skip
 from tasks.evaluation.timing import STATES
 
@@ -46,7 +47,7 @@ def files(results: Results) -> dict[str, bytes]:
 
     CSV is UTF-8 with LF, numbers in full; a suppressed count and a number that is not estimable are empty fields, and nulls in Parquet.
     """
-    made = {"results.json": (results.model_dump_json(indent=1) + "\n").encode()}
+    made = {"results.json": canonical(results)}
     for name, table in tables(results).items():
         rows = table.taken()
         made[f"{name}.csv"] = csv_of(rows.header, rows.rows)

@@ -1,4 +1,4 @@
-"""`safelight report`: a results.json becomes HTML, PDF and Word."""
+"""`safelight report`: a results.json becomes HTML, PDF, Word, a workbook and CSV."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from pydantic import ValidationError
 
 from tasks.console import one_sentence, say
 from tasks.errors import ConfigurationError
-from tasks.evaluation.results import read
+from tasks.evaluation.results import Results
 from tasks.lake import Lake
+from tasks.report.csv import FOLDER
 from tasks.report.render import render
 from tasks.report.stage import images_of
 
 
 def report(
     results: Annotated[Path, typer.Argument(help="The results.json that `safelight evaluate` wrote.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="Folder for report.html, report.pdf and report.docx.", show_default=False)],
+    out: Annotated[
+        Path, typer.Option(help="Folder for report.html, .pdf, .docx, .xlsx and the tables as CSV.", show_default=False)
+    ],
     lake: Annotated[
         str | None, typer.Option(help="The lake that the evaluation was of: its key images of failures go into the report.")
     ] = None,
@@ -29,19 +32,19 @@ def report(
     """
     with one_sentence():
         try:
-            found = read(results)
-        except (OSError, ValidationError, UnicodeDecodeError):
+            content = results.read_bytes()
+            found = Results.model_validate_json(content)
+        except (OSError, ValidationError):
             raise ConfigurationError("E-REPORT-INPUT", str(results)) from None
-        images = (
-            {} if lake is None else images_of(Lake(lake if "://" in lake else str(Path(lake).expanduser().absolute())), found)
-        )
-        written = render(found, out, images)
+        zone = None if lake is None else Lake(lake if "://" in lake else str(Path(lake).expanduser().absolute()))
+        images = {} if zone is None else images_of(zone, found)
+        written = render(found, out, content, images)
+        documents = [path for path in written if path.parent.name != FOLDER]
         subgroups = sum(bool(row.attribute) for row in found.performance)
-        say(f"report: {subgroups} subgroups in {len(written)} documents{', of synthetic data' if found.synthetic else ''}")
+        say(f"report: {subgroups} subgroups in {len(written)} files{', of synthetic data' if found.synthetic else ''}")
         missing = sum(bool(case.image) and case.image not in images for case in found.failures)
         if missing:
-            say(
-                f"  {missing} key images are left out: {'name the lake with --lake' if lake is None else 'this lake does not have them'}"
-            )
-        for path in written:
+            why = "name the lake with --lake" if zone is None else "this lake does not have them"
+            say(f"  {missing} key images are left out: {why}")
+        for path in (*documents, out / FOLDER):
             say(f"  {path}")

@@ -6,51 +6,73 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tasks.errors import ConfigurationError
-from tasks.evaluation.results import Results
-from tasks.report import docx, html, pdf
+from tasks.evaluation.results import Results, canonical
+from tasks.report import csv, docx, html, pdf, xlsx
 from tasks.report.blocks import Document
 from tasks.report.checks import check, check_document
 from tasks.report.document import make
 
 
-def faces(results: Results, images: Mapping[str, bytes] | None = None) -> dict[str, bytes]:
-    """File name → content.
+def faces(results: Results, content: bytes | None = None, images: Mapping[str, bytes] | None = None) -> dict[str, bytes]:
+    """Path → content of every file of the report, `/` between folders.
 
     Args:
+        content: the `results.json` that the results were read from, which is handed on as it is; their canonical JSON where there is none.
         images: pictures of cases (PNG) by their path in the lake.
 
     Raises:
         SafelightError: E-REPORT-MISMATCH where the results contradict themselves, or the document says another number than they do.
+        ValueError: `content` says something else than the results.
     """
     check(results)
+    if content is not None and Results.model_validate_json(content) != results:
+        raise ValueError("the results.json to hand on is not that of the results")
     document = make(results, images)
     check_document(document, results)
-    return faces_of(document)
+    return faces_of(document, canonical(results) if content is None else content)
 
 
-def faces_of(document: Document) -> dict[str, bytes]:
-    """File name → content, of a document that `tasks.report.document.make` made of checked results."""
-    return {"report.html": html.render(document), "report.pdf": pdf.render(document), "report.docx": docx.render(document)}
-
-
-def render(results: Results, folder: Path, images: Mapping[str, bytes] | None = None) -> list[Path]:
-    """Write all faces into `folder`, each at once or not at all; returns their paths.
+def faces_of(document: Document, content: bytes) -> dict[str, bytes]:
+    """Path → content, of a document that `tasks.report.document.make` made of checked results.
 
     Args:
-        images: as in `faces`.
+        content: their `results.json`.
+    """
+    return {
+        "report.html": html.render(document),
+        "report.pdf": pdf.render(document),
+        "report-archive.pdf": pdf.render(document, archive=content),
+        "report.docx": docx.render(document),
+        "report.xlsx": xlsx.render(document),
+        **csv.render(document),
+        "results.json": content,
+    }
+
+
+def render(results: Results, folder: Path, content: bytes | None = None, images: Mapping[str, bytes] | None = None) -> list[Path]:
+    """Write all faces into `folder`, each at once or not at all; returns their paths.
+
+    A table that an earlier report left in its folder and this one does not have is removed: it would be taken for a part of this one.
+
+    Args:
+        content, images: as in `faces`.
 
     Raises:
         SafelightError: E-REPORT-MISMATCH; then nothing is written.
         ConfigurationError: E-REPORT-OUTPUT where the folder cannot be written.
     """
-    made = faces(results, images)
+    made = faces(results, content, images)
     written = []
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in made.items():
-            temporary = folder / f".{name}.part"
-            temporary.write_bytes(content)
-            written.append(temporary.replace(folder / name))
+        for name, face in made.items():
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary = target.with_name(f".{target.name}.part")
+            temporary.write_bytes(face)
+            written.append(temporary.replace(target))
+        for found in (folder / csv.FOLDER).iterdir():
+            if csv.NAMES.fullmatch(found.name) and f"{csv.FOLDER}/{found.name}" not in made:
+                found.unlink()
     except OSError:
         raise ConfigurationError("E-REPORT-OUTPUT", str(folder)) from None
     return written
