@@ -11,16 +11,18 @@ from tasks.report.checks.comparisons import check_comparisons
 from tasks.report.checks.curves import check_curves
 from tasks.report.checks.detection import check_detection
 from tasks.report.checks.document import check_document
+from tasks.report.checks.measured import check_measured
 from tasks.report.checks.predictive import check_predictive
 from tasks.report.checks.probabilities import check_probabilities
+from tasks.report.checks.readers import check_readers
 from tasks.report.checks.singles import check_failures, check_times
 from tasks.report.checks.versions import check_versions
 
 __all__ = ["check", "check_document"]
 
 _CHECKS = (
-    check_cases, check_comparisons, check_predictive, check_curves, check_probabilities, check_versions, check_detection, check_times,
-    check_failures,
+    check_cases, check_comparisons, check_predictive, check_curves, check_probabilities, check_versions, check_detection, check_measured,
+    check_readers, check_times, check_failures,
 )  # fmt: skip
 
 

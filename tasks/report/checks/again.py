@@ -89,22 +89,56 @@ _PROPORTIONS: dict[str, Callable[[float, float, float], Bounds]] = {
 
 def normal(value: Estimate, confidence: float | None = None) -> Bounds | None:
     """Estimate ± quantile · standard error on its scale, not held to any range; None where it does not say what it was made of."""
-    if value.estimate is None or value.standard_error is None or value.scale is None or value.scale == "square":
+    if value.estimate is None or value.standard_error is None or value.scale is None:
         return None
-    if value.freedom is not None:
-        return None
+    level = value.confidence if confidence is None else confidence
+    reach = (quantile(level) if value.freedom is None else student(level, value.freedom)) * value.standard_error
     to, back = _SCALES[value.scale]
     try:
         centre = to(value.estimate)
     except ValueError:  # no logarithm, no logit
         return None
-    reach = quantile(value.confidence if confidence is None else confidence) * value.standard_error
     return back(centre - reach), back(centre + reach)
 
 
 _SCALES: dict[str, tuple[Callable[[float], float], Callable[[float], float]]] = {
-    "identity": (float, float), "log": (log, exp), "logit": (lambda p: log(p) - log1p(-p), lambda x: 0.5 * (1.0 + np.tanh(x / 2.0))),
+    "identity": (float, float), "log": (log, exp), "logit": (lambda p: log(p) - log1p(-p), lambda x: 0.5 * (1.0 + float(np.tanh(x / 2.0)))),
+    "square": (lambda value: value * value, lambda square: sqrt(max(square, 0.0))),
 }  # fmt: skip
+
+
+def student(confidence: float, freedom: float) -> float:
+    """The two-sided quantile of Student's t, by the incomplete beta function."""
+    x = float(special.betaincinv(freedom / 2.0, 0.5, 1.0 - confidence))
+    return sqrt(freedom * (1.0 - x) / x)
+
+
+def student_p(statistic: float, freedom: float | None) -> float:
+    """The two-sided p value of Student's t, of the normal distribution where the freedom is None."""
+    return (
+        two_sided(statistic)
+        if freedom is None
+        else float(special.betainc(freedom / 2.0, 0.5, freedom / (freedom + statistic**2)))
+    )
+
+
+def f_p(statistic: float, first: float, second: float | None) -> float:
+    """The upper tail of F; of chi-squared where the second freedom is None."""
+    if second is None:
+        return chi_squared_p(statistic, first)
+    return float(special.betainc(second / 2.0, first / 2.0, second / (second + first * statistic)))
+
+
+def chi_squared_p(statistic: float, freedom: float) -> float:
+    """The upper tail of chi-squared."""
+    return float(special.gammaincc(freedom / 2.0, statistic / 2.0))
+
+
+def spread(value: float, freedom: float, confidence: float) -> Bounds:
+    """The interval of a standard deviation by chi-squared."""
+    tail = (1.0 - confidence) / 2.0
+    low, high = (value * sqrt(freedom / (2.0 * float(special.gammaincinv(freedom / 2.0, each)))) for each in (1.0 - tail, tail))
+    return low, high
 
 
 def score_type(auc: float, positives: int, negatives: int, confidence: float) -> Bounds:

@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
 
-from scipy import special
-
 from tasks.evaluation.results import Difference, Heterogeneity, Performance, Results
 from tasks.report.checks import again
 from tasks.report.checks.holding import close, hold, mismatch, place, single
@@ -132,7 +130,7 @@ def _check_heterogeneity(row: Heterogeneity, results: Results) -> None:
     hold(not row.reason, where, "a test, and a reason why there is none")
     hold(0 < row.freedom < len(levels), where, "degrees of freedom")
     hold(
-        close(row.p, float(special.gammaincc(row.freedom / 2.0, row.statistic / 2.0))),
+        close(row.p, again.chi_squared_p(row.statistic, row.freedom)),
         where,
         "p does not follow from the statistic",
     )

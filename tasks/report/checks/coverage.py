@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+_NAMED = "a name of the plan or of a table"
 _WORDS, _PLAN, _NAME = "words", "a setting of the plan", "the name of a way whose interval follows from its standard error"
 
 #: JSON Pointers, with `*` for any place of a list (and as in `fnmatch`) → why.
@@ -31,6 +32,13 @@ AS_GIVEN: Final[dict[str, str]] = {
     "/comparison/differences/*/difference/method": _NAME, "/comparison/differences/*/margin": f"{_PLAN}; the verdict follows from it",
     "/detection/*/false_positives": "at least those that a threshold lets in; the others are not published",
     "/detection/*/at/*/false_positives": f"{_PLAN}; no more are let in", "/detection/*/at/*/threshold": "a score; it falls as more are let in",
+    "/segmentation/*/level": _NAMED, "/segmentation/*/structure": _NAMED, "/agreement/*/level": _NAMED, "/agreement/*/measurement": _NAMED,
+    "/agreement/*/unit": _WORDS, "/repeatability/*/level": _NAMED, "/repeatability/*/measurement": _NAMED, "/repeatability/*/unit": _WORDS,
+    "/agreement/*/density/*/cases": "all cells together hold no more cases than there are",
+    "/reader_study/*/level": _NAMED, "/reader_study/*/figure": _PLAN,
+    "/reader_study/*/incomplete": "cases that are in no figure",
+    "/reader_study/*/differences/*/margin": f"{_PLAN}; the verdict follows from it",
+    "/given/*/sha256": "a hash",
     "/time_to_result/*/median_minutes": "a quantile of times that are not published; on the right side of the target",
     "/time_to_result/*/p90_minutes": "a quantile of times that are not published; on the right side of the target",
     "/failures/*/study": "a key", "/failures/*/image": "a path", "/failures/*/alternative": _WORDS, "/failures/*/no_image": _WORDS,

@@ -9,8 +9,10 @@ import pyarrow as pa
 
 from tasks.evaluation.analysis import analyse
 from tasks.evaluation.cases import THICK, THIN
+from tasks.evaluation.endpoints.further import Tables
 from tasks.evaluation.results import PlanHistory, Results
 from tests.tasks.evaluation.cohorts import changed, columns, patient, plan, tables
+from tests.tasks.evaluation.endpoints.made import ASKED, measurements, overlaps, readings
 
 AWKWARD = r"#let *bold* _under_ $\frac{x}$ <script>alert(1)</script> & \ @ref // `code` [link](https://example.org)"
 FOREIGN = "Klinikum Köln · 横浜病院 \u202eright to left\u202c \x0b tab\t⚕ 😀"
@@ -116,6 +118,7 @@ ALL_ANALYSES = {
         {"attribute": "sex", "levels": ["F", "M"]}, {"attribute": "slice_thickness", "levels": [THIN, THICK]},
         {"attribute": "site", "levels": ["Large", "Small"]},
     ],
+    **ASKED,
     "calibration": {"bins": 5}, "net_benefit": [0.2, 0.5, 1 / (1 + np.exp(-1.0))], "strata": [0.3, 0.6], "prevalences": [0.01, 0.2],
     "partial_auc": {"specificity": [0.8, 1.0], "replicates": 200}, "comparator": {"model": "m@0.9"}, "model": "m@1.0",
     "detection": {"false_positives": [0.25, 1.0]}, "operating_points": [{"name": "high", "threshold": 0.9}], "failures": {"cases": 4},
@@ -124,6 +127,20 @@ ALL_ANALYSES = {
         {"metric": "specificity", "margin": 0.2, "subgroups": True}, {"metric": "npv", "at_least": 0.7, "confidence": 0.99},
     ],
 }  # fmt: skip
+
+
+def further_tables(n: int, *, single: bool) -> Tables:
+    """Masks, measurements and readings of the same studies; `single`: one measurement a study, and of every third study a second value."""
+    measured = measurements(n)
+    if single:
+        second = measured.slice(0, n // 3)
+        second = second.set_column(3, "value", second["reference_value"]).set_column(
+            4, "reference_value", pa.nulls(n // 3, pa.float64())
+        )
+        measured = pa.concat_tables([measured.slice(0, n), second]).append_column(
+            "repeat", pa.array(["1"] * n + ["2"] * (n // 3))
+        )
+    return Tables(overlaps(n), measured, readings(n, cases=n - 10))
 
 
 @cache
@@ -151,5 +168,6 @@ def everything(single: bool = False) -> Results:
     return analyse(
         read, reference, cohort, plan(**ALL_ANALYSES), accountability=NIGHT, marks=marks, lesions=lesions,
         history=PlanHistory(changed=True, openings=("ab" * 32, "cd" * 32)),
+        beside=further_tables(n, single=single),
         service_levels=service_levels({**made, "patient": own if single else made["patient"]}, 0 if single else 3),
     )  # fmt: skip

@@ -27,7 +27,8 @@ Path = tuple[str | int, ...]
 SWAPPED = {
     "estimated": "not_estimable", "not_estimable": "estimated", "identity": "logit", "logit": "identity", "log": "logit", "auc": "sensitivity",
     "sensitivity": "specificity", "specificity": "auc", "finding": "excluded", "excluded": "finding", "false_negative": "false_positive",
-    "false_positive": "false_negative",
+    "false_positive": "false_negative", "square": "identity", "readers_and_cases": "cases", "cases": "readers", "readers": "cases",
+    "overlaps": "readings", "measurements": "readings", "readings": "overlaps",
 }  # fmt: skip
 
 
