@@ -11,11 +11,13 @@ import pyarrow as pa
 
 from tasks import accountability as night
 from tasks.errors import ConfigurationError, catalogue
+from tasks.evaluation.balance import standardized_differences
 from tasks.evaluation.bands import band_of
 from tasks.evaluation.cases import Assembled, assemble
 from tasks.evaluation.curves import curve_of
 from tasks.evaluation.endpoints.further import Tables
 from tasks.evaluation.endpoints.further import further as endpoints
+from tasks.evaluation.failures import failed_cases
 from tasks.evaluation.goals import judged
 from tasks.evaluation.intention import entered
 from tasks.evaluation.limitations import limitations
@@ -37,6 +39,7 @@ from tasks.evaluation.results import (
     Role,
 )
 from tasks.evaluation.subgroups import Level, Table
+from tasks.evaluation.timing import times
 from tasks.evaluation.versions import compare
 
 #: No ROC curve has more points than this; a report draws no more.
@@ -54,6 +57,7 @@ def analyse(
     history: PlanHistory | None = None,
     marks: pa.Table | None = None,
     lesions: pa.Table | None = None,
+    service_levels: pa.Table | None = None,
     beside: Tables | None = None,
     role: Role | None = None,
     year: int | None = None,
@@ -66,6 +70,7 @@ def analyse(
         accountability: rows with stage, outcome, reason_code, unit and n: where the night's units went.
         history: what the register says of the plan (`tasks.evaluation.openings`).
         marks, lesions: of a detection device; see `tasks.evaluation.marks.detections`.
+        service_levels: see `tasks.evaluation.timing.of_the_plan`.
         beside: tables of masks, measurements and readers.
         role, year: who runs the evaluation, and when; noted as they are given.
 
@@ -125,6 +130,11 @@ def analyse(
         operating_points=tuple(points),
         comparison=compare(predictions, reference, cohort, plan, threshold=operating_point, hidden=unseen | bare),
         detection=() if everything is None else detections(assembled, marks, lesions, plan, filled),
+        standardized_differences=()
+        if everything is None
+        else standardized_differences(rows, cases.main, assembled.everyone, plan),
+        time_to_result=() if service_levels is None else times(service_levels, plan),
+        failures=() if everything is None else failed_cases(assembled, plan, operating_point),
         **({} if everything is None else further(cases, [each for each in filled if each not in bare], plan)),
         **endpoints(tables, assembled, plan, unseen),
     )

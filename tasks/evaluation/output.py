@@ -12,6 +12,7 @@ from tasks import parquet
 from tasks.evaluation.columns import Rows, arrow_of, bounds, csv_of, flat, shown, values
 from tasks.evaluation.endpoints import output as endpoints
 from tasks.evaluation.intervals import not_estimable
+from tasks.evaluation.of_cases import FailedCase, StandardizedDifference, TimeToResult
 from tasks.evaluation.results import (
     Accounted,
     AtPoint,
@@ -37,6 +38,7 @@ from tasks.evaluation.results import (
     VersionDifference,
     canonical,
 )  # fmt: skip
+from tasks.evaluation.timing import STATES
 
 WORST_CASE = "worst case"
 
@@ -137,6 +139,18 @@ def tables(results: Results) -> dict[str, Rows]:
               each.reached, *values(each.sensitivity)) for row in results.detection for each in row.at),
             (Detection, LesionSensitivity), (("false_positives_a_case", pa.float64()), ("lesion_sensitivity", pa.float64())),
         ),
+        "standardized_differences": Rows(
+            ("attribute", "comparison", "difference", "reason"),
+            ((row.attribute, row.comparison, row.difference, row.reason) for row in results.standardized_differences),
+            (StandardizedDifference,),
+        ),
+        "time_to_result": Rows(
+            ("target", "target_minutes", "patients", "studies", *STATES, *bounds("share"), "median_minutes", "p90_minutes", "suppressed"),
+            ((row.target, row.target_minutes, *shown(row.suppressed, row.patients, row.studies, *(getattr(row, state) for state in STATES)),
+              *values(row.share), row.median_minutes, row.p90_minutes, row.suppressed) for row in results.time_to_result),
+            (TimeToResult,),
+        ),
+        "failures": flat(FailedCase, results.failures),
         "reclassified": flat(Reclassified, comparison.reclassified if comparison else ()),
         **endpoints.tables(results),
     }  # fmt: skip

@@ -11,6 +11,7 @@ from pydantic import Field
 from tasks.evaluation.endpoints.parts import Agreed, Given, ReaderStudy, Repeated, Segmented
 from tasks.evaluation.estimate import Estimate as Estimate  # noqa: PLC0414 - half of the package knows it from here
 from tasks.evaluation.estimate import Part
+from tasks.evaluation.of_cases import FailedCase, StandardizedDifference, TimeToResult
 
 SCHEMA: Final = "safelight-results-1"
 
@@ -402,6 +403,9 @@ class Results(Part):
     partial_auc: PartialArea | None = None
     comparison: VersionComparison | None = None
     detection: tuple[Detection, ...] = ()
+    standardized_differences: tuple[StandardizedDifference, ...] = ()
+    time_to_result: tuple[TimeToResult, ...] = ()
+    failures: tuple[FailedCase, ...] = ()
     segmentation: tuple[Segmented, ...] = ()
     agreement: tuple[Agreed, ...] = ()
     repeatability: tuple[Repeated, ...] = ()

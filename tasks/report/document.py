@@ -18,6 +18,7 @@ from tasks.report.sections import (
     decision,
     detection,
     differences,
+    failures,
     glossary,
     indeterminate,
     left_out,
@@ -34,6 +35,7 @@ from tasks.report.sections import (
     subgroup_tables,
     subgroups,
     summary,
+    time,
     versions,
 )
 from tasks.report.subject import MARK, Subject
@@ -65,6 +67,8 @@ SECTIONS: Final[dict[str, Callable[[Subject], Section | LeftOut]]] = {
     "agreement": agreement.section,
     "repeatability": repeatability.section,
     "readers": readers.section,
+    "time": time.section,
+    "failures": failures.section,
     "methods": methods.section,
     "glossary": glossary.section,
 }

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from tasks.errors import ConfigurationError
 from tasks.evaluation.results import Results, canonical
 from tasks.report import csv, docx, html, pdf, xlsx
 from tasks.report.blocks import Document
-from tasks.report.check import check
+from tasks.report.checks import check, check_document
 from tasks.report.document import make
 
 
-def faces(results: Results, content: bytes | None = None) -> dict[str, bytes]:
+def faces(results: Results, content: bytes | None = None, images: Mapping[str, bytes] | None = None) -> dict[str, bytes]:
     """Path → content of every file of the report, `/` between folders.
 
     Args:
         content: the `results.json` that the results were read from, which is handed on as it is; their canonical JSON where there is none.
+        images: pictures of cases (PNG) by their path in the lake.
 
     Raises:
-        SafelightError: E-REPORT-MISMATCH where the results contradict themselves.
+        SafelightError: E-REPORT-MISMATCH where the results contradict themselves, or the document says another number than they do.
         ValueError: `content` says something else than the results.
     """
     check(results)
     if content is not None and Results.model_validate_json(content) != results:
         raise ValueError("the results.json to hand on is not that of the results")
-    return faces_of(make(results), canonical(results) if content is None else content)
+    document = make(results, images)
+    check_document(document, results)
+    return faces_of(document, canonical(results) if content is None else content)
 
 
 def faces_of(document: Document, content: bytes) -> dict[str, bytes]:
@@ -45,16 +49,19 @@ def faces_of(document: Document, content: bytes) -> dict[str, bytes]:
     }
 
 
-def render(results: Results, folder: Path, content: bytes | None = None) -> list[Path]:
+def render(results: Results, folder: Path, content: bytes | None = None, images: Mapping[str, bytes] | None = None) -> list[Path]:
     """Write all faces into `folder`, each at once or not at all; returns their paths.
 
     A table that an earlier report left in its folder and this one does not have is removed: it would be taken for a part of this one.
+
+    Args:
+        content, images: as in `faces`.
 
     Raises:
         SafelightError: E-REPORT-MISMATCH; then nothing is written.
         ConfigurationError: E-REPORT-OUTPUT where the folder cannot be written.
     """
-    made = faces(results, content)
+    made = faces(results, content, images)
     written = []
     try:
         for name, face in made.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import sha256
 from importlib.metadata import version
 
@@ -16,8 +17,10 @@ from tasks.stage import digest
 
 STAGE = "publish"
 #: Raised by hand whenever the same results give another report than before.
-REVISION = 5
+REVISION = 6
 _RESULTS, _REPORTS = "results/results.json", "reports"
+#: Where key images lie; a results.json that others wrote must not name anything else in the lake.
+_IMAGE = re.compile(r"results/failures/[0-9.]{1,64}\.png")
 
 
 def publish_report(lake: Lake) -> Manifest | None:
@@ -37,14 +40,24 @@ def publish_report(lake: Lake) -> Manifest | None:
     except ValidationError:
         raise SafelightError("E-REPORT-INPUT", _RESULTS) from None
     key = results.provenance.plan_name
-    made_of = {"results": sha256(content).hexdigest(), "revision": REVISION, "version": version("safelight")}
+    images = images_of(lake, results)
+    made_of = {
+        "results": sha256(content).hexdigest(), "images": {path: sha256(image).hexdigest() for path, image in images.items()},
+        "revision": REVISION, "version": version("safelight"),
+    }  # fmt: skip
     fingerprint = digest(made_of)
     earlier = lake.manifest(STAGE, key)
     if earlier is not None and earlier.fingerprint == fingerprint and lake.intact(earlier):
         return None
     with lake.publication(STAGE, key, fingerprint) as publication:
-        for name, face in faces(results, content).items():
+        for name, face in faces(results, content, images).items():
             publication.write(f"{_REPORTS}/{name}", face)
         manifest = publication.commit(passed=1)
     lake.clear(f"{_REPORTS}/{FOLDER}", manifest.files)  # a table of another plan's report would be taken for one of this
     return manifest
+
+
+def images_of(lake: Lake, results: Results) -> dict[str, bytes]:
+    """The key images that the results name, by their path, as far as the lake has them."""
+    named = {case.image for case in results.failures if _IMAGE.fullmatch(case.image)}
+    return {path: lake.read(path) for path in sorted(named) if lake.exists(path)}
