@@ -7,7 +7,7 @@ what is installed here, and has to be the same, byte for byte; where it is not, 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import islice
 
@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from tasks.errors import ConfigurationError, SafelightError, catalogue
 from tasks.evaluation.results import Results
+from tasks.report.publishing.archive import Archive
 from tasks.report.publishing.folder import folder
 from tasks.report.publishing.manifest import MANIFEST, RESULTS, Manifest, describe
 from tasks.report.publishing.reading import differences, read
@@ -63,6 +64,35 @@ def verify(files: Mapping[str, bytes]) -> list[Held]:
             held.extend(_face(path, files.get(path), right, other))
     unknown = sorted({file.path for file in manifest.files} - set(expected))
     held.extend(_bad(path, "E-REPORT-FACE", "no face of these results has this name") for path in unknown)
+    return held
+
+
+def verify_archive(archive: Archive) -> list[Held]:
+    """The same for every report of an archive, with its name; and whether the index is what follows from them."""
+    from tasks.report.publishing.index import files, made
+
+    held: list[Held] = []
+    places = archive.places()
+    for place in places:
+        inside = archive.report(place)
+        try:
+            held.extend(replace(each, what=f"{place.path}/{each.what}") for each in verify(inside))
+        except ConfigurationError as error:
+            held.append(Held(place.path, ok=False, said=str(error)))
+            continue
+        if not manifest_of(inside).digest.startswith(place.digest):
+            held.append(_bad(place.path, "E-REPORT-CHANGED", "its folder is called after another manifest"))
+    for name, right in files(made(archive, places)).items():
+        there = archive.read(name)
+        if there == right:
+            held.append(Held(name, ok=True, said=f"says what {len(places)} reports say"))
+            continue
+        try:
+            found = list(differences(read(name, there or b""), read(name, right)))
+        except ValueError:
+            found = []
+        places_differ = "; ".join(f"{at}: {_shown(a, b)} instead of {_shown(b, a)}" for at, a, b in found[:_NAMED])
+        held.append(_bad(name, "E-REPORT-INDEX", places_differ or "other bytes"))
     return held
 
 
