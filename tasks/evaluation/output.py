@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from data_contracts.metrics import METRICS
 from tasks.evaluation.intervals import not_estimable
-from tasks.evaluation.results import Estimate, GoalResult, Heterogeneity, Performance, Reclassified, Results
+from tasks.evaluation.results import Estimate, GoalResult, Heterogeneity, Performance, Reclassified, Results, canonical
 
 WORST_CASE = "worst case"
 
@@ -24,7 +24,7 @@ def files(results: Results) -> dict[str, bytes]:
 
     CSV is UTF-8 with LF, numbers in full; a suppressed count and a number that is not estimable are empty fields.
     """
-    made = {"results.json": (results.model_dump_json(indent=1) + "\n").encode()}
+    made = {"results.json": canonical(results)}
     made |= {f"{name}.csv": _csv(header, rows) for name, (header, rows) in tables(results).items()}
     return made
 

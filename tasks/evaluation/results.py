@@ -379,8 +379,13 @@ class Results(_Part):
 
 
 def write(results: Results, path: Path) -> None:
-    """Write canonical JSON: the same results give the same bytes."""
-    path.write_text(results.model_dump_json(indent=1) + "\n", "utf-8")
+    """Write `canonical` JSON."""
+    path.write_bytes(canonical(results))
+
+
+def canonical(results: Results) -> bytes:
+    """The results as JSON in UTF-8: the same results give the same bytes."""
+    return f"{results.model_dump_json(indent=1)}\n".encode()
 
 
 def read(path: Path) -> Results:

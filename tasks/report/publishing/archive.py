@@ -74,7 +74,7 @@ class Archive:
         """Put a report into the archive; the index is not touched.
 
         Args:
-            files: of `tasks.report.publishing.folder.folder`, the manifest last.
+            files: of `tasks.report.render.files`, the manifest last.
             year: of the publication.
 
         Returns:

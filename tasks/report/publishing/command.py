@@ -15,9 +15,9 @@ from tasks.errors import ConfigurationError, SafelightError
 from tasks.evaluation.results import Results
 from tasks.lake import Lake
 from tasks.report.publishing.archive import Archive
-from tasks.report.publishing.folder import folder
 from tasks.report.publishing.index import DATA, PAGE, refresh
 from tasks.report.publishing.verify import Held, verify, verify_archive
+from tasks.report.render import files
 
 _RESULTS = "results/results.json"
 
@@ -43,16 +43,16 @@ def publish(
             found = Results.model_validate_json(content)
         except ValidationError:
             raise ConfigurationError("E-REPORT-INPUT", str(results or lake)) from None
-        files = folder(found, content)
+        made = files(found, content)
         try:
             archive = Archive.open(to)
-            place, new = archive.publish(files, datetime.now(UTC).year)
+            place, new = archive.publish(made, datetime.now(UTC).year)
             index = refresh(archive)
         except (OSError, pa.ArrowException):
             raise ConfigurationError("E-REPORT-DESTINATION", to) from None
         damaged = [each for each in index.reports if each.problem]
         say(
-            f"publish: report {place.number} {'published' if new else 'is there already, with the same content'}, {len(files)} files"
+            f"publish: report {place.number} {'published' if new else 'is there already, with the same content'}, {len(made)} files"
         )
         say(f"  {to.rstrip('/')}/{place.path}/report.html")
         say(f"  {to.rstrip('/')}/{PAGE} ({len(index.reports)} in all)")
@@ -84,10 +84,8 @@ def verify_folder(
     with one_sentence():
         there = Archive(Lake(_absolute(folder)))
         try:
-            if there.read(DATA) is not None:
-                held = verify_archive(there)
-            else:
-                held = verify({path: there.lake.read(path) for path in there.lake.files("")})
+            is_archive = there.read(DATA) is not None
+            held = verify_archive(there) if is_archive else verify({path: there.lake.read(path) for path in there.lake.files("")})
         except (OSError, pa.ArrowException):
             raise ConfigurationError("E-REPORT-DESTINATION", folder) from None
         _say(held)

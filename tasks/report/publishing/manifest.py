@@ -17,7 +17,7 @@ SCHEMA: Final = "safelight-report-1"
 MANIFEST: Final = "manifest.json"
 RESULTS: Final = "results.json"
 #: Packages whose versions decide how the faces are drawn and packed.
-_MADE_WITH = ("jinja2", "matplotlib", "pillow", "python-docx", "typst")
+_MADE_WITH = ("jinja2", "matplotlib", "pillow", "python-docx", "typst", "xlsxwriter")
 
 
 class _Part(BaseModel):

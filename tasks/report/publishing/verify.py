@@ -16,9 +16,9 @@ from pydantic import ValidationError
 from tasks.errors import ConfigurationError, SafelightError, catalogue
 from tasks.evaluation.results import Results
 from tasks.report.publishing.archive import Archive
-from tasks.report.publishing.folder import folder
 from tasks.report.publishing.manifest import MANIFEST, RESULTS, Manifest, describe
 from tasks.report.publishing.reading import differences, read
+from tasks.report.render import files as made_again
 
 #: Of the places in which a face differs, so many are named.
 _NAMED = 5
@@ -51,7 +51,7 @@ def verify(files: Mapping[str, bytes]) -> list[Held]:
         return held
     try:
         results = Results.model_validate_json(content)
-        expected = folder(results, content)
+        expected = made_again(results, content)
     except ValidationError:
         return [*held, _bad(RESULTS, "E-REPORT-INPUT", "no document can be held against it")]
     except SafelightError as error:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from functools import cache
 
+import openpyxl
 from lxml import html
 
+from tasks.evaluation.results import canonical
 from tasks.report.blocks import Document, Table
 from tasks.report.document import make
 from tasks.report.render import faces_of
@@ -21,7 +25,7 @@ def document(case: str) -> Document:
 
 @cache
 def rendered(case: str) -> dict[str, bytes]:
-    return faces_of(document(case))
+    return faces_of(document(case), canonical(getattr(made, case)()))
 
 
 def tables(case: str) -> list[Table]:
@@ -35,3 +39,12 @@ def cells(case: str) -> list[list[str]]:
 
 def page(case: str) -> html.HtmlElement:
     return html.document_fromstring(rendered(case)["report.html"].decode())
+
+
+def workbook(case: str) -> openpyxl.Workbook:
+    return openpyxl.load_workbook(io.BytesIO(rendered(case)["report.xlsx"]))
+
+
+def rows_of(case: str, name: str) -> list[list[str]]:
+    """A CSV file's rows, its header first."""
+    return list(csv.reader(io.StringIO(rendered(case)[name].decode(), newline="")))

@@ -10,6 +10,7 @@ from tasks.errors import SafelightError
 from tasks.evaluation import results as schema
 from tasks.evaluation.results import Results
 from tasks.lake import Lake
+from tasks.report.render import faces
 from tasks.report.stage import publish_report
 from tests.tasks.report.made import bare, realistic, tampered
 from tests.tasks.report.made_faces import rendered
@@ -35,8 +36,10 @@ def test_the_report_is_published_once_for_each_state_of_the_results(lake: Lake) 
     put(lake, realistic())
     first = publish_report(lake)
     assert first is not None
-    assert sorted(first.files) == ["reports/report.docx", "reports/report.html", "reports/report.pdf"]
-    assert lake.read("reports/report.pdf") == rendered("realistic")["report.pdf"]
+    assert {name: lake.read(name) for name in first.files} == {
+        f"reports/{name}": face for name, face in rendered("realistic").items()
+    }
+    assert lake.read("reports/results.json") == lake.read("results/results.json")
     assert publish_report(lake) is None
     put(lake, bare())
     second = publish_report(lake)
@@ -64,6 +67,14 @@ def test_going_back_to_an_earlier_plan_brings_its_report_back(lake: Lake) -> Non
         put(lake, results)
         assert publish_report(lake) is not None
     assert lake.read("reports/report.html") == rendered("realistic")["report.html"]
+
+
+def test_no_table_of_another_plan_stays_among_those_of_this_one(lake: Lake) -> None:
+    other = bare().model_copy(update={"provenance": bare().provenance.model_copy(update={"plan_name": "other"})})
+    for results in (realistic(), other):
+        put(lake, results)
+        publish_report(lake)
+    assert set(lake.files("reports")) == {f"reports/{name}" for name in faces(other)}
 
 
 def test_results_that_contradict_themselves_change_nothing(lake: Lake) -> None:

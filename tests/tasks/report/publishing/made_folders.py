@@ -12,18 +12,18 @@ from pypdf import PdfReader, PdfWriter
 from pypdf.generic import ByteStringObject, ContentStream, NameObject, StreamObject, TextStringObject
 
 from tasks.evaluation.results import Results
-from tasks.report.publishing.folder import folder
 from tasks.report.publishing.manifest import MANIFEST, RESULTS, describe
+from tasks.report.render import files as made_again
 from tests.tasks.report import made
 
 _made: dict[tuple[str, bytes | None], dict[str, bytes]] = {}
 
 
 def once(results: Results, content: bytes | None = None) -> dict[str, bytes]:
-    """`folder`, remembered."""
+    """`tasks.report.render.files`, remembered."""
     key = results.model_dump_json(), content
     if key not in _made:
-        _made[key] = folder(results, content)
+        _made[key] = made_again(results, content)
     return dict(_made[key])
 
 

@@ -12,14 +12,16 @@ from collections.abc import Callable
 
 import openpyxl
 import pytest
+from pypdf import PdfReader, PdfWriter
+from pypdf.generic import StreamObject
 
 from tasks.errors import ConfigurationError
-from tasks.evaluation.results import Results
+from tasks.evaluation.results import Results, canonical
 from tasks.report.publishing import verify as module
-from tasks.report.publishing.folder import canonical
 from tasks.report.publishing.manifest import MANIFEST, RESULTS, Manifest
 from tasks.report.publishing.reading import differences, read
-from tasks.report.publishing.verify import verify
+from tasks.report.publishing.verify import manifest_of, verify
+from tasks.report.publishing.verify import whole as whole_files
 from tests.tasks.report.made import bare, realistic, tampered
 from tests.tasks.report.publishing.made_folders import (
     another_drawing,
@@ -37,7 +39,7 @@ from tests.tasks.report.publishing.made_folders import (
 def _made_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Making the faces again is deterministic (tests/tasks/report/test_faces.py), so that here each is made once."""
     if "really" not in request.node.name:
-        monkeypatch.setattr(module, "folder", once)
+        monkeypatch.setattr(module, "made_again", once)
 
 
 def bad(files: dict[str, bytes]) -> list[str]:
@@ -76,7 +78,7 @@ def in_word(part: str, old: str, new: str) -> Callable[[dict[str, bytes]], dict[
         if name != part:
             return content
         assert old.encode() in content
-        return content.replace(old.encode(), new.encode(), 1)
+        return new.encode().join(content.rsplit(old.encode(), 1))
 
     return lambda files: files | {"report.docx": repacked(files["report.docx"], entry)}
 
@@ -97,25 +99,68 @@ def another_web_figure(files: dict[str, bytes]) -> dict[str, bytes]:
     return files | {"report.html": page.replace(first, changed).encode()}
 
 
+def attached(writer: PdfWriter) -> None:
+    writer.add_attachment("x.json", b"{}")
+
+
 def in_pdf(change: Callable[..., None]) -> Callable[[dict[str, bytes]], dict[str, bytes]]:
     return lambda files: files | {"report.pdf": rewritten(files["report.pdf"], change)}
 
 
+def in_workbook(files: dict[str, bytes]) -> dict[str, bytes]:
+    def entry(name: str, content: bytes) -> bytes:
+        return (
+            re.sub(rb"(<c [^>]*><v>)0\.\d+(</v>)", rb"\g<1>9.5\g<2>", content, count=1)
+            if name == "xl/worksheets/sheet8.xml"
+            else content
+        )
+
+    return files | {"report.xlsx": repacked(files["report.xlsx"], entry)}
+
+
+def in_csv(files: dict[str, bytes]) -> dict[str, bytes]:
+    path = next(path for path in files if "performance-by-sex" in path)
+    changed, n = re.subn(rb"0\.\d+( \(0\.\d+\xe2\x80\x930\.\d+\),)", rb"0.992\g<1>", files[path], count=2)
+    assert n == 2
+    return files | {path: changed}
+
+
+def another_attachment(files: dict[str, bytes]) -> dict[str, bytes]:
+    """The PDF of results that say one thing otherwise, with that attached: only it differs."""
+    pdf = files["report-archive.pdf"]
+    opened = PdfReader(io.BytesIO(pdf))
+    assert list(opened.attachments) == [RESULTS]
+
+    def change(writer: PdfWriter) -> None:
+        for held in writer._objects:
+            each = held.get_object() if held is not None else None
+            if isinstance(each, StreamObject) and each.get("/Type") == "/EmbeddedFile":
+                each.set_data(each.get_data().replace(b'"minimum_cases": 5', b'"minimum_cases": 1'))
+
+    return files | {"report-archive.pdf": rewritten(pdf, change)}
+
+
+AREA, AUTHOR = 'alt="ROC curves. All cases: area ', ("<dc:creator></dc:creator>", "<dc:creator>x</dc:creator>")
+VIEWPORT = '<meta name="viewport"'
 TAMPERED = {
     "a digit in a cell of the page": (in_a_cell, r"column \w+: '0\.992 \(.*' instead of '0\.692 \("),
     "a digit in a sentence of the page": (swapped("report.html", ">0.692 (", ">0.992 ("), r"paragraph.*: '.*0\.992 \(.*' instead of '.*0\.692 \("),
     "a source of a number": (swapped("report.html", "/performance/0/auc", "/performance/1/auc"), "source of a number.*performance/1/auc"),
     "a word of the page": (swapped("report.html", "Demonstration only. Not for clinical use.", "For clinical use."), "paragraph: .*For clinical use"),
-    "the text for a figure": (swapped("report.html", 'alt="ROC curves. All cases: area 0.', 'alt="ROC curves. All cases: area 1.'), "text for the figure: .*area 1"),
+    "the text for a figure": (swapped("report.html", f"{AREA}0.", f"{AREA}1."), "text for the figure: .*area 1"),
     "a figure of the page": (another_web_figure, "drawing: another content"),
-    "a property of the page": (swapped("report.html", '<meta name="viewport"', '<meta name="author" content="x"><meta name="viewport"'), "head, author: 'x' instead of nothing"),
+    "a property of the page": (swapped("report.html", VIEWPORT, f'<meta name="author" content="x">{VIEWPORT}'), "author: 'x' instead of nothing"),
     "the page's policy": (swapped("report.html", "default-src 'none'", "default-src 'self'"), "Content-Security-Policy"),
     "a comment in the page": (swapped("report.html", "</body>", "<!-- x --></body>"), "other bytes from byte"),
     "a digit in a cell of Word": (in_word("word/document.xml", ">0.692 (", ">0.992 ("), r"row .*, column \w+: '0\.992 \(.*' instead of '0\.692 \("),
-    "the author of the Word file": (in_word("docProps/core.xml", "<dc:creator></dc:creator>", "<dc:creator>x</dc:creator>"), "property creator: 'x' instead of ''"),
+    "the author of the Word file": (in_word("docProps/core.xml", *AUTHOR), "property creator: 'x' instead of ''"),
     "a figure of Word": (another_word_picture, "part word/media/image2.png: "),
+    "a number in the workbook": (in_workbook, r"sheet 'Table \d+', cell F5: '29' instead of '92'"),
+    "a cell of a table as CSV": (in_csv, r"line \d+ \(.*\), column Sensitivity: '0\.992"),
+    "a number of the list": (swapped("numbers.csv", "0.692", "0.992"), "line .*column Text: '0.992"),
+    "what is attached to the archival PDF": (another_attachment, "attachment results.json: another content instead of another content"),
     "the title of the PDF": (in_pdf(lambda writer: writer.add_metadata({"/Title": "Another"})), "property /Title: 'Another' instead of"),
-    "an attachment of the PDF": (in_pdf(lambda writer: writer.add_attachment("x.json", b"{}")), "attachment x.json: another content instead of nothing"),
+    "an attachment of the PDF": (in_pdf(attached), "attachment x.json: another content instead of nothing"),
     "two glyphs of the PDF": (in_pdf(other_glyphs), r"page 1, line \d+: '.*' instead of '"),
     "a drawing of the PDF": (in_pdf(another_drawing), "page 1, all that is drawn: another content"),
 }  # fmt: skip
@@ -127,11 +172,18 @@ def test_a_face_that_was_tampered_with_is_found_also_where_the_hashes_fit(what: 
     case = "bare" if "PDF" in what else "realistic"
     files = change(whole(case))
     (path,) = (path for path, content in files.items() if content != whole(case)[path])
-    plain, fitting = bad(files), bad(rehashed(files))
-    assert any(line.startswith(f"{path}: E-REPORT-CHANGED") for line in plain)
-    for lines in (plain, fitting):
-        assert any(re.search(place, line) and line.startswith(f"{path}: E-REPORT-FACE") for line in lines), lines
-    assert not any("E-REPORT-CHANGED" in line for line in fitting)
+    assert not whole_files(files, manifest_of(files))
+    lines = bad(rehashed(files))
+    assert any(re.search(place, line) and line.startswith(f"{path}: E-REPORT-FACE") for line in lines), lines
+    assert {line.partition(":")[0] for line in lines} == {path}
+
+
+def test_a_changed_file_is_said_to_be_another_than_the_manifest_names_and_where() -> None:
+    lines = bad(in_a_cell(whole()))
+    assert [line.partition(" (")[0].split(": ")[:2] for line in lines] == [
+        ["report.html", "E-REPORT-CHANGED"],
+        ["report.html", "E-REPORT-FACE"],
+    ]
 
 
 @pytest.mark.parametrize("path", ["report.html", "report.pdf", "report.docx", RESULTS])
@@ -162,7 +214,7 @@ def test_results_whose_rates_do_not_follow_are_found_with_all_hashes_right() -> 
 def test_other_results_under_the_old_faces_are_found_in_each_face() -> None:
     results = bare().model_copy(update={"title": "Another evaluation"})
     lines = bad(rehashed(whole("bare") | {RESULTS: canonical(results)}, results))
-    for path in ("report.html", "report.pdf", "report.docx"):
+    for path in ("report.html", "report.pdf", "report-archive.pdf", "report.docx", "report.xlsx"):
         assert any(line.startswith(f"{path}: E-REPORT-FACE") and "Another evaluation" in line for line in lines)
 
 
