@@ -84,8 +84,9 @@ def _filters(entries: Sequence[Entry]) -> list[dict[str, Any]]:
     return made
 
 
-def _data(entry: Entry) -> dict[str, str]:
-    return {name: of(entry) for name, (_, of) in FILTERS.items()}
+def _data(entry: Entry) -> Markup:
+    """What the filters ask for, as attributes of an element."""
+    return Markup().join(Markup(' data-{}="{}"').format(name, of(entry)) for name, (_, of) in FILTERS.items())
 
 
 def _row(entry: Entry) -> dict[str, Any]:
@@ -121,11 +122,11 @@ def _goal(goal: GoalSaid) -> str:
 def _series(one: trend.Series) -> dict[str, Any]:
     drawn = trend.draw(one)
     return {
-        "title": one.title, "plan": one.plan, "finding": one.finding, "model": one.model,
+        "title": one.title,
         "image": data_uri(drawn.svg, "image/svg+xml") if drawn is not None else "", "alternative": drawn.alternative if drawn is not None else "",
         "rows": [
             {
-                "entry": each, "verdict": verdict(each), "href": _href(each, "report.html"),
+                "entry": each, "data": _data(each), "verdict": verdict(each), "href": _href(each, "report.html"),
                 "endpoints": [trend.said(each.endpoints[name]) for name in ENDPOINTS],
             }
             for each in one.entries

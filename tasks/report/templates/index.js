@@ -19,7 +19,7 @@ function filter() {
     shown += row.hidden ? 0 : 1;
   }
   for (const part of parts) {
-    part.hidden = !passes(part);
+    part.hidden = !Array.from(part.querySelectorAll("[data-point]")).some(passes);
   }
   const wanted = new URLSearchParams();
   for (const choice of choices) {
