@@ -1,4 +1,4 @@
-"""How the endpoints went from publication to publication: one series for each plan, finding and model; drawn, and as a table."""
+"""How the endpoints went from publication to publication: one series for each plan, finding, model and kind of data; drawn, and as a table."""
 
 from __future__ import annotations
 
@@ -25,21 +25,22 @@ class Series:
     plan: str
     finding: str
     model: str
+    synthetic: bool
     entries: tuple[Entry, ...]
 
     @property
     def title(self) -> str:
         """As headings write it."""
-        return f"{self.model}, {self.finding}, by the plan {self.plan}"
+        return f"{self.model}, {self.finding}, by the plan {self.plan}{' (synthetic data)' if self.synthetic else ''}"
 
 
 def series(entries: Sequence[Entry]) -> list[Series]:
     """All series, in the order in which they began."""
     latest = {(each.plan, each.results_sha256): each for each in entries if not each.problem}
-    found: dict[tuple[str, str, str], list[Entry]] = {}
+    found: dict[tuple[str, str, str, bool], list[Entry]] = {}
     for each in entries:
         if not each.problem:
-            of = found.setdefault((each.plan, each.finding, each.model), [])
+            of = found.setdefault((each.plan, each.finding, each.model, each.synthetic), [])
             if latest[each.plan, each.results_sha256] == each:
                 of.append(each)
     return [Series(*key, tuple(each)) for key, each in found.items()]
@@ -69,13 +70,14 @@ def draw(one: Series) -> Drawing | None:
             places = range(0, len(shown), step)
             labels = [letters(f"{shown[place].number} · {elided(shown[place].model_version or '?', 12)}") for place in places]
             axes.set_xticks(list(places), labels, rotation=40, ha="right", fontsize=7)
-        return finish(figure, finding(one), MARK if any(each.synthetic for each in shown) else "")
+        return finish(figure, finding(one), MARK if one.synthetic else "")
 
 
 def _panel(axes: Any, values: Sequence[Endpoint]) -> None:
     known = [(place, value) for place, value in enumerate(values) if value.estimate is not None]
     places = [place for place, _ in known]
-    axes.plot(places, [value.estimate for _, value in known], color=FAINT, linewidth=1.2, zorder=1)
+    line = [float("nan") if value.estimate is None else value.estimate for value in values]  # broken where there is no number
+    axes.plot(range(len(values)), line, color=FAINT, linewidth=1.2, zorder=1)
     axes.vlines(places, [value.lower for _, value in known], [value.upper for _, value in known], color=ACCENT, linewidth=1.4)
     axes.plot(places, [value.estimate for _, value in known], marker="s", color=ACCENT, markersize=4.2, linestyle="none")
     for place, value in enumerate(values):

@@ -88,6 +88,12 @@ def test_a_series_shows_the_same_results_once() -> None:
     assert [each.number for each in one.entries] == [2, 3]
 
 
+def test_synthetic_data_and_others_are_no_one_series() -> None:
+    first, second = trend.series((report(1), report(2, synthetic=True)))
+    assert (first.synthetic, second.synthetic) == (False, True)
+    assert "(synthetic data)" in second.title
+
+
 def test_the_text_for_the_figure_says_what_it_shows() -> None:
     low = {name: Endpoint(status="estimated", estimate=0.5, lower=0.45, upper=0.55) for name in trend.NAMES}
     (one,) = trend.series((report(1), report(2, endpoints=low)))
@@ -96,7 +102,7 @@ def test_the_text_for_the_figure_says_what_it_shows() -> None:
     assert (
         "AUC 0.810 (0.750–0.950) in report 1, 0.500 (0.450–0.550) in report 2, lower beyond both intervals" in drawn.alternative
     )
-    assert trend.draw(trend.Series("p", "f", "m", (report(1),))) is None
+    assert trend.draw(trend.Series("p", "f", "m", synthetic=False, entries=(report(1),))) is None
 
 
 def test_the_page_loads_nothing_and_allows_its_own_script_and_style_alone() -> None:
