@@ -32,6 +32,8 @@ _STAGES = {
     "gallery": "tasks.gallery.command:gallery",
     "review": "tasks.review.command:review",
     "report": "tasks.report.command:report",
+    "publish": "tasks.report.publishing.command:publish",
+    "verify": "tasks.report.publishing.command:verify_folder",
     "release": "tasks.release.command:release",
     "synthesize": "tasks.synthetic.command:synthesize",
 }

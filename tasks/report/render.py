@@ -1,4 +1,4 @@
-"""All faces of one report."""
+"""All faces of one report, and the folder that they make."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tasks.report import csv, docx, html, pdf, xlsx
 from tasks.report.blocks import Document
 from tasks.report.checks import check, check_document
 from tasks.report.document import make
+from tasks.report.publishing.manifest import MANIFEST, describe
 
 
 def faces(results: Results, content: bytes | None = None, images: Mapping[str, bytes] | None = None) -> dict[str, bytes]:
@@ -49,8 +50,14 @@ def faces_of(document: Document, content: bytes) -> dict[str, bytes]:
     }
 
 
+def files(results: Results, content: bytes | None = None, images: Mapping[str, bytes] | None = None) -> dict[str, bytes]:
+    """The report as a folder: what `faces` gives, by path, and the manifest last; the same results give the same bytes."""
+    made = faces(results, content, images)
+    return dict(sorted(made.items())) | {MANIFEST: describe(results, made).to_json()}
+
+
 def render(results: Results, folder: Path, content: bytes | None = None, images: Mapping[str, bytes] | None = None) -> list[Path]:
-    """Write all faces into `folder`, each at once or not at all; returns their paths.
+    """Write all faces and their manifest into `folder`, each at once or not at all; returns their paths.
 
     A table that an earlier report left in its folder and this one does not have is removed: it would be taken for a part of this one.
 
@@ -61,7 +68,7 @@ def render(results: Results, folder: Path, content: bytes | None = None, images:
         SafelightError: E-REPORT-MISMATCH; then nothing is written.
         ConfigurationError: E-REPORT-OUTPUT where the folder cannot be written.
     """
-    made = faces(results, content, images)
+    made = files(results, content, images)
     written = []
     try:
         for name, face in made.items():
