@@ -94,8 +94,8 @@ def analyse(
     worst = Table.of(cases.worst, operating_point, plan).overall(hidden)
     curves = [] if hidden else _curve("", "", table.ranked, plan)
     for level in levels:
-        bare = level.row.suppressed or level.row.cells_withheld
-        curves += [] if bare else _curve(level.row.attribute, level.row.level, level.ranked, plan)
+        closed = level.row.suppressed or level.row.cells_withheld
+        curves += [] if closed else _curve(level.row.attribute, level.row.level, level.ranked, plan)
     points = [
         AtPoint(
             name=point.name, threshold=point.threshold, performance=tuple(_rows(Table.of(cases.main, point.threshold, plan))[0])
@@ -134,7 +134,7 @@ def analyse(
         if everything is None
         else standardized_differences(rows, cases.main, assembled.everyone, plan),
         time_to_result=() if service_levels is None else times(service_levels, plan),
-        failures=() if everything is None else failed_cases(assembled, plan, operating_point),
+        failures=() if everything is None or rows[0].cells_withheld else failed_cases(assembled, plan, operating_point),
         **({} if everything is None else further(cases, [each for each in filled if each not in bare], plan)),
         **endpoints(tables, assembled, plan, unseen),
     )
