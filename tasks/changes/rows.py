@@ -44,6 +44,11 @@ def _limit(each: Judged) -> tuple[str, ...]:
     return name, subgroup, _interval(each), bound, "yes" if each.passed else f"NO: {each.reason}"
 
 
+def named(each: Judged) -> str:
+    """A limit in words."""
+    return f"{each.metric} of {_subgroup(each.attribute, each.level)}" + (f" ({each.reason})" if each.reason else "")
+
+
 def counts(verdict: Verdict) -> str:
     """How many changes and limits there were, and how many of them failed."""
     refused, failed = sum(not each.permitted for each in verdict.changes), sum(not each.passed for each in verdict.limits)

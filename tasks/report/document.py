@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 
 from tasks.evaluation.results import Results
 from tasks.report.blocks import Document, LeftOut, Section, numbered
+from tasks.report.material import Material
 from tasks.report.numbers import Numbers
 from tasks.report.sections import (
     acceptance,
@@ -14,6 +15,7 @@ from tasks.report.sections import (
     agreement,
     baseline,
     calibration,
+    change,
     checklists,
     decision,
     detection,
@@ -24,6 +26,7 @@ from tasks.report.sections import (
     left_out,
     limitations,
     methods,
+    monitoring,
     operating_points,
     per_thousand,
     performance,
@@ -47,6 +50,8 @@ SYNTHETIC = f"{MARK}. The cases in this report were generated. It shows how Safe
 SECTIONS: Final[dict[str, Callable[[Subject], Section | LeftOut]]] = {
     "summary": summary.section,
     "limitations": limitations.section,
+    "monitoring": monitoring.section,
+    "change": change.section,
     "provenance": provenance.section,
     "accountability": accountability.section,
     "baseline": baseline.section,
@@ -76,14 +81,10 @@ SECTIONS: Final[dict[str, Callable[[Subject], Section | LeftOut]]] = {
 _APPENDIX = "methods"
 
 
-def make(results: Results, images: Mapping[str, bytes] | None = None) -> Document:
-    """The report on one evaluation.
-
-    Args:
-        images: pictures of cases (PNG) by their path in the lake.
-    """
+def make(results: Results, material: Material | None = None) -> Document:
+    """The report on one evaluation, with what stands beside it."""
     shown = printable(results)
-    report = Subject(shown, Numbers(shown), images or {})
+    report = Subject(shown, Numbers(shown), material or Material())
     made = [fill(report) for fill in SECTIONS.values()]
     left = [each for each in made if isinstance(each, LeftOut)]
     kept = [each for each in made if isinstance(each, Section)]

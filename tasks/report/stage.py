@@ -14,6 +14,7 @@ from tasks.errors import SafelightError
 from tasks.evaluation.results import Results
 from tasks.lake import Lake, Manifest
 from tasks.report import csv
+from tasks.report.material import Material
 from tasks.report.publishing.archive import Archive
 from tasks.report.publishing.index import DATA, PAGE, refresh
 from tasks.report.publishing.manifest import MANIFEST
@@ -50,16 +51,16 @@ def publish_report(lake: Lake, year: int | None = None) -> Manifest | None:
     except ValidationError:
         raise SafelightError("E-REPORT-INPUT", _RESULTS) from None
     key = results.provenance.plan_name
-    images = images_of(lake, results)
+    material = Material(images_of(lake, results))
     made_of = {
-        "results": sha256(content).hexdigest(), "images": {path: sha256(image).hexdigest() for path, image in images.items()},
+        "results": sha256(content).hexdigest(), "material": {path: sha256(part).hexdigest() for path, part in material.files().items()},
         "revision": REVISION, "version": version("safelight"),
     }  # fmt: skip
     fingerprint = digest(made_of)
     earlier = lake.manifest(STAGE, key)
     if earlier is not None and earlier.fingerprint == fingerprint and lake.intact(earlier) and _is_archived(lake):
         return None
-    made = files(results, content, images)
+    made = files(results, content, material)
     archive = Archive(lake, ARCHIVE)
     place, _ = archive.publish(made, year or datetime.now(UTC).year)
     refresh(archive)
