@@ -12,6 +12,7 @@ from tasks import parquet
 from tasks.evaluation.columns import Rows, arrow_of, bounds, csv_of, flat, shown, values
 from tasks.evaluation.endpoints import output as endpoints
 from tasks.evaluation.intervals import not_estimable
+from tasks.evaluation.of_cases import FailedCase, StandardizedDifference, TimeToResult
 from tasks.evaluation.results import (
     Accounted,
     AtPoint,
@@ -32,9 +33,12 @@ from tasks.evaluation.results import (
     Reclassified,
     Results,
     Roc,
+    RocBand,
     Stratum,
     VersionDifference,
+    canonical,
 )  # fmt: skip
+from tasks.evaluation.timing import STATES
 
 WORST_CASE = "worst case"
 
@@ -44,7 +48,7 @@ def files(results: Results) -> dict[str, bytes]:
 
     CSV is UTF-8 with LF, numbers in full; a suppressed count and a number that is not estimable are empty fields, and nulls in Parquet.
     """
-    made = {"results.json": (results.model_dump_json(indent=1) + "\n").encode()}
+    made = {"results.json": canonical(results)}
     for name, table in tables(results).items():
         rows = table.taken()
         made[f"{name}.csv"] = csv_of(rows.header, rows.rows)
@@ -76,6 +80,12 @@ def tables(results: Results) -> dict[str, Rows]:
             ("attribute", "level", "fpr", "tpr"),
             ((row.attribute, row.level, *point) for row in results.roc for point in zip(row.fpr, row.tpr, strict=True)),
             (Roc,), tuple(point),
+        ),
+        "roc_band": Rows(
+            ("attribute", "level", "fpr", "lower", "upper", "confidence", "method"),
+            ((row.attribute, row.level, *point, row.band.confidence, row.band.method)
+             for row in results.roc if row.band for point in zip(row.band.fpr, row.band.lower, row.band.upper, strict=True)),
+            (Roc, RocBand), tuple((name, pa.float64()) for name in ("fpr", "lower", "upper")),
         ),
         "goals": flat(GoalResult, results.goals),
         "heterogeneity": flat(Heterogeneity, results.heterogeneity),
@@ -129,6 +139,18 @@ def tables(results: Results) -> dict[str, Rows]:
               each.reached, *values(each.sensitivity)) for row in results.detection for each in row.at),
             (Detection, LesionSensitivity), (("false_positives_a_case", pa.float64()), ("lesion_sensitivity", pa.float64())),
         ),
+        "standardized_differences": Rows(
+            ("attribute", "comparison", "difference", "reason"),
+            ((row.attribute, row.comparison, row.difference, row.reason) for row in results.standardized_differences),
+            (StandardizedDifference,),
+        ),
+        "time_to_result": Rows(
+            ("target", "target_minutes", "patients", "studies", *STATES, *bounds("share"), "median_minutes", "p90_minutes", "suppressed"),
+            ((row.target, row.target_minutes, *shown(row.suppressed, row.patients, row.studies, *(getattr(row, state) for state in STATES)),
+              *values(row.share), row.median_minutes, row.p90_minutes, row.suppressed) for row in results.time_to_result),
+            (TimeToResult,),
+        ),
+        "failures": flat(FailedCase, results.failures),
         "reclassified": flat(Reclassified, comparison.reclassified if comparison else ()),
         **endpoints.tables(results),
     }  # fmt: skip

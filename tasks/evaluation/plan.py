@@ -137,6 +137,18 @@ class Detection(_Section):
     )
 
 
+class Failures(_Section):
+    """The studies that were read most wrongly, listed by key.
+
+    Args:
+        cases: how many of either kind, false negatives and false positives, at most.
+        images: whether each has its key image, where the evaluation is of a lake.
+    """
+
+    cases: int = Field(10, ge=1, le=1000)
+    images: bool = True
+
+
 class Segmentation(_Section):
     """Masks against reference masks, by structure, from the table of overlaps."""
 
@@ -222,7 +234,7 @@ class Plan(_Section):
         prevalences: at which predictive values are given besides the data's own.
         failed: how a case that was not read enters the main table: not at all, as a positive or negative reading, or as an error.
         indeterminate: how a case whose label is null enters it: not at all, as positive, as negative, or as an error of the reading.
-        partial_auc, calibration, comparator, detection: further analyses; None where there is none.
+        partial_auc, calibration, comparator, detection, failures: further analyses; None where there is none.
         segmentation, agreement, repeatability, reader_study: of tables of their own (`tasks.evaluation.endpoints`); None where there is none.
         net_benefit: threshold probabilities of the decision curve; none where empty.
         strata: bounds of the risk strata, ascending; none where empty.
@@ -257,6 +269,7 @@ class Plan(_Section):
     strata: tuple[float, ...] = ()
     comparator: Comparator | None = None
     detection: Detection | None = None
+    failures: Failures | None = None
     segmentation: Segmentation | None = None
     agreement: Measurements | None = None
     repeatability: Measurements | None = None
@@ -339,10 +352,11 @@ def load_plan(path: Path | str) -> Plan:
     try:
         return Plan.model_validate({"name": stem, **said})
     except ValidationError as error:
-        raise ConfigurationError("E-EVAL-PLAN", f"{source.name}: {_sentences(error)}") from None
+        raise ConfigurationError("E-EVAL-PLAN", f"{source.name}: {sentences(error)}") from None
 
 
-def _sentences(error: ValidationError) -> str:
+def sentences(error: ValidationError) -> str:
+    """What is wrong with each field of a file, in one line, without a value of it."""
     said = []
     for problem in error.errors(include_input=False, include_url=False):
         field = ".".join(str(part) for part in problem["loc"])

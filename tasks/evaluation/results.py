@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Final, Literal
 
@@ -10,6 +11,7 @@ from pydantic import Field
 from tasks.evaluation.endpoints.parts import Agreed, Given, ReaderStudy, Repeated, Segmented
 from tasks.evaluation.estimate import Estimate as Estimate  # noqa: PLC0414 - half of the package knows it from here
 from tasks.evaluation.estimate import Part
+from tasks.evaluation.of_cases import FailedCase, StandardizedDifference, TimeToResult
 
 SCHEMA: Final = "safelight-results-1"
 
@@ -111,13 +113,27 @@ class Baseline(Part):
     suppressed: bool = False
 
 
+class RocBand(Part):
+    """The pointwise interval of the sensitivity at each false positive rate (`tasks.evaluation.bands`)."""
+
+    fpr: tuple[float, ...]
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+    confidence: float = Field(gt=0, lt=1)
+    method: str
+
+
 class Roc(Part):
-    """An empirical ROC curve: false and true positive fractions from (0, 0) to (1, 1)."""
+    """An empirical ROC curve: false and true positive fractions from (0, 0) to (1, 1).
+
+    `band` is None where either kind of cases is of fewer than two patients.
+    """
 
     attribute: str
     level: str
     fpr: tuple[float, ...]
     tpr: tuple[float, ...]
+    band: RocBand | None = None
 
 
 class PerThousand(Part):
@@ -322,8 +338,22 @@ class PlanHistory(Part):
     openings: tuple[str, ...] = ()
 
 
+class Role(StrEnum):
+    """Who ran an evaluation, by role: never a person."""
+
+    DATA_ENGINEER = "data_engineer"
+    CLINICAL = "clinical"
+    STATISTICS = "statistics"
+    REGULATORY = "regulatory"
+    NIGHT = "night"
+
+
 class Provenance(Part):
-    """What the numbers were made from: SHA-256 of each input's content and the versions involved."""
+    """What the numbers were made from: SHA-256 of each input's content and the versions involved.
+
+    `interval` is the plan's method for proportions, `seed` that of every random number. `role` and `year` say who ran the evaluation and
+    when, as far as the caller said so; the year is all that is kept of the date.
+    """
 
     safelight_version: str
     plan_name: str
@@ -334,6 +364,12 @@ class Provenance(Part):
     predictions_sha256: str
     reference_sha256: str
     cohort_sha256: str
+    interval: str = ""
+    seed: int | None = None
+    numpy_version: str = ""
+    scipy_version: str = ""
+    role: Role | None = None
+    year: int | None = Field(None, ge=1900, le=9999)
 
 
 class Results(Part):
@@ -367,6 +403,9 @@ class Results(Part):
     partial_auc: PartialArea | None = None
     comparison: VersionComparison | None = None
     detection: tuple[Detection, ...] = ()
+    standardized_differences: tuple[StandardizedDifference, ...] = ()
+    time_to_result: tuple[TimeToResult, ...] = ()
+    failures: tuple[FailedCase, ...] = ()
     segmentation: tuple[Segmented, ...] = ()
     agreement: tuple[Agreed, ...] = ()
     repeatability: tuple[Repeated, ...] = ()
@@ -379,8 +418,13 @@ class Results(Part):
 
 
 def write(results: Results, path: Path) -> None:
-    """Write canonical JSON: the same results give the same bytes."""
-    path.write_text(results.model_dump_json(indent=1) + "\n", "utf-8")
+    """Write `canonical` JSON."""
+    path.write_bytes(canonical(results))
+
+
+def canonical(results: Results) -> bytes:
+    """The results as JSON in UTF-8: the same results give the same bytes."""
+    return f"{results.model_dump_json(indent=1)}\n".encode()
 
 
 def read(path: Path) -> Results:

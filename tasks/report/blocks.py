@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 
-from tasks.report.numbers import Said
+from tasks.report.numbers import Reference, Said, parts_of, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Table:
     """A table; the first cell of each row names the row. `number` is given by `numbered`.
 
     Args:
+        name: what a `Reference` calls it; empty where none does.
         numeric: for each column whether it is set to the right and kept on one line where that fits.
         widths: of the columns, relative to each other.
     """
@@ -39,6 +41,7 @@ class Table:
     numeric: tuple[bool, ...]
     widths: tuple[float, ...]
     number: int = 0
+    name: str = ""
 
     def __post_init__(self) -> None:
         if {len(self.header)} != {len(self.numeric), len(self.widths), *(len(row) for row in self.rows)}:
@@ -49,10 +52,15 @@ class Table:
         """As captions and references write it."""
         return f"Table {self.number}"
 
+    @property
+    def anchor(self) -> str:
+        """As links call it."""
+        return f"table-{self.number}"
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A drawing. `alternative` states the finding for those who do not see it; `width` is a share of the line."""
+    """A drawing. `alternative` states the finding for those who do not see it; `width` is a share of the line, `name` as a table's."""
 
     caption: str
     alternative: str
@@ -60,11 +68,17 @@ class Figure:
     png: bytes
     width: float = 1.0
     number: int = 0
+    name: str = ""
 
     @property
     def label(self) -> str:
         """As captions and references write it."""
         return f"Figure {self.number}"
+
+    @property
+    def anchor(self) -> str:
+        """As links call it."""
+        return f"figure-{self.number}"
 
 
 Block = Paragraph | Items | Table | Figure
@@ -112,19 +126,47 @@ class Document:
 
 
 def numbered(sections: Sequence[Section]) -> tuple[Section, ...]:
-    """The same sections with tables and figures counted through."""
-    tables = figures = 0
-    made = []
-    for section in sections:
-        blocks: list[Block] = []
-        for block in section.blocks:
-            if isinstance(block, Table):
-                tables += 1
-                blocks.append(replace(block, number=tables))
-            elif isinstance(block, Figure):
-                figures += 1
-                blocks.append(replace(block, number=figures))
-            else:
-                blocks.append(block)
-        made.append(replace(section, blocks=tuple(blocks)))
-    return tuple(made)
+    """The same sections with tables and figures counted through, and every reference to one of them, or to a section, written out.
+
+    Raises:
+        ValueError: two of them have the same name.
+    """
+    counts = {Table: count(1), Figure: count(1)}
+    counted = [replace(section, blocks=tuple(_counted(block, counts) for block in section.blocks)) for section in sections]
+    labels = [(section.name, (f"section {number}", section.anchor)) for number, section in enumerate(counted, 1)]
+    labels += [
+        (block.name, (block.label, block.anchor))
+        for section in counted
+        for block in section.blocks
+        if isinstance(block, (Table, Figure)) and block.name
+    ]
+    known = dict(labels)
+    if len(known) < len(labels):
+        raise ValueError("two sections, tables or figures of the report have the same name")
+    return tuple(replace(section, blocks=tuple(_written(block, known) for block in section.blocks)) for section in counted)
+
+
+def _counted(block: Block, counts: Mapping[type, Iterator[int]]) -> Block:
+    return replace(block, number=next(counts[type(block)])) if isinstance(block, (Table, Figure)) else block
+
+
+def _written(block: Block, known: Mapping[str, tuple[str, str]]) -> Block:
+    """The block with its references written out."""
+
+    def out(said: Said) -> Said:
+        if not any(isinstance(part, Reference) for part in parts_of(said)):
+            return said
+        return text(*(_named(part, known) if isinstance(part, Reference) else part for part in parts_of(said)))
+
+    if isinstance(block, Paragraph):
+        return replace(block, text=out(block.text))
+    if isinstance(block, Items):
+        return replace(block, items=tuple(map(out, block.items)))
+    if isinstance(block, Table):
+        return replace(block, rows=tuple(tuple(map(out, row)) for row in block.rows))
+    return block
+
+
+def _named(reference: Reference, known: Mapping[str, tuple[str, str]]) -> Reference:
+    label, anchor = known.get(reference.name, ("", ""))
+    return replace(reference, label=label, anchor=anchor)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tasks.evaluation.results import Estimate, Results
+from tasks.evaluation.results import Estimate, PerThousand, Results
 from tasks.report import wording
 
 #: The way to a value: names of fields and places in lists, `("performance", 0, "counts", "tp")`.
@@ -25,33 +25,72 @@ class Number:
         text: `0.930 (0.880–0.960)`.
         form: how it was made of the values, a name in `FORMS`.
         at: where these stand in `results.json`, as JSON Pointers; that of an estimate stands for its interval, too.
+        value: what it is worth in full precision, a share as a fraction of 1; None where the form says more than one number.
+        lower, upper: of its interval; None where it has none, or where the bound is infinite.
     """
 
     text: str
     form: str
     at: tuple[str, ...]
+    value: float | None = None
+    lower: float | None = None
+    upper: float | None = None
 
     def __str__(self) -> str:
         return self.text
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """Words and numbers in their order."""
+class Reference:
+    """A mention of a table, a figure or a section by its name: `Table 3`, `section 9`.
 
-    parts: tuple[str | Number, ...]
+    Whoever writes a section does not know these numbers; `tasks.report.blocks.numbered` puts them in. Where the report has nothing of this
+    name, nothing is said, nor the words around it.
+
+    Args:
+        name: that of the table or figure, or of the section.
+        before: words that stand only together with it, such as ` (see `; so does `after`.
+        label: as it is written; None before numbers are known, empty where there is no such thing.
+        anchor: the link's target, known together with `label`.
+    """
+
+    name: str
+    before: str = ""
+    after: str = ""
+    label: str | None = None
+    anchor: str = ""
+
+    def __str__(self) -> str:
+        if self.label is None:
+            raise ValueError(f"the reference to {self.name!r} has no number yet")
+        return f"{self.before}{self.label}{self.after}" if self.label else ""
+
+
+Part = str | Number | Reference
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Words, numbers and references in their order."""
+
+    parts: tuple[Part, ...]
 
     def __str__(self) -> str:
         return "".join(map(str, self.parts))
 
 
 #: What a paragraph, an item of a list or a cell says.
-Said = str | Number | Text
+Said = Part | Text
 
 
 def text(*parts: Said) -> Text:
-    """Words and numbers, one after the other."""
-    return Text(tuple(part for each in parts for part in (each.parts if isinstance(each, Text) else (each,))))
+    """Words, numbers and references, one after the other."""
+    return Text(tuple(part for each in parts for part in parts_of(each)))
+
+
+def parts_of(said: Said) -> tuple[Part, ...]:
+    """What it is put together of."""
+    return said.parts if isinstance(said, Text) else (said,)
 
 
 def joined(between: str, parts: list[Said]) -> Text:
@@ -61,9 +100,7 @@ def joined(between: str, parts: list[Said]) -> Text:
 
 def numbers_in(said: Said) -> Iterator[Number]:
     """The numbers, in their order."""
-    for part in said.parts if isinstance(said, Text) else (said,):
-        if isinstance(part, Number):
-            yield part
+    yield from (part for part in parts_of(said) if isinstance(part, Number))
 
 
 def _share(part: int, *whole: int) -> str:
@@ -78,6 +115,10 @@ def _difference(value: Estimate) -> str:
     return wording.estimate(value, signed=True)
 
 
+def _of_thousand(cell: str) -> Callable[[PerThousand], str]:
+    return lambda value: wording.count(wording.of_thousand(value)[cell])
+
+
 #: How values become what is written. `share` is the first value over the sum of the others; `less` the first without the second.
 FORMS: Final[dict[str, Callable[..., str]]] = {
     "sum": _sum,
@@ -89,9 +130,36 @@ FORMS: Final[dict[str, Callable[..., str]]] = {
     "signed": lambda value: wording.decimal(value, signed=True),
     "general": lambda value: f"{value:.4g}",
     "percent": wording.percent,
+    "plain": str,
     "p": wording.p_value,
     "minutes": wording.minutes,
+    "bounds": wording.bounds,
+    "signed bounds": lambda value, lower, upper: wording.bounds(value, lower, upper, signed=True),
+    "beside": wording.beside,
+    "beside the margin": lambda value, margin: wording.beside(value, -margin),
+    "the margin beside": lambda margin, value: wording.beside(-margin, value),
+    "prevalence": wording.prevalence,
+    "how many": lambda *values: wording.count(len(values)),
+    **{f"{cell} of 1,000": _of_thousand(cell) for cell in wording.OF_THOUSAND},
 }
+
+
+#: What a number of several values is worth. A form of one value is worth that value.
+WORTH: Final[dict[str, Callable[..., float | None]]] = {
+    "sum": lambda *values: sum(values),
+    "less": lambda whole, part: whole - part,
+    "share": lambda part, *whole: part / sum(whole) if sum(whole) else None,
+}
+
+
+def _worth(form: str, values: list[Any]) -> tuple[float | None, float | None, float | None]:
+    """The value and its bounds."""
+    if form in WORTH:
+        return WORTH[form](*values), None, None
+    value = values[0] if len(values) == 1 else None
+    if isinstance(value, Estimate):
+        return value.estimate, value.lower, value.upper
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None, None, None
 
 
 class Numbers:
@@ -109,7 +177,8 @@ class Numbers:
 
     def of(self, form: str, *places: Place) -> Number:
         """A number in a form of `FORMS`, of the values at these places."""
-        return Number(FORMS[form](*map(self.value, places)), form, tuple(map(pointer, places)))
+        values = list(map(self.value, places))
+        return Number(FORMS[form](*values), form, tuple(map(pointer, places)), *_worth(form, values))
 
     def count(self, *places: Place) -> Number:
         """A count, or the sum of several."""

@@ -10,6 +10,7 @@ PACKAGES = {
     "Orthanc": "orthanc", "dcmqrscp": "dcmtk", "storescu": "dcmtk",
     "storescp": "dcmtk", "movescu": "dcmtk", "openssl": "openssl", "dciodvfy": "dicom3tools", "pdftotext": "poppler-utils",
     "postgres": "postgresql", "chromium": "chromium", "npm": "npm",
+    "soffice": "libreoffice-writer-nogui",
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from tasks.evaluation.analysis import analyse
 from tasks.evaluation.cells import FN, FP, TN, TP, Cells, counts
 from tasks.evaluation.results import Results
 from tasks.evaluation.small_cells import small, withheld_cells, withheld_crossed
-from tasks.report.check import check
+from tasks.report.checks import check
 from tests.tasks.evaluation.cohorts import plan, tables
 
 CELLS = (TN, FP, FN, TP)

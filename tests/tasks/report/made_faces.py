@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from functools import cache
 
+import openpyxl
 from lxml import html
+from pypdf import PdfReader
 
+from tasks.evaluation.results import canonical
 from tasks.report.blocks import Document, Table
 from tasks.report.document import make
 from tasks.report.render import faces_of
@@ -21,7 +26,7 @@ def document(case: str) -> Document:
 
 @cache
 def rendered(case: str) -> dict[str, bytes]:
-    return faces_of(document(case))
+    return faces_of(document(case), canonical(getattr(made, case)()))
 
 
 def tables(case: str) -> list[Table]:
@@ -33,5 +38,21 @@ def cells(case: str) -> list[list[str]]:
     return [[str(cell) for cell in row] for table in tables(case) for row in (table.header, *table.rows)]
 
 
+@cache
 def page(case: str) -> html.HtmlElement:
     return html.document_fromstring(rendered(case)["report.html"].decode())
+
+
+@cache
+def workbook(case: str) -> openpyxl.Workbook:
+    return openpyxl.load_workbook(io.BytesIO(rendered(case)["report.xlsx"]))
+
+
+@cache
+def pdf_text(case: str, name: str) -> str:
+    return " ".join(leaf.extract_text() for leaf in PdfReader(io.BytesIO(rendered(case)[name])).pages)
+
+
+def rows_of(case: str, name: str) -> list[list[str]]:
+    """A CSV file's rows, its header first."""
+    return list(csv.reader(io.StringIO(rendered(case)[name].decode(), newline="")))

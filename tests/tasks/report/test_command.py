@@ -1,4 +1,4 @@
-"""`safelight report` writes three files and says where, or says in one sentence why not."""
+"""`safelight report` writes all faces and says where, or says in one sentence why not."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from tasks.evaluation import results as schema
+from tasks.evaluation.results import canonical
 from tasks.report.command import report
-from tests.tasks.report.made import realistic, tampered
+from tasks.report.render import faces
+from tests.tasks.report.made import bare, realistic, tampered
 from tests.tasks.report.made_faces import rendered
 
 
@@ -27,12 +29,38 @@ def source(tmp_path: Path) -> Path:
     return tmp_path / "results.json"
 
 
-def test_three_files_are_written_and_named(source: Path, tmp_path: Path) -> None:
+def test_all_files_are_written_and_named(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "deep" / "report"
     ended = run(source, "--out", out)
     assert ended.exit_code == 0
-    assert ended.output.splitlines()[0] == "report: 4 subgroups in 3 documents, of synthetic data"
-    assert {path.name: path.read_bytes() for path in out.iterdir()} == rendered("realistic")
+    assert ended.output.splitlines()[0] == f"report: 4 subgroups in {len(rendered('realistic'))} files, of synthetic data"
+    assert {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()} == rendered(
+        "realistic"
+    )
+
+
+def test_tables_of_an_earlier_report_do_not_stay_and_other_files_do(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "report"
+    (out / "tables").mkdir(parents=True)
+    for name in ("99-of-an-earlier-report.csv", "mine.csv", "99-mine.txt"):
+        (out / "tables" / name).write_text("", "utf-8")
+    assert run(source, "--out", out).exit_code == 0
+    assert {f"tables/{path.name}" for path in (out / "tables").iterdir()} == {
+        name for name in (*rendered("realistic"), "tables/mine.csv", "tables/99-mine.txt") if name.startswith("tables/")
+    }
+
+
+def test_a_report_beside_its_results_leaves_them_as_they_are(source: Path) -> None:
+    before = source.read_bytes()
+    assert run(source, "--out", source.parent).exit_code == 0
+    assert source.read_bytes() == before
+
+
+def test_the_results_that_are_handed_on_are_those_of_the_report() -> None:
+    spaced = b" " + canonical(realistic())
+    assert faces(realistic(), spaced)["results.json"] == spaced
+    with pytest.raises(ValueError, match="not that of the results"):
+        faces(realistic(), canonical(bare()))
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{}", b"\xff\xfe", b'{"schema_name": "safelight-results-1"}'])

@@ -10,7 +10,7 @@ from tasks.errors import SafelightError
 from tasks.evaluation.results import Results
 from tasks.report.bland_altman import bland_altman
 from tasks.report.blocks import Figure, Paragraph, Table
-from tasks.report.check import check
+from tasks.report.checks import check
 from tests.tasks.report import made
 from tests.tasks.report.made_faces import document
 

@@ -20,9 +20,11 @@ from pypdf import PdfReader
 
 from tasks.evaluation.results import Results
 from tasks.report.blocks import Figure, Section, Table
+from tasks.report.csv import safe
 from tasks.report.render import faces
 from tests.tasks.report import made
-from tests.tasks.report.made_faces import CASES, cells, document, page, rendered
+from tests.tasks.report.made_faces import CASES, cells, document, page, pdf_text, rendered, rows_of, tables
+from tests.tasks.report.made_faces import workbook as workbook_of
 
 ROOT = Path(__file__).parents[3]
 
@@ -38,10 +40,33 @@ def test_the_word_file_has_every_cell_in_order(case: str) -> None:
     assert [[cell.text for cell in row.cells] for table in opened.tables for row in table.rows] == cells(case)
 
 
-@pytest.mark.peer("pdftotext")
 @pytest.mark.parametrize("case", CASES)
-def test_the_pdf_has_every_number_of_every_table(case: str) -> None:
-    done = subprocess.run(["pdftotext", "-", "-"], input=rendered(case)["report.pdf"], capture_output=True, check=True)
+def test_the_workbook_has_every_cell_in_order(case: str) -> None:
+    found = []
+    for table in tables(case):
+        sheet = workbook_of(case)[table.label]
+        box = sheet.iter_rows(min_row=4, max_row=4 + len(table.rows), max_col=len(table.header), values_only=True)
+        found += [[cell or "" for cell in row] for row in box]
+    assert found == cells(case)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_csv_files_have_every_cell_in_order(case: str) -> None:
+    marked = bool(document(case).mark)
+    listed = rows_of(case, "tables/contents.csv")[1:]
+    assert [row[1] for row in listed] == [table.label for table in tables(case)]
+    found = [row[:-1] if marked else row for name, *_ in listed for row in rows_of(case, f"tables/{name}")]
+    assert found == [[safe(cell) for cell in row] for row in cells(case)]
+    assert {name for name in rendered(case) if name.startswith("tables/")} == {
+        f"tables/{name}" for name in ("contents.csv", *(row[0] for row in listed))
+    }
+
+
+@pytest.mark.peer("pdftotext")
+@pytest.mark.parametrize("face", ["report.pdf", "report-archive.pdf"])
+@pytest.mark.parametrize("case", CASES)
+def test_the_pdf_has_every_number_of_every_table(case: str, face: str) -> None:
+    done = subprocess.run(["pdftotext", "-", "-"], input=rendered(case)[face], capture_output=True, check=True)
     text = Counter(done.stdout.decode().replace("\u2060", "").split())  # a thin space parts words, here and in the cells
     said = Counter(part for row in cells(case) for cell in row if re.match(r"\d", cell) for part in cell.split())
     assert said - text == Counter()
@@ -81,9 +106,14 @@ def test_captions_and_headings_are_the_same_in_all_faces(case: str) -> None:
     styled = {style: [p for p in word.paragraphs if p.style.name == style] for style in ("Caption", "Heading 1")}
     assert ["".join(text.text for text in p._p.iter(qn("w:t"))) for p in styled["Caption"]] == captions
     assert [p.text for p in styled["Heading 1"]] == headings
-    text = " ".join(leaf.extract_text() for leaf in PdfReader(io.BytesIO(rendered(case)["report.pdf"])).pages)
-    flat = re.sub(r"\s+", "", text)
-    assert [caption for caption in captions if re.sub(r"\s+", "", caption) not in flat] == []
+    for name in ("report.pdf", "report-archive.pdf"):
+        flat = re.sub(r"\s+", "", pdf_text(case, name))
+        assert [caption for caption in captions if re.sub(r"\s+", "", caption) not in flat] == []
+    counted = [f"{table.label} {table.caption}." for table in tables(case)]
+    book = workbook_of(case)
+    assert [book[table.label]["A1"].value for table in tables(case)] == counted
+    assert [f"{row[0].value} {row[1].value}" for row in book["Contents"].iter_rows(min_row=5)][:-1] == counted
+    assert [f"{row[1]} {row[2]}." for row in rows_of(case, "tables/contents.csv")[1:]] == counted
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -111,12 +141,14 @@ def test_another_process_time_zone_and_locale_give_the_same_bytes(tmp_path: Path
 
 def test_markup_in_the_data_stays_text() -> None:
     face = rendered("awkward")
-    assert b"<script" not in face["report.html"]
+    assert face["report.html"].count(b"<script") == 1  # the page's own
     assert page("awkward").findtext(".//h1") == made.AWKWARD
     assert made.AWKWARD in {p.text for p in docx.Document(io.BytesIO(face["report.docx"])).paragraphs}
-    information = PdfReader(io.BytesIO(face["report.pdf"])).metadata
-    assert information is not None
-    assert information.title == made.AWKWARD
+    for name in ("report.pdf", "report-archive.pdf"):
+        information = PdfReader(io.BytesIO(face[name])).metadata
+        assert information is not None
+        assert information.title == made.AWKWARD
+    assert workbook_of("awkward")["Contents"]["A1"].value == made.AWKWARD
 
 
 def test_text_that_no_format_can_hold_becomes_plain() -> None:
@@ -130,7 +162,13 @@ def test_synthetic_data_are_called_so_on_every_page_of_every_face() -> None:
     face = rendered("realistic")
     (notice,) = page("realistic").find_class("notice")
     assert notice.text_content().startswith("SYNTHETIC DATA")
-    assert all("SYNTHETIC DATA" in leaf.extract_text() for leaf in PdfReader(io.BytesIO(face["report.pdf"])).pages)
+    for name in ("report.pdf", "report-archive.pdf"):
+        assert all("SYNTHETIC DATA" in leaf.extract_text() for leaf in PdfReader(io.BytesIO(face[name])).pages)
+    book = workbook_of("realistic")
+    assert all(any("SYNTHETIC DATA" in str(row[0]) for row in sheet.iter_rows(max_row=3, values_only=True)) for sheet in book)
+    assert all("SYNTHETIC DATA" in sheet.oddHeader.right.text for sheet in book)
+    for name in (name for name in face if name.endswith(".csv")):
+        assert {row[-1] for row in rows_of("realistic", name)[1:]} == {"SYNTHETIC DATA"}, name
     word = docx.Document(io.BytesIO(face["report.docx"]))
     assert any("SYNTHETIC DATA" in p.text for p in word.paragraphs)
     assert all(section.header.paragraphs[0].text == "SYNTHETIC DATA" for section in word.sections)
@@ -140,12 +178,23 @@ def test_real_data_are_not_called_synthetic() -> None:
     face = rendered("bare")
     assert b"SYNTHETIC" not in face["report.html"]
     assert "SYNTHETIC" not in PdfReader(io.BytesIO(face["report.pdf"])).pages[0].extract_text()
+    assert [name for name in face if name.endswith(".csv") and b"SYNTHETIC" in face[name]] == []
+    assert not any("SYNTHETIC" in str(cell) for sheet in workbook_of("bare") for row in sheet.values for cell in row)
 
 
 def test_what_is_withheld_is_on_no_face() -> None:
+    small = {"Small hospital", "Other small hospital"}
     for row in cells("awkward"):
-        if row[0] in {"Small hospital", "Other small hospital"}:
+        if row[0] in small:
             assert set(row[1:]) == {"withheld", "–"}
+    assert [row for row in rows_of("awkward", "numbers.csv") if small & set(row)] == []
+    for sheet in workbook_of("awkward"):
+        for row in sheet.iter_rows(values_only=True):
+            if row[0] in small:
+                assert set(row[1:]) <= {"withheld", "–", None}
+    assert [
+        row.values() for row in page("awkward").iter("tr") if row[0].text_content() in small and row.xpath(".//@data-value")
+    ] == []
     assert {cell for row in cells("nothing") if row[0] in {"F", "sex: F"} for cell in row[1:]} == {"withheld", "–"}
 
 
