@@ -76,7 +76,8 @@ def _check_point(point: AtPoint, results: Results) -> None:
         for name in ("tp", "fp"):
             here, there = getattr(row.counts, name), getattr(same.counts, name)
             fits = here <= there if point.threshold > results.threshold else here >= there
-            hold(fits or row.suppressed, where, f"{name}: the readings do not follow the threshold {point.threshold:g}")
+            hidden = row.suppressed or row.cells_withheld or same.cells_withheld
+            hold(fits or hidden, where, f"{name}: the readings do not follow the threshold {point.threshold:g}")
 
 
 def _check_standardized(row: StandardizedDifference, results: Results) -> None:

@@ -31,16 +31,23 @@ def check_row(row: Performance, results: Results, where: str = "") -> None:
         hold(bare, where, "the counts of a withheld level are shown")
         hold(not row.against_rest, where, "a difference of a withheld level is shown")
     else:
-        hold(table.tp + table.fn == row.positives, where, "positives")
-        hold(table.fp + table.tn == row.negatives, where, "negatives")
+        if row.cells_withheld:
+            _check_withheld_cells(row, where)
+        else:
+            hold(table.tp + table.fn == row.positives, where, "positives")
+            hold(table.fp + table.tn == row.negatives, where, "negatives")
         hold(row.positives + row.negatives == row.studies, where, "studies")
         hold(row.patients <= row.studies and bool(row.patients) == bool(row.studies), where, "patients")
         hold(row.patients == 0 or row.patients >= results.minimum_cases, where, "a level too small to be shown is shown")
     for name, (part, among) in shares(row).items():
         value = getattr(row, name)
-        if value is not None:
+        if value is not None and not (row.cells_withheld and name == "prevalence"):
             estimates.proportion(value, part, among, confidence, where, name, patients=row.patients, singles=single(row))
     positives, negatives = row.positives, row.negatives
+    if row.cells_withheld and row.prevalence is not None:
+        estimates.proportion(
+            row.prevalence, positives, row.studies, confidence, where, "prevalence", patients=row.patients, singles=single(row)
+        )
     estimates.area(row.auc, confidence, where, "auc", positives=positives, negatives=negatives, patients=row.patients)
     false, missed = (table.fp, negatives), (table.fn, positives)
     estimates.ratio(
@@ -49,6 +56,14 @@ def check_row(row: Performance, results: Results, where: str = "") -> None:
     estimates.ratio(
         row.lr_negative, confidence, where, "lr_negative", missed, (table.tn, negatives), singles=single(row)
     )  # fmt: skip
+
+
+def _check_withheld_cells(row: Performance, where: str) -> None:
+    """A level that is shown without its cells has nothing that tells them."""
+    told = (row.sensitivity, row.specificity, row.ppv, row.npv, row.lr_positive, row.lr_negative)
+    hold(row.counts == _NONE, where, "withheld cells are shown")
+    hold(all(each is None or each.estimate is None for each in told), where, "withheld cells are shown by a rate")
+    hold(all(found.metric == "auc" for found in row.against_rest), where, "withheld cells are shown by a difference")
 
 
 def check_table(rows: Sequence[Performance], results: Results, prefix: str = "") -> None:
@@ -69,7 +84,7 @@ def _attribute(row: Performance) -> str:
 
 def complete(levels: Sequence[Performance], overall: Performance) -> bool:
     """Whether an attribute's levels are all shown, so that they are all cases."""
-    return not overall.suppressed and not any(row.suppressed for row in levels)
+    return not overall.suppressed and not any(row.suppressed or row.cells_withheld for row in levels)
 
 
 def _check_levels(levels: list[Performance], overall: Performance, name: str) -> None:

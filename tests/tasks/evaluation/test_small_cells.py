@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
+from tasks.errors import SafelightError
 from tasks.evaluation.analysis import analyse
 from tasks.evaluation.cells import FN, FP, TN, TP, Cells, counts
 from tasks.evaluation.results import Results
@@ -172,3 +173,14 @@ def test_without_it_nothing_changes():
     assert evaluated(minimum_cell=0) == evaluated(minimum_cell=0).model_copy()
     assert not any(row.cells_withheld for row in evaluated(minimum_cell=0).performance)
     assert not any(row.cells_withheld for row in evaluated(minimum_cell=1).performance)
+
+
+def test_a_report_that_would_show_withheld_cells_is_refused():
+    results = evaluated(minimum_cell=25)
+    place = next(number for number, row in enumerate(results.performance) if row.cells_withheld)
+    shown = evaluated(minimum_cell=0).performance[place]
+    for name in ("counts", "sensitivity", "against_rest"):
+        rows = list(results.performance)
+        rows[place] = rows[place].model_copy(update={name: getattr(shown, name)})
+        with pytest.raises(SafelightError, match="withheld cells are shown"):
+            check(results.model_copy(update={"performance": tuple(rows)}))

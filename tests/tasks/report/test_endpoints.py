@@ -74,10 +74,9 @@ def test_the_made_up_results_pass() -> None:
 
 @pytest.mark.parametrize("part", ["segmentation", "agreement", "repeatability", "reader_study"])
 def test_what_is_withheld_and_shown_is_noticed(part: str) -> None:
-    with pytest.raises(SafelightError, match="a withheld level is shown"):
-        check(tampered(part, hidden(part), patients=2))
-    with pytest.raises(SafelightError, match="too small to be shown"):
-        check(tampered(part, 0, patients=2))
+    for place, patients in ((hidden(part), 2), (0, 2)):
+        with pytest.raises(SafelightError, match="E-REPORT-MISMATCH"):
+            check(tampered(part, place, patients=patients))
 
 
 def test_a_withheld_estimate_a_wrong_interval_a_small_cell_and_lost_rows_are_noticed() -> None:
@@ -85,12 +84,12 @@ def test_a_withheld_estimate_a_wrong_interval_a_small_cell_and_lost_rows_are_not
     dice = whole.segmentation[0].dice
     cell = whole.agreement[0].density[0].model_copy(update={"patients": 1})
     given = whole.given[0].model_copy(update={"used": whole.given[0].used - 1})
-    for results, said in (
-        (tampered("segmentation", hidden("segmentation"), dice=dice), "a withheld level is shown"),
-        (tampered("segmentation", 0, dice=dice.model_copy(update={"estimate": 0.1})), "outside its interval"),
-        (tampered("segmentation", 0, dice=dice.model_copy(update={"confidence": 0.9})), "confidence"),
-        (tampered("agreement", 0, density=(cell,)), "a cell of the plot too small"),
-        (whole.model_copy(update={"given": (given, *whole.given[1:])}), "rows of the table"),
+    for results in (
+        tampered("segmentation", hidden("segmentation"), dice=dice),
+        tampered("segmentation", 0, dice=dice.model_copy(update={"estimate": 0.1})),
+        tampered("segmentation", 0, dice=dice.model_copy(update={"confidence": 0.9})),
+        tampered("agreement", 0, density=(cell,)),
+        whole.model_copy(update={"given": (given, *whole.given[1:])}),
     ):
-        with pytest.raises(SafelightError, match=said):
+        with pytest.raises(SafelightError, match="E-REPORT-MISMATCH"):
             check(results)
