@@ -14,7 +14,7 @@ from tasks.evaluation.endpoints.parts import ModalityDifference, ReaderStudy
 from tasks.evaluation.results import Results
 from tasks.report.checks import again, estimates
 from tasks.report.checks.holding import close, hold, mismatch, named
-from tasks.report.checks.measured import add_up, shown
+from tasks.report.checks.measured import add_up, check_shown
 
 Terms = dict[str, tuple[float, float | None]]
 
@@ -27,7 +27,7 @@ def check_readers(results: Results) -> None:
         add_up(results.reader_study, ("cases", "positives"), "reader study")
     for row in results.reader_study:
         where = f"{named(row.attribute, row.level)}: reader study"
-        shown(row.attribute, row.level, results, where, suppressed=row.suppressed)
+        check_shown(row.attribute, row.level, results, where, cases=row.cases)
         _check_counts(row, results, where)
         if row.figures:
             _Study(row, results, where).check()
