@@ -18,7 +18,7 @@ from xml.etree import ElementTree as ET
 from tasks.errors import SafelightError
 from tasks.evaluation.results import Results
 from tasks.inference.manifest import Manifest
-from tasks.report.check import check
+from tasks.report.checks import check
 from tasks.report.model_card_facts import Card, facts
 from tasks.report.wording import printable
 

@@ -90,7 +90,8 @@ class _Study:
         """Two-way analysis of variance without replication, by residuals of a least-squares fit."""
         values, (i, j) = self._values, self._values.shape
         ones = np.ones(values.size)
-        of_modality, of_reader = np.kron(np.eye(i), np.ones((j, 1))), np.kron(np.ones((i, 1)), np.eye(j))
+        of_modality = np.repeat(np.eye(i), j, axis=0)
+        of_reader = np.tile(np.eye(j), (i, 1))
         flat = values.reshape(-1)
 
         def left(*parts: NDArray[np.float64]) -> float:
