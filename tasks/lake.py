@@ -180,6 +180,19 @@ class Lake:
             shutil.rmtree(scratch, ignore_errors=True)
             self._prune(f"{_SCRATCH}/x")
 
+    def put(self, files: Mapping[str, bytes]) -> None:
+        """Write files that belong to no study, one after the other in the order given, each at once or not at all."""
+        name = f"{ProcessId.current()}-{secrets.token_hex(6)}"
+        scratch = self.root / _SCRATCH / name if self.root is not None else Path(tempfile.mkdtemp(prefix=f"safelight-{name}-"))
+        try:
+            sources = {path: scratch / str(number) for number, path in enumerate(files)}
+            for path, source in sources.items():
+                _persist(partial(_deposit, source, files[path]))
+            self._place(sources)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+            self._prune(f"{_SCRATCH}/x")
+
     def intact(self, manifest: Manifest) -> bool:
         """Whether a publication lies there whole: each file with the content that the manifest names, and nothing to be removed."""
         return not manifest.stale and all(
@@ -363,6 +376,11 @@ def _move(source: Path, target: str) -> None:
     except FileNotFoundError:
         Path(target).parent.mkdir(parents=True, exist_ok=True)
         source.replace(target)
+
+
+def _deposit(target: Path, content: bytes) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)
 
 
 def _force(paths: Iterable[Path]) -> None:

@@ -15,7 +15,7 @@ from tasks.evaluation.analysis import analyse
 from tasks.evaluation.endpoints.further import Tables
 from tasks.evaluation.openings import note_in_file
 from tasks.evaluation.plan import load_plan
-from tasks.evaluation.results import Estimate, Performance, Results
+from tasks.evaluation.results import Estimate, Performance, Results, Role
 from tasks.evaluation.tables import read_table
 from tasks.evaluation.threshold import operating_point
 from tasks.parquet import write_sorted
@@ -56,6 +56,13 @@ def evaluate(
         Path | None,
         typer.Option(help="Of a plan with `reader_study`: scores by StudyInstanceUID, reader and modality."),
     ] = None,
+    role: Annotated[Role | None, typer.Option(help="Who runs this, by role; printed in the report.")] = None,
+    year: Annotated[
+        int | None,
+        typer.Option(
+            min=1900, max=9999, help="The year of the evaluation, to be printed in the report; no date is taken by itself."
+        ),
+    ] = None,
 ) -> None:
     """Measure a model in every subgroup that the plan declares, with intervals over patients.
 
@@ -84,8 +91,9 @@ def evaluate(
             for what, path in (("overlaps", overlaps), ("measurements", measurements), ("readings", readings))
         })  # fmt: skip
         results = analyse(
-            scores, labels, people, wanted, threshold=point.threshold, history=history, marks=found, lesions=truth, beside=beside
-        )
+            scores, labels, people, wanted, threshold=point.threshold, history=history, marks=found, lesions=truth, beside=beside,
+            role=role, year=year,
+        )  # fmt: skip
         write(results, out)
         overall, worst = results.overall(), results.worst_case
         unread = worst.studies - overall.studies

@@ -1,6 +1,7 @@
 """Two groups of different patients: the difference of two estimates, its interval, and its p value.
 
-Sources: Newcombe, Stat Med 1998;17:873, method 10; Zou and Donner, Stat Med 2008;27:1693 (square-and-add); DeLong, DeLong and
+Sources: Newcombe, Stat Med 1998;17:873, method 10; Zou and Donner, Stat Med 2008;27:1693 (square-and-add); Zou, Psychol Methods
+2007;12:399 (of correlated estimates); DeLong, DeLong and
 Clarke-Pearson, Biometrics 1988;44:837 (AUCs of independent samples); Rao and Scott, Biometrics 1992;48:577 (adjusted counts).
 """
 
@@ -20,17 +21,24 @@ COMPARED: tuple[Metric, ...] = ("auc", "sensitivity", "specificity")
 _METHOD = "square-and-add of the two intervals"
 
 
-def square_and_add(part: Estimate, rest: Estimate) -> tuple[float, float, float] | None:
+def square_and_add(part: Estimate, rest: Estimate, correlation: float = 0.0) -> tuple[float, float, float] | None:
     """Difference, lower and upper bound; None where either is not estimated.
 
-    With intervals (l1, u1) of p1 and (l2, u2) of p2, the interval of p1 - p2 is
-    d - sqrt((p1-l1)^2 + (u2-p2)^2) to d + sqrt((u1-p1)^2 + (p2-l2)^2).
+    With intervals (l1, u1) of p1 and (l2, u2) of p2, whose estimates have the correlation r, the interval of p1 - p2 is
+    d - sqrt((p1-l1)^2 - 2r(p1-l1)(u2-p2) + (u2-p2)^2) to d + sqrt((u1-p1)^2 - 2r(u1-p1)(p2-l2) + (p2-l2)^2).
     """
     if None in {part.estimate, part.lower, part.upper, rest.estimate, rest.lower, rest.upper}:
         return None
     p1, l1, u1 = float(part.estimate or 0), float(part.lower or 0), float(part.upper or 0)
     p2, l2, u2 = float(rest.estimate or 0), float(rest.lower or 0), float(rest.upper or 0)
-    return p1 - p2, p1 - p2 - hypot(p1 - l1, u2 - p2), p1 - p2 + hypot(u1 - p1, p2 - l2)
+    below, above = _reach(p1 - l1, u2 - p2, correlation), _reach(u1 - p1, p2 - l2, correlation)
+    return p1 - p2, p1 - p2 - below, p1 - p2 + above
+
+
+def _reach(one: float, other: float, correlation: float) -> float:
+    if correlation == 0.0:
+        return hypot(one, other)
+    return sqrt(max(one * one - 2.0 * correlation * one * other + other * other, 0.0))
 
 
 def difference(metric: Metric, part: Estimate, rest: Estimate, error: float | None = None) -> Difference | None:

@@ -33,6 +33,7 @@ from tasks.evaluation.results import (
     Reclassified,
     Results,
     Roc,
+    RocBand,
     Stratum,
     VersionDifference,
     canonical,
@@ -79,6 +80,12 @@ def tables(results: Results) -> dict[str, Rows]:
             ("attribute", "level", "fpr", "tpr"),
             ((row.attribute, row.level, *point) for row in results.roc for point in zip(row.fpr, row.tpr, strict=True)),
             (Roc,), tuple(point),
+        ),
+        "roc_band": Rows(
+            ("attribute", "level", "fpr", "lower", "upper", "confidence", "method"),
+            ((row.attribute, row.level, *point, row.band.confidence, row.band.method)
+             for row in results.roc if row.band for point in zip(row.band.fpr, row.band.lower, row.band.upper, strict=True)),
+            (Roc, RocBand), tuple((name, pa.float64()) for name in ("fpr", "lower", "upper")),
         ),
         "goals": flat(GoalResult, results.goals),
         "heterogeneity": flat(Heterogeneity, results.heterogeneity),
@@ -184,7 +191,7 @@ def _performance(rows: Sequence[Performance], worst: Performance) -> Rows:
 def _performance_row(level: str, row: Performance) -> list[Any]:
     counts = (row.counts.tp, row.counts.fp, row.counts.fn, row.counts.tn)
     made = [row.attribute, level, *shown(row.suppressed, row.patients, row.studies, row.positives, row.negatives)]
-    made += [row.suppressed, *shown(row.suppressed, *counts)]
+    made += [row.suppressed, *shown(row.suppressed or row.cells_withheld, *counts)]
     for metric in METRICS:
         made += values(getattr(row, metric))
     return made

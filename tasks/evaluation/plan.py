@@ -219,6 +219,8 @@ class Plan(_Section):
         threshold: a score at or above it is a positive reading; `manifest` takes the operating point of the model's manifest.
         confidence: of every interval.
         minimum_cases: a subgroup of fewer patients is neither shown nor estimated.
+        minimum_cell: of a subgroup with a cell of fewer patients (false negatives, say), but some, the cells and all that follows from them are
+            withheld; 0 shows them.
         complementary_suppression: whether further levels are hidden, so that those of too few patients can't be worked out.
         several_series: what the study's score is where several of its series were read: `refuse` to evaluate, or the `maximum`.
         synthetic: the data are made up; said wherever the results are shown.
@@ -247,6 +249,7 @@ class Plan(_Section):
     threshold: float | Literal["manifest"]
     confidence: float = Field(0.95, ge=0.5, lt=1)
     minimum_cases: int = Field(5, ge=1)
+    minimum_cell: int = Field(0, ge=0)
     complementary_suppression: bool = True
     several_series: Literal["refuse", "maximum"] = "refuse"
     synthetic: bool = False
@@ -349,10 +352,11 @@ def load_plan(path: Path | str) -> Plan:
     try:
         return Plan.model_validate({"name": stem, **said})
     except ValidationError as error:
-        raise ConfigurationError("E-EVAL-PLAN", f"{source.name}: {_sentences(error)}") from None
+        raise ConfigurationError("E-EVAL-PLAN", f"{source.name}: {sentences(error)}") from None
 
 
-def _sentences(error: ValidationError) -> str:
+def sentences(error: ValidationError) -> str:
+    """What is wrong with each field of a file, in one line, without a value of it."""
     said = []
     for problem in error.errors(include_input=False, include_url=False):
         field = ".".join(str(part) for part in problem["loc"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Final, Literal
 
@@ -56,6 +57,7 @@ class Performance(Part):
     """One row of the subgroup table. `attribute` is empty for all cases; a declared level without cases is still a row.
 
     `suppressed`: the level has cases, but too few patients to show; all its counts are set to zero and nothing is estimated.
+    `cells_withheld`: the level is shown, but not its cells (which are set to zero) nor anything that follows from them (`Plan.minimum_cell`).
     `against_rest`: the level held against all other cases, for each metric that both have.
     """
 
@@ -72,6 +74,7 @@ class Performance(Part):
     npv: Estimate
     auc: Estimate
     suppressed: bool = False
+    cells_withheld: bool = False
     against_rest: tuple[Difference, ...] = ()
     prevalence: Estimate | None = None
     lr_positive: Estimate | None = None
@@ -110,13 +113,27 @@ class Baseline(Part):
     suppressed: bool = False
 
 
+class RocBand(Part):
+    """The pointwise interval of the sensitivity at each false positive rate (`tasks.evaluation.bands`)."""
+
+    fpr: tuple[float, ...]
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+    confidence: float = Field(gt=0, lt=1)
+    method: str
+
+
 class Roc(Part):
-    """An empirical ROC curve: false and true positive fractions from (0, 0) to (1, 1)."""
+    """An empirical ROC curve: false and true positive fractions from (0, 0) to (1, 1).
+
+    `band` is None where either kind of cases is of fewer than two patients.
+    """
 
     attribute: str
     level: str
     fpr: tuple[float, ...]
     tpr: tuple[float, ...]
+    band: RocBand | None = None
 
 
 class PerThousand(Part):
@@ -321,8 +338,22 @@ class PlanHistory(Part):
     openings: tuple[str, ...] = ()
 
 
+class Role(StrEnum):
+    """Who ran an evaluation, by role: never a person."""
+
+    DATA_ENGINEER = "data_engineer"
+    CLINICAL = "clinical"
+    STATISTICS = "statistics"
+    REGULATORY = "regulatory"
+    NIGHT = "night"
+
+
 class Provenance(Part):
-    """What the numbers were made from: SHA-256 of each input's content and the versions involved."""
+    """What the numbers were made from: SHA-256 of each input's content and the versions involved.
+
+    `interval` is the plan's method for proportions, `seed` that of every random number. `role` and `year` say who ran the evaluation and
+    when, as far as the caller said so; the year is all that is kept of the date.
+    """
 
     safelight_version: str
     plan_name: str
@@ -333,6 +364,12 @@ class Provenance(Part):
     predictions_sha256: str
     reference_sha256: str
     cohort_sha256: str
+    interval: str = ""
+    seed: int | None = None
+    numpy_version: str = ""
+    scipy_version: str = ""
+    role: Role | None = None
+    year: int | None = Field(None, ge=1900, le=9999)
 
 
 class Results(Part):

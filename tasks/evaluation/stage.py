@@ -19,7 +19,7 @@ from tasks import accountability as night
 from tasks.evaluation import key_images, output
 from tasks.evaluation.analysis import analyse
 from tasks.evaluation.plan import Plan
-from tasks.evaluation.results import PlanHistory, Results
+from tasks.evaluation.results import PlanHistory, Results, Role
 from tasks.evaluation.tables import ACQUISITION, content_sha256
 from tasks.evaluation.threshold import operating_point
 from tasks.evaluation.timing import of_the_plan
@@ -55,12 +55,12 @@ def evaluate_lake(
     Raises:
         ConfigurationError, SafelightError: those of `tasks.evaluation.analysis.analyse` and of `operating_point`.
     """
-    point = operating_point(plan, model)
+    point = operating_point(plan, model, lake)
     version = point.model_version or plan.model_version
     rows = [row for row in accountability if _concerns(row["stage"], plan.model_name, version)]
-    series = _acquisition(lake.table(VOLUMES, ["SeriesInstanceUID", *ACQUISITION]))
     read = lake.table(PREDICTIONS)
-    read = (point.applies_to(read) if plan.comparator is None else read).join(series, "SeriesInstanceUID", join_type="left outer")
+    read = point.applies_to(read) if plan.comparator is None else read
+    read = read.join(acquisition(lake), "SeriesInstanceUID", join_type="left outer")
     truth, people = lake.table(REFERENCE), lake.table(COHORT)
     timed = of_the_plan(lake.table(SERVICE_LEVELS), plan, version)
     pictured = plan.failures is not None and plan.failures.images
@@ -75,7 +75,8 @@ def evaluate_lake(
     if earlier is not None and earlier.fingerprint == fingerprint and lake.intact(earlier):
         return None
     results = analyse(
-        read, truth, people, plan, threshold=point.threshold, accountability=rows, history=history, service_levels=timed
+        read, truth, people, plan, threshold=point.threshold, accountability=rows, history=history, service_levels=timed,
+        role=Role.NIGHT,
     )  # fmt: skip
     images: dict[str, bytes] = {}
     if pictured and results.failures:
@@ -97,10 +98,12 @@ def _concerns(stage: str, model: str, version: str) -> bool:
     return name != "infer" or reader == f"{model}@{version}" or (not version and reader.partition("@")[0] in {"", model})
 
 
-def _acquisition(table: pa.Table) -> pa.Table:
-    """One row a series: what all its volumes agree on; null where they differ or do not say."""
-    grouped = table.group_by("SeriesInstanceUID").aggregate(
-        [(name, function) for name in ACQUISITION for function in ("min", "count_distinct")]
+def acquisition(lake: Lake) -> pa.Table:
+    """One row a series of a lake: what all its volumes agree on; null where they differ or do not say."""
+    grouped = (
+        lake.table(VOLUMES, ["SeriesInstanceUID", *ACQUISITION])
+        .group_by("SeriesInstanceUID")
+        .aggregate([(name, function) for name in ACQUISITION for function in ("min", "count_distinct")])
     )
     columns = {"SeriesInstanceUID": grouped["SeriesInstanceUID"]}
     for name in ACQUISITION:

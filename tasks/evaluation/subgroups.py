@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.evaluation import cells, curves, ranking
+from tasks.evaluation import cells, curves, ranking, small_cells
 from tasks.evaluation.cases import Cases
 from tasks.evaluation.cells import Cells
 from tasks.evaluation.differences import COMPARED, aucs_error, difference, proportions_error
@@ -59,7 +59,8 @@ class Table:
     cut: int
     attributes: dict[str, Levels]
     plan: Plan
-    _patients: dict[str, dict[str, int]] = field(default_factory=dict)
+    _counts: dict[str, dict[str, Cells]] = field(default_factory=dict)
+    _withheld: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, cases: Cases, threshold: float, plan: Plan) -> Table:
@@ -101,8 +102,8 @@ class Table:
         """Every level of one attribute; each held against all other cases, unless `rest` says that it is not."""
         found, plan = self.attributes[attribute], self.plan
         parts = [self._part(places) for places in found.places(self.order)]
-        self._patients[attribute] = {name: part.members.size for name, part in zip(found.names, parts, strict=True)}
-        hidden = self.hidden(attribute)
+        self._counts[attribute] = {name: part.counts for name, part in zip(found.names, parts, strict=True)}
+        hidden, withheld = self.hidden(attribute), self.withheld(attribute)
         for level, part in zip(found.names, parts, strict=True):
             if level in hidden:
                 sums = Sums(attribute, level, part.counts, None)
@@ -110,21 +111,56 @@ class Table:
                 continue
             area = _area(part.ranked)
             row = _row(attribute, level, part.ranked, part.counts, area, plan)
-            sums = Sums(attribute, level, part.counts, area, *(self._rest(part) if rest else (None, None)))
-            yield Level(row.model_copy(update={"against_rest": _differences(row, sums, plan)}), part.ranked, sums)
+            why = small_cells.reason(plan.minimum_cell) if level in withheld else ""
+            sums = Sums(attribute, level, part.counts, area, *(self._rest(part) if rest else (None, None)), withheld=why)
+            row = row.model_copy(update={"against_rest": _differences(row, sums, plan)})
+            yield Level(_without_cells(row, why) if why else row, part.ranked, sums)
 
     def hidden(self, attribute: str) -> dict[str, str]:
         """Which levels of an attribute are not shown, and why."""
-        for name in (*(pair for pair in attribute.split(CROSS) if CROSS in attribute), attribute):
-            if name not in self._patients:
-                found = self.attributes[name]
-                sizes = [np.unique(self.ranked.patients[places]).size for places in found.places(self.order)]
-                self._patients[name] = dict(zip(found.names, sizes, strict=True))
+        self._count(attribute)
         return self._visible.hidden(attribute)
+
+    def withheld(self, attribute: str) -> frozenset[str]:
+        """Which levels that are shown are shown without their cells."""
+        plan = self.plan
+        if not plan.minimum_cell:
+            return frozenset()
+        if attribute not in self._withheld:
+            hidden, counts = frozenset(self.hidden(attribute)), self._counts[attribute]
+            if CROSS not in attribute:
+                made = small_cells.withheld_cells(counts, hidden, plan.minimum_cell, complementary=plan.complementary_suppression)
+            else:
+                pair = attribute.split(CROSS)
+                one, other = (frozenset(self.hidden(name)) | self.withheld(name) for name in pair)
+                names = self._visible.names(attribute)
+                found = small_cells.withheld_crossed(
+                    {key: counts[name] for key, name in names.items()},
+                    {name: each for name, each in counts.items() if name not in names.values()},
+                    {key for key, name in names.items() if name in hidden} | (hidden - set(names.values())),
+                    plan.minimum_cell, margins=(one, other), complementary=plan.complementary_suppression,
+                )  # fmt: skip
+                made = frozenset(entry if isinstance(entry, str) else names[entry] for entry in found)
+            self._withheld[attribute] = made
+        return self._withheld[attribute]
 
     @cached_property
     def _visible(self) -> Visible:
-        return Visible(self._patients, self.plan)
+        for attribute in self.attributes:
+            self._count(attribute)
+        sizes = {name: {level: each.patients() for level, each in found.items()} for name, found in self._counts.items()}
+        least = self.plan.minimum_cell
+        few = {
+            name: {level for level, each in found.items() if least and small_cells.one_sided(each, least)}
+            for name, found in self._counts.items()
+        }  # fmt: skip
+        return Visible(sizes, self.plan, few, small_cells.reason(least))
+
+    def _count(self, attribute: str) -> None:
+        if attribute not in self._counts:
+            found = self.attributes[attribute]
+            places = found.places(self.order)
+            self._counts[attribute] = {name: self._part(each).counts for name, each in zip(found.names, places, strict=True)}
 
     def _part(self, places: NDArray[np.int64]) -> _Part:
         # Numbers of patients stay those of all cases here, so that a level's patients can be taken from the whole.
@@ -183,6 +219,19 @@ def withheld_row(attribute: str, level: str, reason: str, plan: Plan) -> Perform
         attribute=attribute, level=level, patients=0, studies=0, positives=0, negatives=0, suppressed=True,
         counts=Counts(tp=0, fp=0, fn=0, tn=0), **dict.fromkeys(_METRICS, not_estimable(reason, plan.confidence)),
     )  # fmt: skip
+
+
+#: What follows from a level's cells.
+_OF_CELLS = ("sensitivity", "specificity", "ppv", "npv", "lr_positive", "lr_negative")
+
+
+def _without_cells(row: Performance, reason: str) -> Performance:
+    """A row with its numbers of patients, studies and positives, and its AUC, but without what tells its cells."""
+    none = not_estimable(reason, row.auc.confidence)
+    kept = tuple(each for each in row.against_rest if each.metric == "auc")
+    return row.model_copy(update={
+        "counts": Counts(tp=0, fp=0, fn=0, tn=0), **dict.fromkeys(_OF_CELLS, none), "against_rest": kept, "cells_withheld": True,
+    })  # fmt: skip
 
 
 def _area(cases: Ranked) -> Area | None:

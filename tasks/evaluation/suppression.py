@@ -23,7 +23,7 @@ ELSEWHERE = "withheld, as in the table of performance"
 
 
 def withheld(
-    patients: Mapping[str, int], minimum: int, *, complementary: bool = True, also: Set[str] = frozenset()
+    patients: Mapping[str, int], minimum: int, *, complementary: bool = True, also: Set[str] = frozenset(), why: str = ELSEWHERE
 ) -> dict[str, str]:
     """Levels to hide, and why.
 
@@ -35,15 +35,13 @@ def withheld(
         patients: level → patients, for all levels of one attribute.
         minimum: the fewest patients that may be shown.
         complementary: whether other levels are hidden with it; without, the hidden counts can be worked out.
-        also: levels that are hidden in another table of the same people, whatever their size here.
+        also: levels that are hidden for another reason, whatever their size here; `why` says which.
 
     Returns:
         level → reason, for the levels to hide.
     """
     hidden = {
-        level: _few(minimum) if n < minimum else ELSEWHERE
-        for level, n in patients.items()
-        if n and (n < minimum or level in also)
+        level: _few(minimum) if n < minimum else why for level, n in patients.items() if n and (n < minimum or level in also)
     }
     shown = sorted((n, level) for level, n in patients.items() if n and level not in hidden)
     while complementary and hidden and shown and (len(hidden) < 2 or sum(patients[level] for level in hidden) < minimum):
@@ -59,6 +57,7 @@ def withheld_pairs(
     margins: tuple[Set[str], Set[str]] = (frozenset(), frozenset()),
     complementary: bool = True,
     also: Set[Pair | str] = frozenset(),
+    why: str = ELSEWHERE,
 ) -> tuple[dict[Pair, str], dict[str, str]]:
     """Pairs of two attributes' levels to hide, where the levels of each attribute are shown as well.
 
@@ -70,7 +69,7 @@ def withheld_pairs(
         patients: pair → patients, for all pairs of declared levels.
         outside: row → patients, for the rows that are not pairs.
         margins: the levels of either attribute that are hidden themselves.
-        also: pairs and rows outside that are hidden in another table of the same people.
+        also: pairs and rows outside that are hidden for another reason; `why` says which.
 
     Returns:
         pair → reason, and row outside → reason.
@@ -78,7 +77,7 @@ def withheld_pairs(
     entries: dict[Pair | str, int] = dict(patients.items())
     entries.update(outside)
     hidden = {
-        entry: _few(minimum) if n < minimum else ELSEWHERE for entry, n in entries.items() if n and (n < minimum or entry in also)
+        entry: _few(minimum) if n < minimum else why for entry, n in entries.items() if n and (n < minimum or entry in also)
     }
     sums = _sums(patients, outside, margins)
     while complementary:

@@ -57,9 +57,8 @@ def be_deterministic(how: Execution) -> torch.device:
 
     if torch.get_num_threads() != how.threads:
         torch.set_num_threads(how.threads)
-    torch.set_deterministic_debug_mode(
-        "error"
-    )  # `use_deterministic_algorithms` imports torch's compiler, which takes two seconds
+    # `use_deterministic_algorithms` does the same, but imports torch's compiler, which takes two seconds.
+    torch.set_deterministic_debug_mode("error")
     if how.device == "cuda":
         if not torch.cuda.is_available():
             raise ConfigurationError("E-INFER-DEVICE", "cuda: torch sees none")

@@ -13,8 +13,8 @@ from tasks.errors import ConfigurationError
 from tasks.evaluation.results import Results
 from tasks.lake import Lake
 from tasks.report.csv import FOLDER
+from tasks.report.given import material_of
 from tasks.report.render import render
-from tasks.report.stage import images_of
 
 
 def report(
@@ -24,6 +24,12 @@ def report(
     ],
     lake: Annotated[
         str | None, typer.Option(help="The lake that the evaluation was of: its key images of failures go into the report.")
+    ] = None,
+    monitoring: Annotated[
+        Path | None, typer.Option(help="The monitoring.json that `safelight monitor` wrote beside these results.")
+    ] = None,
+    verdict: Annotated[
+        Path | None, typer.Option(help="The verdict.json that `safelight pccp` wrote beside these results.")
     ] = None,
 ) -> None:
     """Make the validation report of an evaluation.
@@ -37,12 +43,12 @@ def report(
         except (OSError, ValidationError):
             raise ConfigurationError("E-REPORT-INPUT", str(results)) from None
         zone = None if lake is None else Lake(lake if "://" in lake else str(Path(lake).expanduser().absolute()))
-        images = {} if zone is None else images_of(zone, found)
-        written = render(found, out, content, images)
-        documents = [path for path in written if path.parent.name != FOLDER]
+        material = material_of(found, zone, monitoring, verdict)
+        written = render(found, out, content, material)
+        documents = [path for path in written if path.parent == out]
         subgroups = sum(bool(row.attribute) for row in found.performance)
         say(f"report: {subgroups} subgroups in {len(written)} files{', of synthetic data' if found.synthetic else ''}")
-        missing = sum(bool(case.image) and case.image not in images for case in found.failures)
+        missing = sum(bool(case.image) and case.image not in material.images for case in found.failures)
         if missing:
             why = "name the lake with --lake" if zone is None else "this lake does not have them"
             say(f"  {missing} key images are left out: {why}")

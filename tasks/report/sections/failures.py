@@ -49,9 +49,9 @@ def _row(report: Subject, place: int) -> tuple[Said, ...]:
 def _pictured(report: Subject, place: int) -> str:
     row = report.results.failures[place]
     if row.image:
-        if row.image not in report.images:
+        if row.image not in report.material.images:
             return "in the lake; this report was made without it"
-        return "below" if picture(report.images[row.image], "", "") is not None else "none: the file in the lake is damaged"
+        return "below" if picture(report.material.images[row.image], "", "") is not None else "none: the file in the lake is damaged"
     return f"none: {row.no_image}" if row.no_image else NOTHING
 
 
@@ -66,5 +66,5 @@ def _image(report: Subject, place: int) -> list[Figure]:
 
 def _drawn(report: Subject, place: int) -> Drawing | None:
     row = report.results.failures[place]
-    content = report.images.get(row.image) if row.image else None
+    content = report.material.images.get(row.image) if row.image else None
     return None if content is None else picture(content, row.alternative, report.mark)

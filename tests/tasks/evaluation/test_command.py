@@ -22,6 +22,7 @@ TABLES = (
     "performance", "differences", "baseline", "accountability", "excluded", "roc", "goals", "heterogeneity", "predictive",
     "operating_points", "calibration", "calibration_curve", "net_benefit", "strata", "versions", "reclassified", "detection",
     "segmentation", "agreement", "repeatability", "density", "reader_study", "reader_figures", "reader_means", "reader_differences", "given",
+    "operating_points", "calibration", "calibration_curve", "net_benefit", "strata", "versions", "reclassified", "detection", "roc_band",
 )  # fmt: skip
 
 
@@ -201,3 +202,12 @@ def test_a_register_that_is_none_ends_it_with_2(tmp_path, run, content):
     (tmp_path / "register.json").write_text(content)
     ended = run(*laid_out(tmp_path), "--out", tmp_path / "out", "--register", tmp_path / "register.json")
     assert "E-EVAL-REGISTER" in refused(ended)
+
+
+def test_role_and_year_are_noted_and_nothing_else_of_them(tmp_path, run):
+    arguments = [*laid_out(tmp_path), "--out", tmp_path / "out"]
+    run(*arguments, "--role", "statistics", "--year", 2026)
+    made = json.loads((tmp_path / "out" / "results.json").read_text("utf-8"))["provenance"]
+    assert (made["role"], made["year"]) == ("statistics", 2026)
+    assert run(*arguments, "--role", "Dr. Somebody").exit_code == 2
+    assert run(*arguments, "--year", 20261126).exit_code == 2

@@ -10,7 +10,7 @@ import pyarrow as pa
 from tasks.evaluation.analysis import analyse
 from tasks.evaluation.cases import THICK, THIN
 from tasks.evaluation.endpoints.further import Tables
-from tasks.evaluation.results import PlanHistory, Results
+from tasks.evaluation.results import PlanHistory, Results, Role
 from tests.tasks.evaluation.cohorts import changed, columns, patient, plan, tables
 from tests.tasks.evaluation.endpoints.made import ASKED, measurements, overlaps, readings
 
@@ -45,6 +45,23 @@ def realistic() -> Results:
 
 
 @cache
+def measured() -> Results:
+    """Masks, measurements and readers as well, with a level too small to be shown."""
+    predictions, reference, cohort = tables()
+    few = {place: "F2" for place, who in enumerate(columns()["patient"]) if who in set(columns()["patient"][:3])}
+    asked = ASKED | {"segmentation": {"structures": ["liver", "lesion"]}, "synthetic": True}
+    said = plan(**asked, subgroups=[{"attribute": "sex", "levels": ["F", "M", "F2", "X"]}])
+    return analyse(
+        predictions,
+        reference,
+        changed(cohort, "sex", few),
+        said,
+        beside=Tables(overlaps(), measurements(), readings()),
+        accountability=NIGHT,
+    )
+
+
+@cache
 def awkward() -> Results:
     """Sixty scanners, long names, special characters, an empty level, withheld and not estimable ones."""
     n, rng = 3000, np.random.default_rng(11)
@@ -61,6 +78,60 @@ def awkward() -> Results:
         {"attribute": "OnlyOneKind", "levels": ["label 0", "label 1"]}, {"attribute": "scanner", "levels": SCANNERS},
     ])  # fmt: skip
     return analyse(predictions, reference, cohort, said, accountability=NIGHT)
+
+
+@cache
+def full() -> Results:
+    """Everything that a plan can ask for, over 900 studies of two versions, with a small level and goals that pass, fail and can't be judged."""
+    n, rng = 900, np.random.default_rng(7)
+    predictions, reference, cohort = tables(n)
+    owner, label = columns(n)["patient"], columns(n)["label"]
+    number = {key: place for place, key in enumerate(dict.fromkeys(owner))}
+    site = ["Tiny hospital" if number[key] < 3 else "Small hospital" if number[key] < 9 else f"Hospital {number[key] % 3 + 1}" for key in owner]
+    one_sided = [f"label {each}" for each in label]
+    cohort = cohort.append_column("site", pa.array(site)).append_column("only_one_kind", pa.array(one_sided))
+    score = predictions["score"].to_numpy()
+    noisy = 1 / (1 + np.exp(-(np.log(score / (1 - score)) + 0.8 * rng.normal(size=n))))
+    earlier = predictions.set_column(predictions.column_names.index("score"), "score", pa.array(noisy))
+    newer = predictions.set_column(predictions.column_names.index("model_version"), "model_version", pa.array(["2.0"] * n))
+    newer = changed(newer, "score", {3: None, 17: None}, pa.float64())
+    reference = changed(reference, "label", dict.fromkeys(range(20, 32), None))
+    marks, lesions = _marks(n, rng)
+    said = plan(
+        title="Nodule detector, second version", intended_use="Demonstration only. Not for clinical use.", synthetic=True,
+        endpoint="AUC of all studies, lower bound of the interval at least 0.75.", model="m@2.0", comparator={"model": "m@1.0", "margin": 0.05},
+        subgroups=[
+            {"attribute": "sex", "levels": ["F", "M"]}, {"attribute": "slice_thickness", "levels": [THIN, THICK]},
+            {"attribute": "site", "levels": ["Hospital 1", "Hospital 2", "Hospital 3", "Small hospital", "Tiny hospital", "Closed hospital"]},
+            {"attribute": "only_one_kind", "levels": ["label 0", "label 1"]},
+        ],
+        intersections=[("sex", "slice_thickness")], prevalences=[0.02, 0.1],
+        operating_points=[{"name": "high-sensitivity", "threshold": 0.5}, {"name": "high-specificity", "threshold": 0.9}],
+        goals=[
+            {"metric": "auc", "at_least": 0.75}, {"metric": "sensitivity", "at_least": 0.8}, {"metric": "specificity", "at_least": 0.75, "subgroups": True},
+            {"metric": "auc", "margin": 0.1, "subgroups": True, "confidence": 0.9},
+        ],
+        calibration={"bins": 8}, net_benefit=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6], strata=[0.1, 0.4, 0.8], multiplicity="holm",
+        partial_auc={"specificity": [0.8, 1.0], "replicates": 200}, detection={"false_positives": [0.125, 0.25, 0.5, 1.0]},
+    )  # fmt: skip
+    history = PlanHistory(changed=True, openings=("a" * 64, "b" * 64))
+    return analyse(
+        pa.concat_tables([newer, earlier]), reference, cohort, said, accountability=NIGHT, history=history, marks=marks, lesions=lesions,
+        role=Role.REGULATORY, year=2026,
+    )  # fmt: skip
+
+
+def _marks(n: int, rng: np.random.Generator) -> tuple[pa.Table, pa.Table]:
+    """A lesion in every study with the finding, found with the study's score or not at all; false marks anywhere."""
+    found = columns(n)
+    ill = np.flatnonzero(found["label"] == 1)
+    seen, false = ill[rng.random(ill.size) < 0.85], rng.integers(0, n, int(1.5 * n))
+    marks = pa.table({
+        "StudyInstanceUID": np.concatenate([found["study"][seen], found["study"][false]]),
+        "score": np.concatenate([found["score"][seen], rng.beta(1, 2, false.size)]),
+        "lesion": pa.array(["a"] * seen.size + [None] * false.size, pa.string()),
+    })  # fmt: skip
+    return marks, pa.table({"StudyInstanceUID": found["study"][ill], "lesion": ["a"] * ill.size})
 
 
 @cache

@@ -20,6 +20,7 @@ from tasks.lake import Lake
 from tasks.report.blocks import Document, Figure, Paragraph, Section, Table
 from tasks.report.checks import check_document
 from tasks.report.document import SECTIONS
+from tasks.report.material import Material
 from tasks.report.numbers import Number, Numbers, Said
 from tasks.report.pictures import picture
 from tasks.report.stage import publish_report
@@ -50,7 +51,7 @@ def pictured() -> tuple[Results, dict[str, bytes]]:
 
 
 def section(results: Results, name: str, images: dict[str, bytes] | None = None) -> Section:
-    found = SECTIONS[name](Subject(results, Numbers(results), images or {}))
+    found = SECTIONS[name](Subject(results, Numbers(results), Material(images or {})))
     assert isinstance(found, Section)
     return found
 
