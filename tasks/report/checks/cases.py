@@ -29,7 +29,7 @@ def _check_worst_case(results: Results) -> None:
     Where the plan takes unread cases into the main analysis as readings, they are in both, and some of its right readings are errors here.
     """
     overall, worst = results.overall(), results.worst_case
-    if overall.suppressed or worst.suppressed:
+    if any(row.suppressed or row.cells_withheld for row in (overall, worst)):
         return
     before, after = overall.counts, worst.counts
     same = (before.tp, before.tn) == (after.tp, after.tn)
@@ -82,7 +82,11 @@ def _check_point(point: AtPoint, results: Results) -> None:
         for name in ("tp", "fp"):
             here, there = getattr(row.counts, name), getattr(same.counts, name)
             fits = here <= there if point.threshold > results.threshold else here >= there
-            hold(fits or row.suppressed, where, f"{name}: the readings do not follow the threshold {point.threshold:g}")
+            hold(
+                fits or row.suppressed or row.cells_withheld or same.cells_withheld,
+                where,
+                f"{name}: the readings do not follow the threshold {point.threshold:g}",
+            )
 
 
 def _check_standardized(row: StandardizedDifference, results: Results) -> None:
