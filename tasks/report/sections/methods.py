@@ -51,7 +51,8 @@ def section(report: Subject) -> Section:
         "intervals (Newcombe, Stat Med 1998;17:873, method 10; Zou and Donner, Stat Med 2008;27:1693).",
         text("A level with fewer than ", of.count(("minimum_cases",)), " patients is withheld, and with it, where needed, the next smallest one, "
              "so that it cannot be worked out from the rest. What cannot be estimated says why."),
-        "Before this report was made, every rate in it was derived again from the counts in it, and every sum was added up again.",
+        "Before this report was made, every rate and interval was derived again from what is published, by other code than made it, and every "
+        "sum was added up again; then each number in it was made again from its place in results.json.",
     ))  # fmt: skip
     used = _used(results)
     if not used:

@@ -87,7 +87,10 @@ def full() -> Results:
     predictions, reference, cohort = tables(n)
     owner, label = columns(n)["patient"], columns(n)["label"]
     number = {key: place for place, key in enumerate(dict.fromkeys(owner))}
-    site = ["Tiny hospital" if number[key] < 3 else "Small hospital" if number[key] < 9 else f"Hospital {number[key] % 3 + 1}" for key in owner]
+    site = [
+        "Tiny hospital" if number[key] < 3 else "Small hospital" if number[key] < 9 else f"Hospital {number[key] % 3 + 1}"
+        for key in owner
+    ]
     one_sided = [f"label {each}" for each in label]
     cohort = cohort.append_column("site", pa.array(site)).append_column("only_one_kind", pa.array(one_sided))
     score = predictions["score"].to_numpy()
@@ -238,6 +241,7 @@ def everything(single: bool = False) -> Results:
     marks = pa.table({"StudyInstanceUID": marked, "score": rng.random(len(marked)), "lesion": on})
     return analyse(
         read, reference, cohort, plan(**ALL_ANALYSES), accountability=NIGHT, marks=marks, lesions=lesions,
+        role=Role.NIGHT, year=2025,
         history=PlanHistory(changed=True, openings=("ab" * 32, "cd" * 32)),
         beside=further_tables(n, single=single),
         service_levels=service_levels({**made, "patient": own if single else made["patient"]}, 0 if single else 3),
