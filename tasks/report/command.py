@@ -32,8 +32,9 @@ def report(
         except (OSError, ValidationError):
             raise ConfigurationError("E-REPORT-INPUT", str(results)) from None
         written = render(found, out, content)
-        documents = [path for path in written if path.parent.name != FOLDER]
+        named = [path for path in written if path.parent.name != FOLDER]
+        documents = sum(path.name.startswith("report") for path in named)
         subgroups = sum(bool(row.attribute) for row in found.performance)
-        say(f"report: {subgroups} subgroups in {len(written)} files{', of synthetic data' if found.synthetic else ''}")
-        for path in (*documents, out / FOLDER):
+        say(f"report: {subgroups} subgroups in {documents} documents{', of synthetic data' if found.synthetic else ''}")
+        for path in (*named, out / FOLDER):
             say(f"  {path}")
