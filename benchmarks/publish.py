@@ -54,7 +54,7 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("--rows", type=int, default=2000, help="studies behind the results (default: %(default)s)")
     parser.add_argument("--attributes", type=int, default=ATTRIBUTES, help="with five subgroups each (default: %(default)s)")
     said = parser.parse_args(given)
-    results = analyse(*tables(said.rows), plan(said.attributes))
+    results = analyse(*tables(said.rows, said.attributes), plan(said.attributes))
     content = files(results)["results.json"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
