@@ -6,6 +6,7 @@ turns everything it finds into text, and looks for the identifiers in it, beside
 
 from __future__ import annotations
 
+import base64
 import gzip
 import html
 import io
@@ -19,20 +20,28 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
+from PIL import Image
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pypdf import PdfReader
+from pypdf.generic import StreamObject
 
 _WORD = re.compile(r"[^\W_]+")
+_SEPARATORS = re.compile(r"[\s^=,;\\\x00]+")
 #: From this length on an identifier is searched for anywhere; a shorter one only as a word of its own.
 _ANYWHERE = 6
 
 
 def plain(text: str) -> str:
     """Case and accents folded, component separators as spaces: `Müller^Ann` and `MULLER ANN` are the same."""
-    folded = unicodedata.normalize("NFKD", text).casefold()
-    folded = "".join(letter for letter in folded if not unicodedata.combining(letter))
-    return re.sub(r"[\s^=,;\\\x00]+", " ", folded).strip()
+    if text.isascii():  # nothing to fold but its case
+        folded = text.lower()
+    else:
+        folded = unicodedata.normalize("NFKD", text).casefold()
+        marks = set(filter(unicodedata.combining, set(folded)))
+        if marks:
+            folded = folded.translate(dict.fromkeys(map(ord, marks)))
+    return _SEPARATORS.sub(" ", folded).strip()
 
 
 class Scanner:
@@ -46,7 +55,8 @@ class Scanner:
     def hits(self, text: str) -> set[str]:
         """The identifiers that stand in a text."""
         folded = plain(text)
-        return {value for value in self._long if value in folded} | (self._short & set(_WORD.findall(folded)))
+        found = {value for value in self._long if value in folded}
+        return found | (self._short & set(_WORD.findall(folded))) if self._short else found
 
     def search(self, root: Path) -> dict[str, set[str]]:
         """Every file below `root` (or `root` itself) that holds an identifier in its name or content."""
@@ -79,9 +89,9 @@ def texts(path: Path) -> Iterator[str]:
     elif content[:15] == b"SQLite format 3":
         yield from _sqlite(path)
     elif suffix in {".html", ".svg", ".xml"}:
-        text = content.decode("utf-8", "replace")
-        yield html.unescape(text)
-        yield html.unescape(re.sub(r"<[^>]+>", "", text))
+        yield from _markup(content)
+    elif suffix == ".png":
+        yield from _picture(content)
     else:
         yield from _raw(content)
 
@@ -129,20 +139,46 @@ def _parquet(path: Path) -> Iterator[str]:
 def _pdf(path: Path) -> Iterator[str]:
     done = subprocess.run(["pdftotext", "-layout", str(path), "-"], capture_output=True, check=True)
     yield done.stdout.decode("utf-8", "replace")
-    reader = PdfReader(path)
+    yield from pdf_texts(path.read_bytes())
+
+
+def pdf_texts(content: bytes) -> Iterator[str]:
+    """What a PDF says besides its pages as poppler reads them: properties, XMP, pages, every string and stream unpacked, attachments."""
+    reader = PdfReader(io.BytesIO(content))
     yield "\n".join(str(value) for value in (reader.metadata or {}).values())
     yield str(reader.xmp_metadata.rdf_root.toxml() if reader.xmp_metadata else "")
     yield "\n".join(page.extract_text() for page in reader.pages)
-    yield from _raw(path.read_bytes())
+    for number in range(1, int(str(reader.trailer["/Size"]))):
+        held = reader.get_object(number)
+        if isinstance(held, StreamObject):
+            yield from _raw(held.get_data())
+        yield str(held)
+    yield from _raw(content)
+
+
+def _markup(content: bytes) -> Iterator[str]:
+    """A page with and without its tags, and what it holds as data URIs, unpacked."""
+    text = content.decode("utf-8", "replace")
+    yield html.unescape(text)
+    yield html.unescape(re.sub(r"<[^>]+>", "", text))
+    for kind, held in re.findall(r"data:([\w/+.-]+);base64,([A-Za-z0-9+/=]+)", text):
+        yield from _picture(base64.b64decode(held)) if kind == "image/png" else _markup(base64.b64decode(held))
+
+
+def _picture(content: bytes) -> Iterator[str]:
+    """The text chunks of a PNG, unpacked, and its raw bytes."""
+    with Image.open(io.BytesIO(content)) as picture:
+        picture.load()
+        yield "\n".join(f"{name} {value}" for name, value in picture.info.items())
+    yield from _raw(content)
 
 
 def _zip(content: bytes) -> Iterator[str]:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        yield archive.comment.decode("utf-8", "replace")
         for name in archive.namelist():
             yield name
-            text = archive.read(name).decode("utf-8", "replace")
-            yield html.unescape(text)
-            yield html.unescape(re.sub(r"<[^>]+>", "", text))
+            yield from _picture(archive.read(name)) if name.endswith(".png") else _markup(archive.read(name))
 
 
 def _sqlite(path: Path) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """The scanner finds a deliberate leak of every kind: a privacy test that could not fail would be worth nothing."""
 
+import base64
 import gzip
 import sqlite3
 import zipfile
@@ -11,8 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import typst
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from pypdf import PdfWriter
+from pypdf.generic import StreamObject
 
 from tests.privacy.scanner import Scanner
 
@@ -92,6 +97,31 @@ def leak_pdf_title(folder: Path) -> None:
 def leak_docx(folder: Path) -> None:
     with zipfile.ZipFile(folder / "a.docx", "w") as archive:
         archive.writestr("docProps/core.xml", f"<creator>{MRN}</creator>")
+
+
+def leak_pdf_attachment(folder: Path) -> None:
+    writer = PdfWriter()
+    writer.add_blank_page(100, 100)
+    writer.add_attachment("a.txt", MRN.encode() * 50)
+    writer.compress_identical_objects()
+    for held in writer._objects:
+        each = held.get_object() if held is not None else None
+        if isinstance(each, StreamObject) and each.get("/Type") == "/EmbeddedFile":
+            writer._replace_object(held.indirect_reference, each.flate_encode())
+    writer.write(folder / "a.pdf")
+    assert MRN.encode() not in (folder / "a.pdf").read_bytes()
+
+
+def leak_figure_in_a_page(folder: Path) -> None:
+    drawing = base64.b64encode(f"<svg><desc>{MRN}</desc></svg>".encode()).decode()
+    (folder / "a.html").write_text(f'<img alt="" src="data:image/svg+xml;base64,{drawing}">')
+
+
+def leak_picture(folder: Path) -> None:
+    said = PngInfo()
+    said.add_text("Comment", MRN, zip=True)
+    Image.new("L", (2, 2)).save(folder / "a.png", pnginfo=said)
+    assert MRN.encode() not in (folder / "a.png").read_bytes()
 
 
 def leak_database(folder: Path) -> None:

@@ -7,11 +7,17 @@ import json
 import os
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.peers import programs
+
+_AXE = "axe-core@4.14.1"
 _FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -125,3 +131,16 @@ def chromium(folder: Path) -> Iterator[Page]:
             process.kill()
             process.wait()
         os.close(answers)
+
+
+def axe_core(folder: Path) -> str:
+    """The script of axe-core, brought from npm into a folder."""
+    done = subprocess.run(["npm", "pack", "--silent", _AXE], cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    files = list(folder.glob("axe-core-*.tgz"))
+    if done.returncode or not files:
+        why = f"npm pack {_AXE} did not bring it"
+        pytest.fail(why) if programs.required() else pytest.skip(why)
+    with tarfile.open(files[0]) as archive:
+        member = archive.extractfile("package/axe.min.js")
+        assert member is not None
+        return member.read().decode()

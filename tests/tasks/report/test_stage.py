@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from tasks.errors import SafelightError
 from tasks.evaluation import results as schema
 from tasks.evaluation.results import Results
 from tasks.lake import Lake
+from tasks.report.publishing.archive import Archive
+from tasks.report.publishing.manifest import describe
 from tasks.report.stage import publish_report
 from tests.tasks.report.made import bare, realistic, tampered
 from tests.tasks.report.made_faces import rendered
@@ -26,6 +29,16 @@ def lake(tmp_path: Path) -> Lake:
     return Lake.open(tmp_path)
 
 
+def archive(lake: Lake) -> Archive:
+    return Archive(lake, "reports/archive")
+
+
+def latest_with_manifest(latest: dict[str, bytes]) -> dict[str, bytes]:
+    files = {name.removeprefix("reports/"): face for name, face in latest.items()}
+    results = Results.model_validate_json(files["results.json"])
+    return files | {"manifest.json": describe(results, files).to_json()}
+
+
 def test_without_results_there_is_no_report(lake: Lake) -> None:
     assert publish_report(lake) is None
     assert lake.files("") == []
@@ -35,9 +48,11 @@ def test_the_report_is_published_once_for_each_state_of_the_results(lake: Lake) 
     put(lake, realistic())
     first = publish_report(lake)
     assert first is not None
-    assert {name: lake.read(name) for name in first.files} == {
-        f"reports/{name}": face for name, face in rendered("realistic").items()
-    }
+    latest = {name: lake.read(name) for name in first.files}
+    (archived,) = archive(lake).places()
+    assert json.loads(latest.pop("reports/latest.json")) == {"path": f"archive/{archived.path}"}
+    assert latest == {f"reports/{name}": face for name, face in rendered("realistic").items()}
+    assert archive(lake).report(archived) == latest_with_manifest(latest)
     assert lake.read("reports/results.json") == lake.read("results/results.json")
     assert publish_report(lake) is None
     put(lake, bare())
@@ -73,7 +88,37 @@ def test_no_table_of_another_plan_stays_among_those_of_this_one(lake: Lake) -> N
     for results in (realistic(), other):
         put(lake, results)
         publish_report(lake)
-    assert set(lake.files("reports")) == {f"reports/{name}" for name in rendered("bare")}
+    latest = {path for path in lake.files("reports") if not path.startswith("reports/archive/")}
+    assert latest == {"reports/latest.json", *(f"reports/{name}" for name in rendered("bare"))}
+    assert len(archive(lake).places()) == 2
+
+
+def test_a_published_report_that_was_changed_stops_the_next_publication(lake: Lake) -> None:
+    put(lake, bare())
+    publish_report(lake)
+    (place,) = archive(lake).places()
+    lake.put({f"reports/archive/{place.path}/report.html": b"<p>forged</p>"})
+    before = {path: lake.read(path) for path in lake.files("")}
+    with pytest.raises(SafelightError, match="E-REPORT-EXISTS"):
+        publish_report(lake)
+    assert {path: lake.read(path) for path in lake.files("")} == before
+
+
+def test_a_report_that_was_lost_from_the_archive_is_published_again(lake: Lake) -> None:
+    put(lake, bare())
+    publish_report(lake)
+    before = {path: lake.read(path) for path in lake.files("reports/archive")}
+    lake.clear("reports/archive", ())
+    assert publish_report(lake) is not None
+    assert {path: lake.read(path) for path in lake.files("reports/archive")} == before
+
+
+def test_small_cells_that_are_not_suppressed_are_not_published(lake: Lake) -> None:
+    source = bare()
+    put(lake, source.model_copy(update={"minimum_cases": source.overall().patients + 1}))
+    with pytest.raises(SafelightError, match=r"E-REPORT-MISMATCH.*too small to be shown"):
+        publish_report(lake)
+    assert lake.files("reports") == []
 
 
 def test_results_that_contradict_themselves_change_nothing(lake: Lake) -> None:

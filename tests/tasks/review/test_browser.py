@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import subprocess
-import tarfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -21,8 +19,7 @@ from tasks.lake import Lake
 from tasks.review import case_page, index, planes, sights
 from tasks.review.cases import Case, collect
 from tasks.review.counts import count
-from tests.peers import programs
-from tests.tasks.gallery.browser import Page, chromium
+from tests.tasks.gallery.browser import Page, axe_core, chromium
 from tests.tasks.review import made
 
 pytestmark = pytest.mark.peer("chromium")
@@ -32,7 +29,6 @@ SPACING = (2.0, 1.5, 3.0)
 #: Slices along each of the patient's axes: axial, sagittal, coronal; the latter two as scanners store them.
 ACQUIRED = {"axial": (0, 1, 2), "sagittal": (1, 2, 0), "coronal": (0, 2, 1)}
 FLIPS = [(i, j, k) for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)]
-AXE = "axe-core@4.14.1"
 #: Of the screen: three pictures beside each other, and their checkbox.
 SIZE = (1100, 900)
 
@@ -285,17 +281,7 @@ def test_a_thousand_cases_stand_on_one_page(model: tuple[Path, Bundle, list[Case
 
 @pytest.fixture(scope="module")
 def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The script of axe-core, from npm."""
-    folder = tmp_path_factory.mktemp("axe")
-    done = subprocess.run(["npm", "pack", "--silent", AXE], cwd=folder, capture_output=True, text=True, timeout=120, check=False)
-    files = list(folder.glob("axe-core-*.tgz"))
-    if done.returncode or not files:
-        why = f"npm pack {AXE} did not bring it"
-        pytest.fail(why) if programs.required() else pytest.skip(why)
-    with tarfile.open(files[0]) as archive:
-        member = archive.extractfile("package/axe.min.js")
-        assert member is not None
-        return member.read().decode()
+    return axe_core(tmp_path_factory.mktemp("axe"))
 
 
 @pytest.mark.peer("npm")
