@@ -39,7 +39,12 @@ def test_the_example_prints_what_the_page_says(tmp_path: Path, monkeypatch: pyte
         Path(name).write_text(content, "utf-8")
     run(block(evaluation, "sh"))
     assert run(block(PAGE, "sh")) == block(PAGE, "text")
-    assert all(Path(line.strip()).is_file() for line in block(PAGE, "text").splitlines()[1:])
+    named = {line.strip() for line in block(PAGE, "text").splitlines()[1:]}
+    assert named == {path.as_posix() for path in Path("out/report").iterdir()}
+    found = {path.name for path in Path("out/report").rglob("*") if path.is_file()}
+    assert set(re.findall(r"^\| `([a-z.-]+)` \|", PAGE, re.MULTILINE)) == {
+        name for name in found if not re.match(r"\d|contents", name)
+    }
 
 
 def test_the_page_names_the_sections_in_their_order() -> None:
