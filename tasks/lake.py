@@ -22,6 +22,7 @@ from functools import partial
 from inspect import signature
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -111,6 +112,12 @@ class Lake:
     def root(self) -> Path | None:
         """The local folder, or None for an object store."""
         return None if "://" in self.url else Path(self.url)
+
+    @property
+    def shown(self) -> str:
+        """The lake's folder or URL as it may be shown: a URL without what it says of keys and options."""
+        parts = urlsplit(self.url) if self.root is None else None
+        return self.url if parts is None else f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
 
     # ---- reading ----------------------------------------------------------------------------------------------------
 
