@@ -24,6 +24,12 @@ CONTRACT = Contract(
         Column("lower", pa.float64(), "Lower bound of its interval.", nullable=True, minimum=0),
         Column("upper", pa.float64(), "Upper bound of its interval.", nullable=True, minimum=0),
         Column("confidence", pa.float64(), "Confidence of the interval.", minimum=0, maximum=1),
+        Column("effective_n", pa.float64(), "The sample size of the interval of a proportion.", nullable=True, minimum=0),
+        Column("standard_error", pa.float64(), "Standard error of the interval, on its scale.", nullable=True, minimum=0),
+        Column(
+            "scale", pa.string(), "Scale of the standard error: of the estimate, its logarithm or its logit.", nullable=True,
+            allowed=("identity", "log", "logit"),
+        ),
         Column("method", pa.string(), "How the interval was made; empty where there is none."),
         Column("reason", pa.string(), "Why there is no number; empty where there is one."),
         Column("patients", pa.int64(), "Patients of the level; null where the level is suppressed.", nullable=True, minimum=0),

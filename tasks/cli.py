@@ -25,6 +25,9 @@ _STAGES = {
     "delivery": "tasks.delivery.command:delivery",
     "return": "tasks.results.command:return_results",
     "evaluate": "tasks.evaluation.command:evaluate",
+    "overlaps": "tasks.evaluation.endpoints.command:overlaps_table",
+    "pccp": "tasks.changes.command:pccp",
+    "monitor": "tasks.changes.monitor_command:monitor",
     "compact": "tasks.compact.command:compact",
     "gallery": "tasks.gallery.command:gallery",
     "review": "tasks.review.command:review",
@@ -47,6 +50,7 @@ _MODELS = {
     "show": "tasks.inference.models_command:show",
     "add": "tasks.inference.models_command:add",
     "promote": "tasks.inference.models_command:promote",
+    "history": "tasks.inference.models_command:history",
     "verify": "tasks.inference.models_command:verify",
     "readings": "tasks.inference.models_command:readings",
     "compare": "tasks.inference.models_command:compare_variants",
@@ -153,6 +157,7 @@ def status(config: Config) -> None:
     """
     from zoneinfo import ZoneInfo
 
+    from tasks.changes.alerts import alerts
     from tasks.delivery.stage import late_now
     from tasks.night import night_table
     from tasks.pacs.waiting import waiting
@@ -165,7 +170,7 @@ def status(config: Config) -> None:
         terminal.console.print(night_table(site))
         for line in waiting(site.ledger, ZoneInfo(site.settings.timezone)):
             say(line)
-        for line in late_now(site):
+        for line in (*late_now(site), *alerts(site.lake)):
             say(line)
         failed = [row for row in site.ledger.results().values() if row.status == "failed"]
         for row in failed[:50]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-import yaml
+from tasks.declarations import parsed
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ def catalogue() -> dict[str, Reason]:
     for source in sorted(files("configs").joinpath("reasons").iterdir(), key=lambda entry: entry.name):
         if not source.name.endswith(".yaml"):
             continue
-        for code, entry in (yaml.safe_load(source.read_text("utf-8")) or {}).items():
+        for code, entry in (parsed(source.read_text("utf-8")) or {}).items():
             if code in found:
                 raise ValueError(f"{code} is declared twice, the second time in {source.name}")
             found[code] = Reason(code, entry["meaning"], entry["remedy"])

@@ -19,16 +19,15 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from inspect import signature
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pyarrow import fs
 
 from data_contracts.contract import Contract
+from tasks import parquet
 from tasks.compact import coverage, reading
 from tasks.errors import ConfigurationError
 from tasks.forcing import Forcing
@@ -36,8 +35,6 @@ from tasks.processes import ProcessId
 from tasks.stage import Count, digest, tally_from_json, tally_to_json
 
 _SCRATCH = ".scratch"
-#: Rows of a row group of a large file: enough to be read fast, few enough to be passed over.
-_ROW_GROUP = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +345,7 @@ class Publication:
         table = contract.validate(rows)
         if table.num_rows:
             target = self.path(f"tables/{contract.name}/{part or self.key}.parquet")
-            pq.write_table(table, target, compression="zstd", store_schema=True)
+            parquet.write(table, target)
 
     def commit(self, *, tally: Sequence[Count] = (), passed: int = 0) -> Manifest:
         """Publish: files first, the manifest last; then remove what an earlier manifest listed and this one does not.
@@ -378,19 +375,6 @@ class Publication:
         last = self.scratch / "manifest.json"
         last.write_bytes(manifest.to_json())
         self.lake._place({_manifest_path(self.stage, self.key): last})
-
-
-def write_sorted(rows: pa.Table, path: Path, keys: Sequence[str]) -> None:
-    """Write rows of parts, which kept their contract when they were published, and are sorted by `keys`, as one large Parquet file: ZSTD, with
-    statistics and page indexes, and Bloom filters of UIDs where the writer has them."""
-    more: dict[str, Any] = {}
-    if "bloom_filter_options" in signature(pq.write_table).parameters:
-        options = {"ndv": min(rows.num_rows, _ROW_GROUP), "fpp": 0.05}
-        more["bloom_filter_options"] = {name: options for name in rows.column_names if name.endswith("InstanceUID")}
-    sorting = [pq.SortingColumn(rows.column_names.index(name)) for name in keys]
-    pq.write_table(
-        rows, path, compression="zstd", row_group_size=_ROW_GROUP, sorting_columns=sorting, write_page_index=True, **more
-    )
 
 
 def _move(source: Path, target: str) -> None:

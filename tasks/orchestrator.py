@@ -26,6 +26,8 @@ from tasks.settings import PrefectSettings
 from tasks.vault import private_folder
 
 _START_SECONDS = 120.0
+#: Servers that this process has started, and that serve others longer than itself.
+_used_by_others: list[subprocess.Popen[bytes]] = []
 
 
 def environment(api_url: str, home: Path) -> dict[str, str]:
@@ -80,8 +82,8 @@ def server(settings: PrefectSettings, default_home: Path) -> Iterator[dict[str, 
                 fcntl.flock(users, fcntl.LOCK_UN)
                 if _is_last(users):
                     _stop(home)
-                if process is not None:
-                    process.poll()  # our own child: no zombie is left of it
+                if process is not None and process.poll() is None:  # our own child: no zombie is left of it
+                    _used_by_others.append(process)
 
 
 def _is_last(users: IO[str]) -> bool:

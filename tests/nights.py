@@ -24,7 +24,7 @@ from tasks.settings import PrefectSettings
 from tasks.synthetic.cohort import make_cohort
 from tasks.vault import Vault, write_private
 from tests.ports import free_port
-from tests.prefect_home import migrated_home
+from tests.prefect_home import shared_home
 
 ROOT = Path(__file__).parents[1]
 PATIENTS, SEED = 6, 77
@@ -104,9 +104,8 @@ def identifiers(hospital: Path) -> list[str]:
 
 @pytest.fixture(scope="session")
 def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The environment of a Prefect server that lives as long as the tests."""
-    home = migrated_home(tmp_path_factory.mktemp("server") / "prefect", tmp_path_factory)
-    with server(PrefectSettings(port=free_port()), home) as environment:
+    """The environment of the Prefect server that all processes of a test session share: the first starts it, the last stops it."""
+    with server(PrefectSettings(port=free_port()), shared_home(tmp_path_factory)) as environment:
         yield environment
 
 
@@ -128,7 +127,7 @@ def module_ward(tmp_path_factory: pytest.TempPathFactory, hospital: Path, prefec
 
 
 def _maker(stack: ExitStack, parent: Path, hospital: Path, prefect: dict[str, str]) -> MakeWard:
-    def make(name: str, *, batch_size: int = 2, over: Path = hospital) -> Ward:
+    def make(name: str, *, batch_size: int = 2, workers: int = 2, over: Path = hospital) -> Ward:
         folder = parent / name
         folder.mkdir(mode=0o700)
         vault = Vault.open(folder / "vault")
@@ -140,7 +139,7 @@ def _maker(stack: ExitStack, parent: Path, hospital: Path, prefect: dict[str, st
         stack.enter_context(node)
         pacs |= {"port": node.port}
         content["receivers"][0]["port"] = receiver
-        content["executor"]["batch_size"] = batch_size
+        content["executor"] |= {"batch_size": batch_size, "workers": workers}
         for entry in content["imports"]:
             entry["file"] = str(over / Path(entry["file"]).name)
         content["prefect"] = {"api_url": prefect["PREFECT_API_URL"]}

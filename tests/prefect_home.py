@@ -1,6 +1,7 @@
 """Homes for Prefect servers with a database that has been migrated already: migrating takes most of a first start, and ends alike for all.
 
-The demo's test has no such home: there a first start is seen whole.
+One home, and the server in it, is shared by all processes of a test session: an idle server needs a thirtieth of a processor, and its start
+seconds of one. The demo's test has no such home: there a first start is seen whole.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 
@@ -27,10 +29,27 @@ def migrated_home(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of the server that all processes of this test session share; the first that asks makes it."""
+    shared = _shared(tmp_path_factory)
+    home = shared / "prefect"
+    with (shared / "prefect.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not home.exists():
+            making = migrated_home(Path(mkdtemp(dir=shared)) / "prefect", tmp_path_factory)
+            making.rename(home)
+    return home
+
+
+def _shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of this test session: pytest-xdist's workers have theirs in one."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if base.name.startswith("popen-") else base
+
+
 def _template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home that is copied, made by the first process that asks, with Prefect's own command, while the others wait."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if base.name.startswith("popen-") else base  # pytest-xdist's workers have their folders in one
+    shared = _shared(tmp_path_factory)
     folder = shared / "migrated-prefect"
     with (shared / "migrated-prefect.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -35,7 +35,8 @@ from tasks.compact.coverage import (
     parts_of,
 )
 from tasks.compact.reading import chunk, lenient, part_of, tell
-from tasks.lake import Lake, Publication, write_sorted
+from tasks.lake import Lake, Publication
+from tasks.parquet import write_sorted
 from tasks.stage import digest
 
 STAGE = "compact"

@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
-import yaml
+from tasks.declarations import shipped
 
 _WORD = re.compile(r"[\s,;/\\()&=^_-]+")
 _LONGEST = 64
@@ -75,8 +75,7 @@ def words_of(lists: list[str], vocabulary: Mapping[str, list[Any]]) -> frozenset
 @cache
 def vocabulary() -> dict[str, list[Any]]:
     """The reviewed words of `configs/profiles/vocabulary/released_text.yaml`, by list."""
-    text = files("configs").joinpath("profiles", "vocabulary", "released_text.yaml").read_text("utf-8")
-    loaded: dict[str, list[Any]] = yaml.safe_load(text)
+    loaded: dict[str, list[Any]] = shipped("profiles", "vocabulary", "released_text.yaml")
     return loaded
 
 

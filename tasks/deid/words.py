@@ -19,11 +19,9 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
-import yaml
-
+from tasks.declarations import shipped
 from tasks.deid.identifiers import fold
 
 MOST_DIGITS = 7
@@ -275,8 +273,7 @@ def _balanced(text: str) -> bool:
 @cache
 def standard() -> Cleaner:
     """The cleaner with the vocabulary of `configs/profiles/vocabulary/descriptors.yaml`."""
-    text = files("configs").joinpath("profiles", "vocabulary", "descriptors.yaml").read_text("utf-8")
-    return Cleaner(yaml.safe_load(text))
+    return Cleaner(shipped("profiles", "vocabulary", "descriptors.yaml"))
 
 
 def folded(words: Iterable[str]) -> frozenset[str]:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tasks.evaluation import clusters
 from tasks.evaluation.calibrate import mean_estimate
-from tasks.evaluation.intervals import estimated, normal_quantile, not_estimable, student_quantile
+from tasks.evaluation.intervals import estimated, not_estimable, student_quantile
 from tasks.evaluation.results import Estimate
 
 Array = NDArray[np.float64]
@@ -56,7 +56,9 @@ def errors(
     if square.estimate is None or square.lower is None or square.upper is None:
         return absolute, square
     root, low, high = (float(np.sqrt(value)) for value in (square.estimate, square.lower, square.upper))
-    return absolute, estimated(root, low, high, confidence, square.method, most=np.inf)
+    return absolute, estimated(
+        root, low, high, confidence, square.method, most=np.inf, standard_error=square.standard_error, scale="square"
+    )
 
 
 def bland_altman(
@@ -78,21 +80,20 @@ def bland_altman(
         none = not_estimable(reason, confidence)
         return BlandAltman(none, None, none, none)
     apart, k = x - y, clusters.count(codes)
-    t = student_quantile(confidence, k - 1)
     mean, sd = float(apart.mean()), _sd(apart, codes)
     residuals = clusters.sums(codes, apart - mean, int(codes.max()) + 1)
     error = float(np.sqrt(k / (k - 1) * np.sum(residuals**2))) / apart.size
-    bias = _open(mean, t * error, confidence, "Student's t over patients")
+    bias = _open(mean, error, confidence, k - 1, "Student's t over patients")
     limits = [mean + sign * _NORMAL_95 * sd for sign in (-1.0, 1.0)]
     if k == apart.size:
-        reaches = [t * sd * float(np.sqrt(1.0 / k + _NORMAL_95**2 / (2.0 * (k - 1))))] * 2
+        spreads = [sd * float(np.sqrt(1.0 / k + _NORMAL_95**2 / (2.0 * (k - 1))))] * 2
         how = "Bland and Altman 1986"
     else:
         found = jackknife(lambda inside: np.array([
             apart[inside].mean() + sign * _NORMAL_95 * _sd(apart[inside], codes[inside]) for sign in (-1.0, 1.0)
         ]), codes)  # fmt: skip
-        reaches, how = [t * float(each) for each in found], "jackknife over patients"
-    lower, upper = (_open(limit, reach, confidence, how) for limit, reach in zip(limits, reaches, strict=True))
+        spreads, how = [float(each) for each in found], "jackknife over patients"
+    lower, upper = (_open(limit, spread, confidence, k - 1, how) for limit, spread in zip(limits, spreads, strict=True))
     return BlandAltman(bias, sd, lower, upper)
 
 
@@ -114,10 +115,10 @@ def deming(
     if reason:
         return Deming(not_estimable(reason, confidence), not_estimable(reason, confidence))
     whole = _line(x, y, ratio)
-    t = student_quantile(confidence, clusters.count(codes) - 1)
+    freedom = clusters.count(codes) - 1
     found = jackknife(lambda inside: _line(x[inside], y[inside], ratio), codes)
     slope, intercept = (
-        _open(float(value), t * float(error), confidence, "jackknife over patients")
+        _open(float(value), float(error), confidence, freedom, "jackknife over patients")
         for value, error in zip(whole, found, strict=True)
     )
     return Deming(slope, intercept)
@@ -142,9 +143,12 @@ def _given(measured: ArrayLike, reference: ArrayLike, patients: ArrayLike | None
     return x, y, codes, reason
 
 
-def _open(value: float, reach: float, confidence: float, method: str) -> Estimate:
-    normal_quantile(confidence)
-    return estimated(value, value - reach, value + reach, confidence, method, least=-np.inf, most=np.inf)
+def _open(value: float, error: float, confidence: float, freedom: float, method: str) -> Estimate:
+    reach = student_quantile(confidence, freedom) * error
+    return estimated(
+        value, value - reach, value + reach, confidence, method, least=-np.inf, most=np.inf, standard_error=error, scale="identity",
+        freedom=freedom,
+    )  # fmt: skip
 
 
 def _sd(values: Array, codes: clusters.Codes) -> float:

@@ -91,7 +91,9 @@ def mean_estimate(
     sums = clusters.sums(codes, values - mean, int(codes.max()) + 1)
     spread = float(np.sqrt(k / (k - 1) * np.sum(sums * sums))) / n
     reach = normal_quantile(confidence) * spread
-    return estimated(mean, mean - reach, mean + reach, confidence, method, least=least, most=most)
+    return estimated(
+        mean, mean - reach, mean + reach, confidence, method, least=least, most=most, standard_error=spread, scale="identity"
+    )
 
 
 def _curve(
@@ -125,10 +127,12 @@ def _observed_to_expected(values: Array, truth: Array, codes: clusters.Codes, co
         return not_estimable("all cases are of one patient", confidence)
     ratio = observed / expected
     sums = clusters.sums(codes, truth - ratio * values, int(codes.max()) + 1)
-    reach = normal_quantile(confidence) * float(np.sqrt(k / (k - 1) * np.sum(sums * sums))) / observed
+    spread = float(np.sqrt(k / (k - 1) * np.sum(sums * sums))) / observed
+    reach = normal_quantile(confidence) * spread
     return estimated(
-        ratio, ratio * float(np.exp(-reach)), ratio * float(np.exp(reach)), confidence, "ratio over patients, log", most=np.inf
-    )
+        ratio, ratio * float(np.exp(-reach)), ratio * float(np.exp(reach)), confidence, "ratio over patients, log", most=np.inf,
+        standard_error=spread, scale="log",
+    )  # fmt: skip
 
 
 def _recalibration(values: Array, truth: Array, codes: clusters.Codes, confidence: float) -> tuple[Estimate, Estimate]:
@@ -157,7 +161,17 @@ def _wald(fit: tuple[Array, Array] | None, place: int, confidence: float, method
         return not_estimable(reason, confidence)
     value, spread = float(fit[0][place]), float(np.sqrt(fit[1][place, place]))
     reach = normal_quantile(confidence) * spread
-    return estimated(value, value - reach, value + reach, confidence, method, least=-np.inf, most=np.inf)
+    return estimated(
+        value,
+        value - reach,
+        value + reach,
+        confidence,
+        method,
+        least=-np.inf,
+        most=np.inf,
+        standard_error=spread,
+        scale="identity",
+    )
 
 
 def _logistic(design: Array, offset: Array, truth: Array, codes: clusters.Codes) -> tuple[Array, Array] | None:

@@ -72,6 +72,8 @@ class Assembled:
         unread: cases with a reference standard that the model did not read; they count as errors in the worst case.
         indeterminate: cases with a score whose label is null: NaN in `labels`.
         excluded: reason code → studies that are not in `analysed`.
+        everyone: all studies of the tables, by their numbers: whoever has measured something else in them finds patient and levels here.
+        named: which of them are of a known patient, bool of shape (studies,).
         studies: the keys of all studies of the tables, by their numbers.
         model_version, weights_sha256: of the predictions; empty where they do not say.
         predictions_sha256, reference_sha256, cohort_sha256: of what was used of each table.
@@ -81,6 +83,8 @@ class Assembled:
     unread: Cases
     indeterminate: Cases
     excluded: dict[str, int]
+    everyone: Cases
+    named: NDArray[np.bool_]
     studies: pa.Array
     model_version: str
     weights_sha256: str
@@ -143,6 +147,8 @@ def assemble(predictions: pa.Table, reference: pa.Table, cohort: pa.Table, plan:
         unread=cases.where(unread),
         indeterminate=cases.where(open_ended & ~np.isnan(scores) & (patients >= 0)),
         excluded={code: n for code, n in sorted(excluded.items()) if n},
+        everyone=cases,
+        named=patients >= 0,
         studies=keys.names,
         model_version=version,
         weights_sha256=weights,

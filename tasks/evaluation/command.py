@@ -12,12 +12,13 @@ from tasks.console import DONE, INCOMPLETE, one_sentence, say
 from tasks.errors import ConfigurationError
 from tasks.evaluation import output
 from tasks.evaluation.analysis import analyse
+from tasks.evaluation.endpoints.further import Tables
 from tasks.evaluation.openings import note_in_file
 from tasks.evaluation.plan import load_plan
-from tasks.evaluation.results import Estimate, Performance, Results
+from tasks.evaluation.results import Estimate, Performance, Results, Role
 from tasks.evaluation.tables import read_table
 from tasks.evaluation.threshold import operating_point
-from tasks.lake import write_sorted
+from tasks.parquet import write_sorted
 
 
 def evaluate(
@@ -25,7 +26,7 @@ def evaluate(
     reference: Annotated[Path, typer.Option(help="Labels (1, 0, or empty) by StudyInstanceUID.")],
     cohort: Annotated[Path, typer.Option(help="PatientID and attributes by StudyInstanceUID.")],
     plan: Annotated[str, typer.Option(help="The evaluation plan: a file, or the name of one in configs/plans.")],
-    out: Annotated[Path, typer.Option(help="The folder for results.json and the CSV tables; made where it is missing.")],
+    out: Annotated[Path, typer.Option(help="The folder for results.json and the tables; made where it is missing.")],
     model: Annotated[
         str | None,
         typer.Option(
@@ -43,10 +44,29 @@ def evaluate(
     lesions: Annotated[
         Path | None, typer.Option(help="With --marks: every lesion of the reference, by StudyInstanceUID.")
     ] = None,
+    overlaps: Annotated[
+        Path | None,
+        typer.Option(help="Of a plan with `segmentation`: Dice, distances and volumes by StudyInstanceUID and structure."),
+    ] = None,
+    measurements: Annotated[
+        Path | None,
+        typer.Option(help="Of a plan with `agreement` or `repeatability`: values by StudyInstanceUID and measurement."),
+    ] = None,
+    readings: Annotated[
+        Path | None,
+        typer.Option(help="Of a plan with `reader_study`: scores by StudyInstanceUID, reader and modality."),
+    ] = None,
+    role: Annotated[Role | None, typer.Option(help="Who runs this, by role; printed in the report.")] = None,
+    year: Annotated[
+        int | None,
+        typer.Option(
+            min=1900, max=9999, help="The year of the evaluation, to be printed in the report; no date is taken by itself."
+        ),
+    ] = None,
 ) -> None:
     """Measure a model in every subgroup that the plan declares, with intervals over patients.
 
-    Writes OUT/results.json, one CSV a table, and every number of the table as metrics.parquet.
+    Writes OUT/results.json, each table as .csv and .parquet, and every number of the subgroup table as metrics.parquet.
     Ends with 1 where the model left cases unread that have a reference standard.
 
     Example:
@@ -66,7 +86,14 @@ def evaluate(
         found, truth = (
             None if path is None else read_table(path, what) for path, what in ((marks, "marks"), (lesions, "lesions"))
         )  # fmt: skip
-        results = analyse(scores, labels, people, wanted, threshold=point.threshold, history=history, marks=found, lesions=truth)
+        beside = Tables(**{
+            what: None if path is None else read_table(path, what)
+            for what, path in (("overlaps", overlaps), ("measurements", measurements), ("readings", readings))
+        })  # fmt: skip
+        results = analyse(
+            scores, labels, people, wanted, threshold=point.threshold, history=history, marks=found, lesions=truth, beside=beside,
+            role=role, year=year,
+        )  # fmt: skip
         write(results, out)
         overall, worst = results.overall(), results.worst_case
         unread = worst.studies - overall.studies
@@ -86,7 +113,7 @@ def _made(out: Path) -> Path:
 
 
 def write(results: Results, out: Path) -> None:
-    """Write the CSV tables, `metrics.parquet` and results.json into a folder, each by one rename, results.json last.
+    """Write the tables as CSV and Parquet, `metrics.parquet` and results.json into a folder, each by one rename, results.json last.
 
     Raises:
         ConfigurationError: E-EVAL-OUTPUT with the folder.

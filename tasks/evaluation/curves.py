@@ -113,19 +113,23 @@ def interval(found: Area, *, confidence: float = 0.95, transform: Transform = "a
     if perfect or min(found.with_positives, found.with_negatives) < FEW_PATIENTS:
         why = "complete separation" if perfect else "few patients"
         bounds = score_interval(found.auc, found.with_positives, found.with_negatives, confidence)
-        return estimated(found.auc, *bounds, confidence, f"Newcombe score-type ({why})")
+        return estimated(
+            found.auc, *bounds, confidence, f"Newcombe score-type ({why})", groups=(found.with_positives, found.with_negatives)
+        )
     spread = float(np.sqrt(found.variance))
     if spread == 0.0:
         return not_estimable("the estimated variance is zero", confidence)
     name = "DeLong" if found.patients == found.positives + found.negatives else "Obuchowski (patients as clusters)"
     lower, upper = found.auc - z * spread, found.auc + z * spread
     near = not 1.0 - NEAR_ONE < found.auc < NEAR_ONE or lower < 0.0 or upper > 1.0
+    scale = "identity"
     if transform == "logit" or (transform == "auto" and near):
         centre = float(np.log(found.auc / (1.0 - found.auc)))
-        reach = z * spread / (found.auc * (1.0 - found.auc))
+        spread, scale = spread / (found.auc * (1.0 - found.auc)), "logit"
+        reach = z * spread
         lower, upper = (float(1.0 / (1.0 + np.exp(-edge))) for edge in (centre - reach, centre + reach))
         name += ", logit"
-    return estimated(found.auc, lower, upper, confidence, name)
+    return estimated(found.auc, lower, upper, confidence, name, standard_error=spread, scale=scale)
 
 
 def _unfit(values: NDArray[np.float64], truth: NDArray[np.float64], wrong: int) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tasks.evaluation import curves, proportions
 from tasks.evaluation.cells import Share
 from tasks.evaluation.differences import square_and_add
+from tasks.evaluation.intervals import not_estimable
 from tasks.evaluation.plan import Goal, Plan
 from tasks.evaluation.ranking import Area
 from tasks.evaluation.results import Estimate, GoalResult
@@ -36,8 +37,13 @@ def estimate(found: Share | Area | None, plan: Plan, confidence: float) -> Estim
     return curves.of_area(found, confidence=confidence)
 
 
+def _withheld(row: Sums, goal: Goal, confidence: float) -> Estimate | None:
+    """No number, and why, where the goal is about cells that are withheld."""
+    return not_estimable(row.withheld, confidence) if row.withheld and goal.metric != "auc" else None
+
+
 def _performance(goal: Goal, row: Sums, plan: Plan, confidence: float) -> GoalResult:
-    value = estimate(row.of(goal.metric), plan, confidence)
+    value = _withheld(row, goal, confidence) or estimate(row.of(goal.metric), plan, confidence)
     met = value.lower is not None and value.lower >= float(goal.at_least or 0)
     return GoalResult(
         attribute=row.attribute, level=row.level, metric=goal.metric, at_least=goal.at_least, confidence=confidence,
@@ -46,7 +52,7 @@ def _performance(goal: Goal, row: Sums, plan: Plan, confidence: float) -> GoalRe
 
 
 def _margin(goal: Goal, row: Sums, plan: Plan, confidence: float) -> GoalResult:
-    here = estimate(row.of(goal.metric), plan, confidence)
+    here = _withheld(row, goal, confidence) or estimate(row.of(goal.metric), plan, confidence)
     there = estimate(row.rest_of(goal.metric), plan, confidence)
     found = square_and_add(here, there)
     apart, lower, upper = found if found is not None else (None, None, None)

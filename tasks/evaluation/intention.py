@@ -9,8 +9,9 @@ import numpy as np
 from tasks.evaluation.cases import Assembled, Cases
 from tasks.evaluation.plan import Plan
 
-_INDETERMINATE = "E-EVAL-INDETERMINATE"
-_KEPT = frozenset({"E-EVAL-NO-REFERENCE", _INDETERMINATE, "E-EVAL-NO-PATIENT"})
+#: The reason of a case whose label is null.
+INDETERMINATE = "E-EVAL-INDETERMINATE"
+_KEPT = frozenset({"E-EVAL-NO-REFERENCE", INDETERMINATE, "E-EVAL-NO-PATIENT"})
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ def entered(assembled: Assembled, plan: Plan, threshold: float) -> Entered:
     settled = _settled(unclear, plan.indeterminate, threshold)
     if settled is not None:
         cases = cases.with_(settled)
-        left = excluded.get(_INDETERMINATE, 0) - settled.labels.size
-        excluded = {code: n for code, n in excluded.items() if code != _INDETERMINATE} | ({_INDETERMINATE: left} if left else {})
+        left = excluded.get(INDETERMINATE, 0) - settled.labels.size
+        excluded = {code: n for code, n in excluded.items() if code != INDETERMINATE} | ({INDETERMINATE: left} if left else {})
     worst = cases.with_(_read_as(unread, "error", cases, threshold))
     failed, scored = 0, cases
     if plan.failed != "exclude" and unread.labels.size:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 from scipy import special
 
@@ -33,9 +34,21 @@ def two_sided_p(z: float) -> float:
 
 
 def estimated(
-    estimate: float, lower: float, upper: float, confidence: float, method: str, *, least: float = 0.0, most: float = 1.0
+    estimate: float,
+    lower: float,
+    upper: float,
+    confidence: float,
+    method: str,
+    *,
+    least: float = 0.0,
+    most: float = 1.0,
+    **made_of: Any,
 ) -> Estimate:
-    """An estimate whose bounds are held to [least, most] and around the estimate, against rounding in the last digit."""
+    """An estimate whose bounds are held to [least, most] and around the estimate, against rounding in the last digit.
+
+    Args:
+        made_of: further fields of `Estimate`, which say what the interval was made of.
+    """
     return Estimate(
         status="estimated",
         estimate=estimate,
@@ -43,6 +56,7 @@ def estimated(
         upper=min(most, max(upper, estimate)),
         confidence=confidence,
         method=method,
+        **made_of,
     )
 
 

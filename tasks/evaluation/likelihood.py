@@ -38,10 +38,13 @@ def likelihood_ratio(counts: Cells, sign: Sign, *, confidence: float = 0.95) -> 
     top, bottom = _CELLS[sign]
     positives, negatives = counts.totals[TP] + counts.totals[FN], counts.totals[TN] + counts.totals[FP]
     ratio = (counts.totals[top] / positives) / (counts.totals[bottom] / negatives)
-    reach = z * sqrt(variance)
+    spread = sqrt(variance)
+    reach = z * spread
     clustered = counts.patients() < positives + negatives
     name = "Simel (log)" + (", variance over patients" if clustered else "")
-    return estimated(ratio, ratio * exp(-reach), ratio * exp(reach), confidence, name, most=_LARGEST)
+    return estimated(
+        ratio, ratio * exp(-reach), ratio * exp(reach), confidence, name, most=_LARGEST, standard_error=spread, scale="log"
+    )
 
 
 def _log_variance(counts: Cells, sign: Sign) -> tuple[float, str]:
@@ -86,7 +89,8 @@ def predictive_value(counts: Cells, sign: Sign, prevalence: float, *, confidence
     low, middle, high = (odds * ratio / (1.0 + odds * ratio) for ratio in (found.lower, found.estimate, found.upper))
     if sign == "negative":
         low, middle, high = 1.0 - high, 1.0 - middle, 1.0 - low
-    return estimated(middle, low, high, confidence, "Mercaldo (logit)" + found.method.removeprefix("Simel (log)"))
+    name = "Mercaldo (logit)" + found.method.removeprefix("Simel (log)")
+    return estimated(middle, low, high, confidence, name, standard_error=found.standard_error, scale="logit")
 
 
 def number_needed_to_predict(ppv: Estimate, npv: Estimate) -> Estimate:

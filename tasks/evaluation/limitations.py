@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tasks.evaluation.intention import Entered
+from tasks.evaluation.intention import INDETERMINATE, Entered
 from tasks.evaluation.plan import NOT_DECLARED, NOT_STATED, Plan
 from tasks.evaluation.results import Difference, Estimate, Performance, PlanHistory
 
+#: Cases of either kind below which an external validation says little (Vergouwe et al., J Clin Epidemiol 2005;58:475).
+ADVISED = 100
+#: An interval wider than this lets a level work much worse than all others without anybody seeing it.
+WIDE = 0.3
+_MOST_NAMED = 12
+
 _AS = {"positive": "each as positive", "negative": "each as negative", "error": "each as an error"}
+#: Sections of the plan as a sentence names them, and the table that each needs.
+_SECTIONS = {
+    "segmentation": "segmentation", "agreement": "agreement of measurements", "repeatability": "repeatability", "reader_study": "a reader study",
+}  # fmt: skip
+_TABLES = {"segmentation": "overlaps", "agreement": "measurements", "repeatability": "measurements", "reader_study": "readings"}
 _COMPARED = (("auc", "AUC"), ("sensitivity", "sensitivity"), ("specificity", "specificity"))
 
 
@@ -20,6 +31,7 @@ def limitations(
     history: PlanHistory | None = None,
     *,
     detected: bool = False,
+    missing: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """Sentences for the report, the harder subgroups first.
 
@@ -29,6 +41,7 @@ def limitations(
         cases: what the plan let into the table.
         history: what the register says of the plan.
         detected: whether marks and lesions were given.
+        missing: sections of the plan whose table was not given.
     """
     overall, levels = rows[0], rows[1:]
     said = [*_harder(levels, plan)]
@@ -40,6 +53,8 @@ def limitations(
     if plan.synthetic:
         said.append("The data are synthetic: nothing here says how the model works on patients.")
     said += _missing(overall, levels, plan)
+    said += _few(overall)
+    said += _wide(levels)
     if cases.failed:
         said.append(f"{cases.failed} studies that the model did not read are in the table, as the plan says: {_AS[plan.failed]}.")
     if cases.indeterminate:
@@ -48,10 +63,13 @@ def limitations(
             f"{_AS[plan.indeterminate]}."
         )
     said += _unread(overall, worst, int(cases.worst.labels.size - cases.main.labels.size))
+    said += _indeterminate(cases)
     if plan.detection is not None and not detected:
         said.append(
             "The plan asks for detection, and no marks and lesions were given: nothing is said about where the model looks."
         )
+    for name in missing:
+        said.append(f"The plan asks for {_SECTIONS[name]}, and no table of {_TABLES[name]} was given: nothing is said about it.")
     said += _few_sites(levels)
     for row in levels:
         if row.level in (NOT_STATED, NOT_DECLARED) and not row.suppressed:
@@ -119,6 +137,45 @@ def _missing(overall: Performance, levels: Sequence[Performance], plan: Plan) ->
         if estimate.status == "not_estimable":
             said.append(f"The overall {name} is not estimable: {estimate.reason}.")
     return said
+
+
+def _few(overall: Performance) -> list[str]:
+    """Few cases of either kind in all; what they are a few of is shown."""
+    if overall.suppressed or not overall.studies or min(overall.positives, overall.negatives) >= ADVISED:
+        return []
+    return [
+        f"Cases with the finding: {overall.positives}, without: {overall.negatives}. At least {ADVISED} of each are advised for an external "
+        "validation (Vergouwe et al., J Clin Epidemiol 2005;58:475)."
+    ]
+
+
+def _wide(levels: Sequence[Performance]) -> list[str]:
+    """Levels in which an interval is so wide that a much worse performance could not be seen."""
+    found = []
+    for row in levels:
+        known = [(name, getattr(row, field)) for field, name in _COMPARED]
+        wide = [name for name, value in known if value.estimate is not None and value.upper - value.lower > WIDE]
+        if wide:
+            found.append(f"{_name(row)} ({', '.join(wide)})")
+    if not found:
+        return []
+    shown = sum(row.studies > 0 for row in levels)
+    more = f"; and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+    return [
+        f"In {len(found)} of {shown} shown subgroups an interval is wider than {WIDE:.2f}, so that a worse performance could go unseen: "
+        f"{'; '.join(found[:_MOST_NAMED])}{more}."
+    ]
+
+
+def _indeterminate(cases: Entered) -> list[str]:
+    """The share of the reference standard that is open, however the plan treats it."""
+    left = cases.excluded.get(INDETERMINATE, 0)
+    unclear, known = left + cases.indeterminate, left + int(cases.worst.labels.size)
+    return (
+        [f"The reference standard is indeterminate for {unclear} of {known} studies ({100 * unclear / known:.1f} %)."]
+        if unclear
+        else []
+    )
 
 
 def _unread(overall: Performance, worst: Performance, unread: int) -> list[str]:

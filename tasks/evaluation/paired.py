@@ -65,10 +65,11 @@ def paired_auc(
     variance = ranking.covariance(one, one) + ranking.covariance(other, other) - 2.0 * ranking.covariance(one, other)
     if not variance > 1e-14:  # also where a side is of one patient, and where both rank alike
         return Paired(one.auc, other.auc, not_estimable("the estimated variance of the difference is zero", confidence), None)
-    reach = z * sqrt(variance)
+    spread = sqrt(variance)
+    reach = z * spread
     name = "DeLong, paired" if one.seen.all == truth.size else "Obuchowski, paired (patients as clusters)"
-    found = estimated(apart, apart - reach, apart + reach, confidence, name, least=-1.0)
-    return Paired(one.auc, other.auc, found, two_sided_p(apart / sqrt(variance)))
+    found = estimated(apart, apart - reach, apart + reach, confidence, name, least=-1.0, standard_error=spread, scale="identity")
+    return Paired(one.auc, other.auc, found, two_sided_p(apart / spread))
 
 
 def paired_proportions(

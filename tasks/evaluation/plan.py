@@ -137,6 +137,77 @@ class Detection(_Section):
     )
 
 
+class Failures(_Section):
+    """The studies that were read most wrongly, listed by key.
+
+    Args:
+        cases: how many of either kind, false negatives and false positives, at most.
+        images: whether each has its key image, where the evaluation is of a lake.
+    """
+
+    cases: int = Field(10, ge=1, le=1000)
+    images: bool = True
+
+
+class Segmentation(_Section):
+    """Masks against reference masks, by structure, from the table of overlaps."""
+
+    structures: Annotated[tuple[Text, ...], Field(min_length=1)]
+
+
+class Measurement(_Section):
+    """Something that is measured.
+
+    Args:
+        name: as the table of measurements calls it.
+        unit: of its values, printed beside them.
+        error_ratio: variance of the values' errors over that of the reference values', for Deming's regression.
+    """
+
+    name: Text
+    unit: str = ""
+    error_ratio: float = Field(1.0, gt=0)
+
+
+class Measurements(_Section):
+    """What is measured, for agreement with a reference measurement or for repeatability."""
+
+    measurements: Annotated[tuple[Measurement, ...], Field(min_length=1)]
+
+    @field_validator("measurements")
+    @classmethod
+    def _once(cls, measurements: tuple[Measurement, ...]) -> tuple[Measurement, ...]:
+        if len({each.name for each in measurements}) < len(measurements):
+            raise ValueError("must not name a measurement twice")
+        return measurements
+
+
+class ReaderStudy(_Section):
+    """Readers who read the same cases under several modalities, such as with and without the model.
+
+    Args:
+        modalities: the names in the table of readings; each is compared with those that stand behind it.
+        figure: what is compared.
+        threshold: for sensitivity and specificity: a score at or above it is a positive reading.
+        covariance: over cases (`tasks.evaluation.readers.figures`); where patients have several cases it is Obuchowski's in any case.
+        margin: by how much less the first of two modalities may be to count as not inferior.
+    """
+
+    modalities: Annotated[tuple[Text, ...], Field(min_length=2)]
+    figure: Literal["auc", "sensitivity", "specificity"] = "auc"
+    threshold: float | None = None
+    covariance: Literal["jackknife", "delong", "unbiased"] = "jackknife"
+    margin: Share = 0.05
+
+    @model_validator(mode="after")
+    def _fits(self) -> ReaderStudy:
+        if len(set(self.modalities)) < len(self.modalities):
+            raise ValueError("must not name a modality twice")
+        if (self.threshold is None) != (self.figure == "auc"):
+            raise ValueError("needs a threshold for sensitivity and specificity, and none for the AUC")
+        return self
+
+
 class Plan(_Section):
     """An evaluation plan.
 
@@ -148,6 +219,8 @@ class Plan(_Section):
         threshold: a score at or above it is a positive reading; `manifest` takes the operating point of the model's manifest.
         confidence: of every interval.
         minimum_cases: a subgroup of fewer patients is neither shown nor estimated.
+        minimum_cell: of a subgroup with a cell of fewer patients (false negatives, say), but some, the cells and all that follows from them are
+            withheld; 0 shows them.
         complementary_suppression: whether further levels are hidden, so that those of too few patients can't be worked out.
         several_series: what the study's score is where several of its series were read: `refuse` to evaluate, or the `maximum`.
         synthetic: the data are made up; said wherever the results are shown.
@@ -161,7 +234,8 @@ class Plan(_Section):
         prevalences: at which predictive values are given besides the data's own.
         failed: how a case that was not read enters the main table: not at all, as a positive or negative reading, or as an error.
         indeterminate: how a case whose label is null enters it: not at all, as positive, as negative, or as an error of the reading.
-        partial_auc, calibration, comparator, detection: further analyses; None where there is none.
+        partial_auc, calibration, comparator, detection, failures: further analyses; None where there is none.
+        segmentation, agreement, repeatability, reader_study: of tables of their own (`tasks.evaluation.endpoints`); None where there is none.
         net_benefit: threshold probabilities of the decision curve; none where empty.
         strata: bounds of the risk strata, ascending; none where empty.
         seed: of every random number.
@@ -175,6 +249,7 @@ class Plan(_Section):
     threshold: float | Literal["manifest"]
     confidence: float = Field(0.95, ge=0.5, lt=1)
     minimum_cases: int = Field(5, ge=1)
+    minimum_cell: int = Field(0, ge=0)
     complementary_suppression: bool = True
     several_series: Literal["refuse", "maximum"] = "refuse"
     synthetic: bool = False
@@ -194,6 +269,11 @@ class Plan(_Section):
     strata: tuple[float, ...] = ()
     comparator: Comparator | None = None
     detection: Detection | None = None
+    failures: Failures | None = None
+    segmentation: Segmentation | None = None
+    agreement: Measurements | None = None
+    repeatability: Measurements | None = None
+    reader_study: ReaderStudy | None = None
     seed: int = Field(20_250_107, ge=0)
 
     @field_validator("strata")
@@ -272,10 +352,11 @@ def load_plan(path: Path | str) -> Plan:
     try:
         return Plan.model_validate({"name": stem, **said})
     except ValidationError as error:
-        raise ConfigurationError("E-EVAL-PLAN", f"{source.name}: {_sentences(error)}") from None
+        raise ConfigurationError("E-EVAL-PLAN", f"{source.name}: {sentences(error)}") from None
 
 
-def _sentences(error: ValidationError) -> str:
+def sentences(error: ValidationError) -> str:
+    """What is wrong with each field of a file, in one line, without a value of it."""
     said = []
     for problem in error.errors(include_input=False, include_url=False):
         field = ".".join(str(part) for part in problem["loc"])

@@ -21,7 +21,7 @@ def predictive(rows: Iterable[Sums], plan: Plan) -> tuple[Predictive, ...]:
     for row in rows:
         counts = row.counts
         found = counts.share("prevalence")
-        if not found.cases:
+        if not found.cases or row.withheld:
             continue
         own = found.successes / found.cases
         ppv, npv = (interval(counts.share(name), plan.confidence, method=plan.interval) for name in ("ppv", "npv"))
@@ -45,7 +45,10 @@ def heterogeneities(attributes: Sequence[str], levels: Sequence[Sums]) -> tuple[
         found = []
         for attribute in attributes:
             inside = [row for row in levels if row.attribute == attribute]
-            if metric == "auc":
+            unknown = next((row.withheld for row in inside if row.withheld), "")
+            if unknown and metric != "auc":  # the statistic and the other levels would tell
+                found.append(Heterogeneity(attribute=attribute, metric=metric, reason=unknown))
+            elif metric == "auc":
                 found.append(heterogeneity.of_aucs(attribute, [row.area for row in inside if row.area is not None]))
             else:
                 found.append(heterogeneity.of_proportions(attribute, metric, [row.counts.share(metric) for row in inside]))

@@ -135,7 +135,7 @@ def interval(share: Share, confidence: float, *, method: Method = "wilson", empt
     size, how = effective(share, confidence)
     successes = float(share.successes) if size == n else size if share.successes == n else p * size
     name, bounds = _INTERVALS[method]
-    return estimated(p, *bounds(successes, size, confidence), confidence, name + how)
+    return estimated(p, *bounds(successes, size, confidence), confidence, name + how, effective_n=size)
 
 
 def proportion(

@@ -61,7 +61,7 @@ def repeatability(values: ArrayLike, patients: ArrayLike, *, confidence: float =
     def spread(value: float, name: str) -> Estimate:
         if value == 0.0:
             return not_estimable("all repeated measurements agree", confidence)
-        return estimated(value, value * low, value * high, confidence, name, most=np.inf)
+        return estimated(value, value * low, value * high, confidence, name, most=np.inf, freedom=freedom)
 
     again = sizes > 1
     if (means[again] <= 0.0).any():

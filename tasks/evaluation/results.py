@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from tasks.evaluation.endpoints.parts import Agreed, Given, ReaderStudy, Repeated, Segmented
+from tasks.evaluation.estimate import Estimate as Estimate  # noqa: PLC0414 - half of the package knows it from here
+from tasks.evaluation.estimate import Part
+from tasks.evaluation.of_cases import FailedCase, StandardizedDifference, TimeToResult
 
 SCHEMA: Final = "safelight-results-1"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Estimate(_Part):
-    """A number with its interval, or the reason why there is none: never a silent zero."""
-
-    status: Literal["estimated", "not_estimable"]
-    estimate: float | None = None
-    lower: float | None = None
-    upper: float | None = None
-    confidence: float = Field(gt=0, lt=1)
-    method: str = ""
-    reason: str = ""
-
-
-class Counts(_Part):
+class Counts(Part):
     """Studies by reference standard (rows) and model at the operating point (columns)."""
 
     tp: int = Field(ge=0)
@@ -35,10 +25,12 @@ class Counts(_Part):
     tn: int = Field(ge=0)
 
 
-class Difference(_Part):
+class Difference(Part):
     """A metric of one level minus the same metric of all other cases; an interval wholly below zero says that the level is harder.
 
     `p` is that of no difference; the adjusted ones are over all levels of all attributes for this metric. None where there is no test.
+    `rest_lower` and `rest_upper` bound `rest`: with the level's own interval they make that of the difference (square-and-add).
+    `standard_error` is that of the test: p is two-sided normal at difference / standard_error; it is not what the interval was made of.
     """
 
     metric: Literal["auc", "sensitivity", "specificity"]
@@ -51,6 +43,9 @@ class Difference(_Part):
     p: float | None = Field(None, ge=0, le=1)
     p_holm: float | None = Field(None, ge=0, le=1)
     p_benjamini_hochberg: float | None = Field(None, ge=0, le=1)
+    rest_lower: float | None = Field(None, ge=0, le=1)
+    rest_upper: float | None = Field(None, ge=0, le=1)
+    standard_error: float | None = Field(None, gt=0)
 
     @property
     def harder(self) -> bool:
@@ -58,10 +53,11 @@ class Difference(_Part):
         return self.upper < 0
 
 
-class Performance(_Part):
+class Performance(Part):
     """One row of the subgroup table. `attribute` is empty for all cases; a declared level without cases is still a row.
 
     `suppressed`: the level has cases, but too few patients to show; all its counts are set to zero and nothing is estimated.
+    `cells_withheld`: the level is shown, but not its cells (which are set to zero) nor anything that follows from them (`Plan.minimum_cell`).
     `against_rest`: the level held against all other cases, for each metric that both have.
     """
 
@@ -78,6 +74,7 @@ class Performance(_Part):
     npv: Estimate
     auc: Estimate
     suppressed: bool = False
+    cells_withheld: bool = False
     against_rest: tuple[Difference, ...] = ()
     prevalence: Estimate | None = None
     lr_positive: Estimate | None = None
@@ -88,7 +85,7 @@ class Performance(_Part):
         return any(found.harder for found in self.against_rest if found.metric == metric)
 
 
-class Accounted(_Part):
+class Accounted(Part):
     """How many units met one end in one stage of the night."""
 
     stage: str
@@ -98,14 +95,14 @@ class Accounted(_Part):
     n: int = Field(ge=0)
 
 
-class Excluded(_Part):
+class Excluded(Part):
     """Cases that are not in the main analysis, and why."""
 
     reason: str
     studies: int = Field(ge=0)
 
 
-class Baseline(_Part):
+class Baseline(Part):
     """Who was in the data: one attribute's level, by the reference standard; `suppressed` as in `Performance`."""
 
     attribute: str
@@ -116,16 +113,30 @@ class Baseline(_Part):
     suppressed: bool = False
 
 
-class Roc(_Part):
-    """An empirical ROC curve: false and true positive fractions from (0, 0) to (1, 1)."""
+class RocBand(Part):
+    """The pointwise interval of the sensitivity at each false positive rate (`tasks.evaluation.bands`)."""
+
+    fpr: tuple[float, ...]
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+    confidence: float = Field(gt=0, lt=1)
+    method: str
+
+
+class Roc(Part):
+    """An empirical ROC curve: false and true positive fractions from (0, 0) to (1, 1).
+
+    `band` is None where either kind of cases is of fewer than two patients.
+    """
 
     attribute: str
     level: str
     fpr: tuple[float, ...]
     tpr: tuple[float, ...]
+    band: RocBand | None = None
 
 
-class PerThousand(_Part):
+class PerThousand(Part):
     """What happens to 1,000 cases of a prevalence at the operating point, in cases; they need not be whole."""
 
     prevalence: float = Field(gt=0, lt=1)
@@ -137,7 +148,7 @@ class PerThousand(_Part):
     tn: float
 
 
-class Predictive(_Part):
+class Predictive(Part):
     """Predictive values at a prevalence; `own` where it is that of the data themselves.
 
     `number_needed_to_predict` is 1 / (PPV + NPV - 1); it has no upper bound where PPV + NPV may be 1.
@@ -153,7 +164,7 @@ class Predictive(_Part):
     per_thousand: PerThousand | None
 
 
-class Heterogeneity(_Part):
+class Heterogeneity(Part):
     """Whether a metric differs among an attribute's shown levels at all; `reason` says why there is no test."""
 
     attribute: str
@@ -167,7 +178,7 @@ class Heterogeneity(_Part):
     reason: str = ""
 
 
-class GoalResult(_Part):
+class GoalResult(Part):
     """A goal of the plan and whether it is met: a performance goal by the metric, non-inferiority by the difference from all other cases."""
 
     attribute: str
@@ -183,7 +194,7 @@ class GoalResult(_Part):
     reason: str = ""
 
 
-class AtPoint(_Part):
+class AtPoint(Part):
     """The subgroup table at a further operating point of the plan."""
 
     name: str
@@ -191,7 +202,7 @@ class AtPoint(_Part):
     performance: tuple[Performance, ...]
 
 
-class CalibrationBin(_Part):
+class CalibrationBin(Part):
     """One bin of the calibration curve: mean score, and share of positives with its interval over patients.
 
     `suppressed`: too few patients to show; counts are zero, and there is no mean.
@@ -206,7 +217,7 @@ class CalibrationBin(_Part):
     suppressed: bool = False
 
 
-class CalibrationResult(_Part):
+class CalibrationResult(Part):
     """How far scores can be read as probabilities.
 
     `intercept` is calibration in the large (slope held at 1), `slope` that of the logistic recalibration; both are at 0 and 1 where all is
@@ -224,7 +235,7 @@ class CalibrationResult(_Part):
     curve: tuple[CalibrationBin, ...]
 
 
-class NetBenefit(_Part):
+class NetBenefit(Part):
     """A point of the decision curve: net benefit in true positives a case at a threshold probability, of the model and of treating all."""
 
     threshold_probability: float
@@ -233,7 +244,7 @@ class NetBenefit(_Part):
     treat_none: float = 0.0
 
 
-class Stratum(_Part):
+class Stratum(Part):
     """A risk stratum: scores from `lower` (included) to `upper` (not), unbounded where None; `suppressed` as in `CalibrationBin`."""
 
     lower: float | None
@@ -246,7 +257,7 @@ class Stratum(_Part):
     suppressed: bool = False
 
 
-class PartialArea(_Part):
+class PartialArea(Part):
     """The area under the ROC curve between two specificities, as McClish scales it (0.5 is chance, 1 perfect), and unscaled."""
 
     specificity: tuple[float, float]
@@ -254,7 +265,7 @@ class PartialArea(_Part):
     area: float | None
 
 
-class Reclassified(_Part):
+class Reclassified(Part):
     """Studies with one label by the earlier version's reading and the new one's."""
 
     label: int
@@ -264,7 +275,7 @@ class Reclassified(_Part):
     both_negative: int = Field(ge=0)
 
 
-class VersionDifference(_Part):
+class VersionDifference(Part):
     """One metric of the plan's model minus that of the comparator on the same cases, in all cases or one level.
 
     `non_inferior`: whether the interval lies wholly above minus the margin; false where there is no number.
@@ -281,7 +292,7 @@ class VersionDifference(_Part):
     non_inferior: bool
 
 
-class VersionComparison(_Part):
+class VersionComparison(Part):
     """Two versions of a model on the cases that both read."""
 
     comparator: str
@@ -293,7 +304,7 @@ class VersionComparison(_Part):
     reason: str = ""
 
 
-class LesionSensitivity(_Part):
+class LesionSensitivity(Part):
     """Lesion sensitivity at the lowest threshold that has no more than so many false positives a case.
 
     `reached` is the rate at that threshold, which is None where no mark is allowed at all.
@@ -305,7 +316,7 @@ class LesionSensitivity(_Part):
     sensitivity: Estimate
 
 
-class Detection(_Part):
+class Detection(Part):
     """Marks against lesions in one row of the table."""
 
     attribute: str
@@ -317,7 +328,7 @@ class Detection(_Part):
     wafroc: Estimate
 
 
-class PlanHistory(_Part):
+class PlanHistory(Part):
     """Under which plans the reference standard was opened: SHA-256 of plan and operating point, the first one first.
 
     `changed`: the plan is not the one under which it was first opened; None where nobody keeps a register.
@@ -327,8 +338,22 @@ class PlanHistory(_Part):
     openings: tuple[str, ...] = ()
 
 
-class Provenance(_Part):
-    """What the numbers were made from: SHA-256 of each input's content and the versions involved."""
+class Role(StrEnum):
+    """Who ran an evaluation, by role: never a person."""
+
+    DATA_ENGINEER = "data_engineer"
+    CLINICAL = "clinical"
+    STATISTICS = "statistics"
+    REGULATORY = "regulatory"
+    NIGHT = "night"
+
+
+class Provenance(Part):
+    """What the numbers were made from: SHA-256 of each input's content and the versions involved.
+
+    `interval` is the plan's method for proportions, `seed` that of every random number. `role` and `year` say who ran the evaluation and
+    when, as far as the caller said so; the year is all that is kept of the date.
+    """
 
     safelight_version: str
     plan_name: str
@@ -339,9 +364,15 @@ class Provenance(_Part):
     predictions_sha256: str
     reference_sha256: str
     cohort_sha256: str
+    interval: str = ""
+    seed: int | None = None
+    numpy_version: str = ""
+    scipy_version: str = ""
+    role: Role | None = None
+    year: int | None = Field(None, ge=1900, le=9999)
 
 
-class Results(_Part):
+class Results(Part):
     """Everything an evaluation found."""
 
     schema_name: Literal["safelight-results-1"] = SCHEMA
@@ -372,6 +403,14 @@ class Results(_Part):
     partial_auc: PartialArea | None = None
     comparison: VersionComparison | None = None
     detection: tuple[Detection, ...] = ()
+    standardized_differences: tuple[StandardizedDifference, ...] = ()
+    time_to_result: tuple[TimeToResult, ...] = ()
+    failures: tuple[FailedCase, ...] = ()
+    segmentation: tuple[Segmented, ...] = ()
+    agreement: tuple[Agreed, ...] = ()
+    repeatability: tuple[Repeated, ...] = ()
+    reader_study: tuple[ReaderStudy, ...] = ()
+    given: tuple[Given, ...] = ()
 
     def overall(self) -> Performance:
         """The row of all cases."""

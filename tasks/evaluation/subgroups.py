@@ -12,20 +12,20 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.evaluation import cells, curves, ranking
+from tasks.evaluation import cells, curves, ranking, small_cells
 from tasks.evaluation.cases import Cases
 from tasks.evaluation.cells import Cells
-from tasks.evaluation.differences import COMPARED, aucs_p, difference, proportions_p
+from tasks.evaluation.differences import COMPARED, aucs_error, difference, proportions_error
 from tasks.evaluation.intervals import not_estimable
 from tasks.evaluation.levels import CROSS, Levels
 from tasks.evaluation.likelihood import likelihood_ratio
-from tasks.evaluation.plan import NOT_DECLARED, NOT_STATED, Plan
+from tasks.evaluation.plan import Plan
 from tasks.evaluation.proportions import interval
 from tasks.evaluation.ranking import Area, Ranked, Seen
 from tasks.evaluation.remainder import Side, influence_without, sides
 from tasks.evaluation.results import Counts, Difference, Estimate, Performance
 from tasks.evaluation.sums import Sums
-from tasks.evaluation.suppression import withheld, withheld_pairs
+from tasks.evaluation.visible import Visible
 
 _METRICS = ("sensitivity", "specificity", "ppv", "npv", "auc")
 _EMPTY = {
@@ -59,7 +59,8 @@ class Table:
     cut: int
     attributes: dict[str, Levels]
     plan: Plan
-    _hidden: dict[str, dict[str, str]] = field(default_factory=dict)
+    _counts: dict[str, dict[str, Cells]] = field(default_factory=dict)
+    _withheld: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, cases: Cases, threshold: float, plan: Plan) -> Table:
@@ -101,7 +102,8 @@ class Table:
         """Every level of one attribute; each held against all other cases, unless `rest` says that it is not."""
         found, plan = self.attributes[attribute], self.plan
         parts = [self._part(places) for places in found.places(self.order)]
-        hidden = self.hidden(attribute, tuple(part.members.size for part in parts))
+        self._counts[attribute] = {name: part.counts for name, part in zip(found.names, parts, strict=True)}
+        hidden, withheld = self.hidden(attribute), self.withheld(attribute)
         for level, part in zip(found.names, parts, strict=True):
             if level in hidden:
                 sums = Sums(attribute, level, part.counts, None)
@@ -109,37 +111,56 @@ class Table:
                 continue
             area = _area(part.ranked)
             row = _row(attribute, level, part.ranked, part.counts, area, plan)
-            sums = Sums(attribute, level, part.counts, area, *(self._rest(part) if rest else (None, None)))
-            yield Level(row.model_copy(update={"against_rest": _differences(row, sums, plan)}), part.ranked, sums)
+            why = small_cells.reason(plan.minimum_cell) if level in withheld else ""
+            sums = Sums(attribute, level, part.counts, area, *(self._rest(part) if rest else (None, None)), withheld=why)
+            row = row.model_copy(update={"against_rest": _differences(row, sums, plan)})
+            yield Level(_without_cells(row, why) if why else row, part.ranked, sums)
 
-    def hidden(self, attribute: str, patients: tuple[int, ...] | None = None) -> dict[str, str]:
-        """Which levels of an attribute are not shown, and why.
+    def hidden(self, attribute: str) -> dict[str, str]:
+        """Which levels of an attribute are not shown, and why."""
+        self._count(attribute)
+        return self._visible.hidden(attribute)
 
-        Args:
-            patients: of each level; counted where they are not given.
-        """
-        if attribute in self._hidden:
-            return self._hidden[attribute]
-        found, plan = self.attributes[attribute], self.plan
-        if patients is None:
-            patients = tuple(np.unique(self.ranked.patients[places]).size for places in found.places(self.order))
-        sizes = dict(zip(found.names, patients, strict=True))
-        if CROSS not in attribute:
-            hidden = withheld(sizes, plan.minimum_cases, complementary=plan.complementary_suppression)
-        else:
-            first, second = next(pair for pair in plan.intersections if CROSS.join(pair) == attribute)
-            outside = {name: n for name, n in sizes.items() if name in (NOT_STATED, NOT_DECLARED)}
-            pairs = {
-                (one, other): sizes[CROSS.join((one, other))]
-                for one in self.attributes[first].declared for other in self.attributes[second].declared
-            }  # fmt: skip
-            margins = frozenset(self.hidden(first)), frozenset(self.hidden(second))
-            crossed, rest = withheld_pairs(
-                pairs, outside, plan.minimum_cases, margins=margins, complementary=plan.complementary_suppression
-            )
-            hidden = {CROSS.join(pair): why for pair, why in crossed.items()} | rest
-        self._hidden[attribute] = hidden
-        return hidden
+    def withheld(self, attribute: str) -> frozenset[str]:
+        """Which levels that are shown are shown without their cells."""
+        plan = self.plan
+        if not plan.minimum_cell:
+            return frozenset()
+        if attribute not in self._withheld:
+            hidden, counts = frozenset(self.hidden(attribute)), self._counts[attribute]
+            if CROSS not in attribute:
+                made = small_cells.withheld_cells(counts, hidden, plan.minimum_cell, complementary=plan.complementary_suppression)
+            else:
+                pair = attribute.split(CROSS)
+                one, other = (frozenset(self.hidden(name)) | self.withheld(name) for name in pair)
+                names = self._visible.names(attribute)
+                found = small_cells.withheld_crossed(
+                    {key: counts[name] for key, name in names.items()},
+                    {name: each for name, each in counts.items() if name not in names.values()},
+                    {key for key, name in names.items() if name in hidden} | (hidden - set(names.values())),
+                    plan.minimum_cell, margins=(one, other), complementary=plan.complementary_suppression,
+                )  # fmt: skip
+                made = frozenset(entry if isinstance(entry, str) else names[entry] for entry in found)
+            self._withheld[attribute] = made
+        return self._withheld[attribute]
+
+    @cached_property
+    def _visible(self) -> Visible:
+        for attribute in self.attributes:
+            self._count(attribute)
+        sizes = {name: {level: each.patients() for level, each in found.items()} for name, found in self._counts.items()}
+        least = self.plan.minimum_cell
+        few = {
+            name: {level for level, each in found.items() if least and small_cells.one_sided(each, least)}
+            for name, found in self._counts.items()
+        }  # fmt: skip
+        return Visible(sizes, self.plan, few, small_cells.reason(least))
+
+    def _count(self, attribute: str) -> None:
+        if attribute not in self._counts:
+            found = self.attributes[attribute]
+            places = found.places(self.order)
+            self._counts[attribute] = {name: self._part(each).counts for name, each in zip(found.names, places, strict=True)}
 
     def _part(self, places: NDArray[np.int64]) -> _Part:
         # Numbers of patients stay those of all cases here, so that a level's patients can be taken from the whole.
@@ -169,13 +190,13 @@ def _differences(row: Performance, sums: Sums, plan: Plan) -> tuple[Difference, 
     found = []
     for metric in COMPARED:
         if metric == "auc":
-            p = aucs_p(sums.area, sums.rest_area) if sums.area and sums.rest_area else None
+            error = aucs_error(sums.area, sums.rest_area) if sums.area and sums.rest_area else None
             rest = curves.of_area(sums.rest_area, confidence=plan.confidence)
         else:
             here, there = sums.counts.share(metric), sums.rest_counts.share(metric)
-            p = proportions_p(here, there)
+            error = proportions_error(here, there)
             rest = interval(there, plan.confidence, method=plan.interval)
-        found.append(difference(metric, getattr(row, metric), rest, p))
+        found.append(difference(metric, getattr(row, metric), rest, error))
     return tuple(each for each in found if each is not None)
 
 
@@ -198,6 +219,19 @@ def withheld_row(attribute: str, level: str, reason: str, plan: Plan) -> Perform
         attribute=attribute, level=level, patients=0, studies=0, positives=0, negatives=0, suppressed=True,
         counts=Counts(tp=0, fp=0, fn=0, tn=0), **dict.fromkeys(_METRICS, not_estimable(reason, plan.confidence)),
     )  # fmt: skip
+
+
+#: What follows from a level's cells.
+_OF_CELLS = ("sensitivity", "specificity", "ppv", "npv", "lr_positive", "lr_negative")
+
+
+def _without_cells(row: Performance, reason: str) -> Performance:
+    """A row with its numbers of patients, studies and positives, and its AUC, but without what tells its cells."""
+    none = not_estimable(reason, row.auc.confidence)
+    kept = tuple(each for each in row.against_rest if each.metric == "auc")
+    return row.model_copy(update={
+        "counts": Counts(tp=0, fp=0, fn=0, tn=0), **dict.fromkeys(_OF_CELLS, none), "against_rest": kept, "cells_withheld": True,
+    })  # fmt: skip
 
 
 def _area(cases: Ranked) -> Area | None:

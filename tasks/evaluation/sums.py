@@ -16,6 +16,7 @@ class Sums:
         counts: its cells over patients.
         area: its AUC with the variance; None where it has no positives, no negatives or a single score.
         rest_counts, rest_area: those of all other cases; None where there are none to be shown.
+        withheld: why nothing is made of the cells; empty where it is.
     """
 
     attribute: str
@@ -24,6 +25,7 @@ class Sums:
     area: Area | None
     rest_counts: Cells | None = None
     rest_area: Area | None = None
+    withheld: str = ""
 
     def of(self, metric: str) -> Share | Area | None:
         """What a metric of the row is made from."""

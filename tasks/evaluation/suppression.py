@@ -18,7 +18,13 @@ def _withheld(minimum: int) -> str:
     return f"withheld, since a level of fewer than {minimum} patients could be worked out from it"
 
 
-def withheld(patients: Mapping[str, int], minimum: int, *, complementary: bool = True) -> dict[str, str]:
+#: Why a level is hidden that is hidden in the table of performance.
+ELSEWHERE = "withheld, as in the table of performance"
+
+
+def withheld(
+    patients: Mapping[str, int], minimum: int, *, complementary: bool = True, also: Set[str] = frozenset(), why: str = ELSEWHERE
+) -> dict[str, str]:
     """Levels to hide, and why.
 
     A level with some patients but fewer than `minimum` is hidden. Since an attribute's levels add up to all cases, what is hidden
@@ -29,12 +35,15 @@ def withheld(patients: Mapping[str, int], minimum: int, *, complementary: bool =
         patients: level → patients, for all levels of one attribute.
         minimum: the fewest patients that may be shown.
         complementary: whether other levels are hidden with it; without, the hidden counts can be worked out.
+        also: levels that are hidden for another reason, whatever their size here; `why` says which.
 
     Returns:
         level → reason, for the levels to hide.
     """
-    hidden = {level: _few(minimum) for level, n in patients.items() if 0 < n < minimum}
-    shown = sorted((n, level) for level, n in patients.items() if n >= minimum)
+    hidden = {
+        level: _few(minimum) if n < minimum else why for level, n in patients.items() if n and (n < minimum or level in also)
+    }
+    shown = sorted((n, level) for level, n in patients.items() if n and level not in hidden)
     while complementary and hidden and shown and (len(hidden) < 2 or sum(patients[level] for level in hidden) < minimum):
         hidden[shown.pop(0)[1]] = _withheld(minimum)
     return hidden
@@ -47,6 +56,8 @@ def withheld_pairs(
     *,
     margins: tuple[Set[str], Set[str]] = (frozenset(), frozenset()),
     complementary: bool = True,
+    also: Set[Pair | str] = frozenset(),
+    why: str = ELSEWHERE,
 ) -> tuple[dict[Pair, str], dict[str, str]]:
     """Pairs of two attributes' levels to hide, where the levels of each attribute are shown as well.
 
@@ -58,13 +69,16 @@ def withheld_pairs(
         patients: pair → patients, for all pairs of declared levels.
         outside: row → patients, for the rows that are not pairs.
         margins: the levels of either attribute that are hidden themselves.
+        also: pairs and rows outside that are hidden for another reason; `why` says which.
 
     Returns:
         pair → reason, and row outside → reason.
     """
     entries: dict[Pair | str, int] = dict(patients.items())
     entries.update(outside)
-    hidden = {entry: _few(minimum) for entry, n in entries.items() if 0 < n < minimum}
+    hidden = {
+        entry: _few(minimum) if n < minimum else why for entry, n in entries.items() if n and (n < minimum or entry in also)
+    }
     sums = _sums(patients, outside, margins)
     while complementary:
         short = next((line for line in sums if _gives_away(line, entries, hidden, minimum)), None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
 
 import numpy as np
@@ -27,9 +27,18 @@ COLUMNS = {
     ),
     "reference": (_STUDY, "PatientID", "finding", "label"),
     "cohort": (_STUDY, "PatientID", "SliceThickness"),
+    "overlaps": (
+        _STUDY, "structure", "dice", "surface_dice", "mean_distance", "hausdorff", "hausdorff_95", "volume", "reference_volume", "reason_code",
+    ),
+    "measurements": (_STUDY, "measurement", "value", "reference_value", "target", "repeat"),
+    "readings": (_STUDY, "reader", "modality", "score"),
 }  # fmt: skip
 #: Columns that are numbers, whatever type a file gives them; all others are text, so that `007` stays what it is.
 NUMBERS = frozenset({"score", "label", "SliceThickness"})
+#: The same of the tables that do not name attributes of a cohort.
+MEASURED = NUMBERS | {
+    "dice", "surface_dice", "mean_distance", "hausdorff", "hausdorff_95", "volume", "reference_volume", "value", "reference_value",
+}  # fmt: skip
 
 
 def read_table(path: Path, what: str, plan: Plan | None = None) -> pa.Table:
@@ -131,17 +140,20 @@ def _sorted(table: pa.Table, names: Sequence[str]) -> pa.Table:
     return table.take(pc.sort_indices(table, sort_keys=keys)) if keys else table
 
 
-def content_sha256(table: pa.Table) -> str:
+def content_sha256(table: pa.Table, numbers: Set[str] = NUMBERS) -> str:
     """SHA-256 of what a table says, whatever file it came from.
 
     Of each column in the order of the names: its name, which values there are, and these: numbers as float64, texts by length and
     UTF-8, rows sorted by StudyInstanceUID (by all columns where a study has several rows). The order of rows and columns, the layout
     of the file, surrounding spaces, and whether an empty text is null do not count. Columns that can't be read as text (lists,
     structures) raise ConfigurationError E-EVAL-COLUMN.
+
+    Args:
+        numbers: the columns that are numbers.
     """
     names = sorted(table.column_names)
     made = pa.table({
-        name: pa.array(number(table, name, "input")) if name in NUMBERS else text(table, name, "input") for name in names
+        name: pa.array(number(table, name, "input")) if name in numbers else text(table, name, "input") for name in names
     })  # fmt: skip
     if made.num_rows:
         made = _sorted(made.combine_chunks(), [name for name in names if name == _STUDY])
@@ -157,10 +169,10 @@ def content_sha256(table: pa.Table) -> str:
         column = pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) and column.num_chunks else column
         if not len(column):
             continue
-        if name in NUMBERS:
-            numbers = np.asarray(column)
-            said.update(np.isnan(numbers).tobytes())
-            said.update(np.where(np.isnan(numbers), 0.0, numbers).astype("<f8").tobytes())
+        if name in numbers:
+            values = np.asarray(column)
+            said.update(np.isnan(values).tobytes())
+            said.update(np.where(np.isnan(values), 0.0, values).astype("<f8").tobytes())
         else:
             said.update(np.asarray(pc.fill_null(pc.binary_length(column), -1)).astype("<i4").tobytes())
             filled = pc.fill_null(column, "")

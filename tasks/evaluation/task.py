@@ -31,5 +31,5 @@ def measure(config: str) -> bool:
         plan = load_plan(site.settings.evaluation.plan)
         accounted = accountability.rows(site.ledger)
         model = site.settings.inference.named(plan.model_name)
-        history = note_in_ledger(site.ledger, plan, operating_point(plan, model).threshold)
+        history = note_in_ledger(site.ledger, plan, operating_point(plan, model, site.lake).threshold)
         return evaluate_lake(site.lake, plan, accounted, model=model, history=history) is not None

@@ -11,6 +11,8 @@ from tasks.errors import ConfigurationError
 from tasks.evaluation.plan import Plan
 from tasks.inference.bundle import load
 from tasks.inference.manifest import Manifest
+from tasks.inference.registry import find
+from tasks.lake import Lake
 
 _VERSION = "model_version"
 
@@ -29,12 +31,13 @@ class OperatingPoint:
         return predictions.filter(pc.equal(predictions[_VERSION].cast(pa.string()), self.model_version))
 
 
-def operating_point(plan: Plan, model: str | None = None) -> OperatingPoint:
+def operating_point(plan: Plan, model: str | None = None, lake: Lake | None = None) -> OperatingPoint:
     """Where the plan draws the line.
 
     Args:
         plan: its `threshold` is a number, or `manifest`.
         model: whose manifest is asked: a model of `configs/models/` or a path with a slash; the plan's own model where it is None.
+        lake: whose registry says what a name means, `name@version` too; without one it is what is shipped.
 
     Raises:
         ConfigurationError: E-EVAL-THRESHOLD where the plan says `manifest`, and the model's can't be found, is of another model or
@@ -42,7 +45,7 @@ def operating_point(plan: Plan, model: str | None = None) -> OperatingPoint:
     """
     if not isinstance(plan.threshold, str):
         return OperatingPoint(plan.threshold)
-    manifest = _manifest(plan, model or plan.model_name)
+    manifest = _manifest(plan, model or (plan.model_name if lake is None else plan.model), lake)
     same = manifest.name == plan.model_name and plan.model_version in {"", manifest.version}
     said = manifest.finding(plan.finding)
     if not same or said is None or not said.operating_points:
@@ -51,8 +54,8 @@ def operating_point(plan: Plan, model: str | None = None) -> OperatingPoint:
     return OperatingPoint(said.operating_point.threshold, manifest.version)
 
 
-def _manifest(plan: Plan, model: str) -> Manifest:
+def _manifest(plan: Plan, model: str, lake: Lake | None) -> Manifest:
     try:
-        return load(model).manifest
+        return (load(model) if lake is None else find(lake, model)).manifest
     except ConfigurationError as error:
         raise ConfigurationError("E-EVAL-THRESHOLD", f"{plan.model}: {error.code}") from None

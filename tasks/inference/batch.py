@@ -15,7 +15,7 @@ from tasks.guard import ErrorLog
 from tasks.inference.equivalence import require
 from tasks.inference.execution import Execution, variant_of
 from tasks.inference.policy import InferenceSettings, ModelSettings
-from tasks.inference.registry import register
+from tasks.inference.registry import register, settle
 from tasks.inference.stage import InferStage
 from tasks.lake import Lake
 from tasks.ledger import Ledger, Result
@@ -74,6 +74,7 @@ def read_batch(
         try:
             with ledger.lock(f"models {stage.bundle.label}"):  # another batch may be about to do the same
                 register(lake, stage.bundle)
+                settle(lake, each.model, stage.bundle)
         except ConfigurationError as error:
             unusable.append(Unusable(each.model, error))
             continue

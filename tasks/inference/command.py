@@ -13,7 +13,7 @@ from tasks.guard import ErrorLog, boundary, seal
 from tasks.inference.equivalence import require
 from tasks.inference.execution import Execution, variant_of
 from tasks.inference.reader import open_reader
-from tasks.inference.registry import register
+from tasks.inference.registry import register, settle
 from tasks.inference.stage import InferStage
 from tasks.lake import Lake
 from tasks.pools import InlinePool, Pool
@@ -67,6 +67,7 @@ def read_lake(lake: Lake, model: str, how: Execution, pool: Pool, errors: ErrorL
         require(lake, stage.bundle, how)
         open_reader(stage.bundle, how)
         register(lake, stage.bundle)
+        settle(lake, model, stage.bundle)
         inputs = {published.key: published.digest for published in lake.manifests("volumes") if published.passed}
         with progress(stage.label(), len(inputs)) as advance:
             return run_by_manifest(stage, inputs, lake=lake, pool=pool, errors=errors, whole=True, on_end=advance)

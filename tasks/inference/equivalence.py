@@ -14,7 +14,6 @@ from tasks.errors import ConfigurationError
 from tasks.inference.bundle import Bundle
 from tasks.inference.execution import Execution
 from tasks.inference.gates import Row, by_header
-from tasks.inference.heads import label_of
 from tasks.inference.preprocess import Prepared, along_the_patient
 from tasks.inference.protocol import Box, Found, Labels, Reader
 from tasks.inference.volume import read_volume
@@ -108,7 +107,7 @@ def _add(worst: Differences, one: Found, other: Found, bundle: Bundle) -> None:
     if one.labels is not None and other.labels is not None:
         worst.disagreement = max(worst.disagreement, float((one.labels != other.labels).mean()))
         for finding in worst.dice:
-            worst.dice[finding] = min(worst.dice[finding], dice(one.labels, other.labels, label_of(bundle.manifest, finding)))
+            worst.dice[finding] = min(worst.dice[finding], dice(one.labels, other.labels, bundle.manifest.label_of(finding)))
     worst.boxes += unmatched(one.boxes, other.boxes)
 
 

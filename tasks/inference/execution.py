@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
-
-import torch
+from typing import TYPE_CHECKING, Literal
 
 from tasks.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import torch
 
 #: Faster ways than the reference: the whole input at once where the manifest tiles; bfloat16; channels last in memory.
 Variant = Literal["whole", "bf16", "channels_last"]
@@ -52,9 +53,12 @@ def be_deterministic(how: Execution) -> torch.device:
     Raises:
         ConfigurationError: E-INFER-DEVICE where there is no such device.
     """
+    import torch
+
     if torch.get_num_threads() != how.threads:
         torch.set_num_threads(how.threads)
-    torch.use_deterministic_algorithms(mode=True)
+    # `use_deterministic_algorithms` does the same, but imports torch's compiler, which takes two seconds.
+    torch.set_deterministic_debug_mode("error")
     if how.device == "cuda":
         if not torch.cuda.is_available():
             raise ConfigurationError("E-INFER-DEVICE", "cuda: torch sees none")

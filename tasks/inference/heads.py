@@ -17,14 +17,6 @@ from tasks.inference.tiling import Maps, slabs
 _TOUCHING = np.ones((3, 3, 3), np.bool_)
 
 
-def label_of(manifest: Manifest, finding: str) -> int:
-    """A segmented finding's value in the label map."""
-    said = manifest.finding(finding)
-    if said is None or not isinstance(manifest.head, Segmentation):
-        raise KeyError(finding)
-    return said.channel if manifest.head.activation == "softmax" else 1
-
-
 def read(network: Network, prepared: Prepared, manifest: Manifest, *, whole: bool = False) -> Found:
     """What a model says of an input.
 

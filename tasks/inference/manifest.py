@@ -370,6 +370,13 @@ class Manifest(_Part):
         """One of the findings by its name, or None."""
         return next((said for said in self.findings if said.finding == name), None)
 
+    def label_of(self, finding: str) -> int:
+        """A segmented finding's value in the label map."""
+        said = self.finding(finding)
+        if said is None or not isinstance(self.head, Segmentation):
+            raise KeyError(finding)
+        return said.channel if self.head.activation == "softmax" else 1
+
 
 def parse(content: bytes, where: str) -> Manifest:
     """A manifest from its YAML; raise ConfigurationError E-INFER-MANIFEST with the fields that are wrong."""

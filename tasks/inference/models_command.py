@@ -23,6 +23,13 @@ from tasks.inference.reader import open_reader
 from tasks.lake import Lake
 from tasks.stage import Outcome
 
+#: Why a version may be what a bare name means.
+_BY = {
+    "first": "the first version of this name",
+    "verdict": "it has a passing verdict",
+    "rollback": "it goes back to a version of before",
+}
+
 LakeOption = Annotated[str, typer.Option("--lake", help="The lake: a folder or an s3:// URL.", show_default=False)]
 
 
@@ -55,7 +62,7 @@ def show(model: Annotated[str, typer.Argument(help="NAME, NAME@VERSION, or a pat
 def add(
     bundle: Annotated[str, typer.Argument(help="A folder with manifest.yaml and weights, or a shipped model's name.")],
     lake: LakeOption,
-    promote: Annotated[bool, typer.Option(help="Let the bare name mean this version from now on.")] = False,
+    promote: Annotated[bool, typer.Option(help="Let the bare name mean this version, as `models promote` does.")] = False,
 ) -> None:
     """Keep a model version in the lake, for good.
 
@@ -64,20 +71,33 @@ def add(
     with one_sentence():
         opened, where = load(Path(bundle) if "/" in bundle or Path(bundle).is_dir() else bundle), Lake.open(lake)
         new = registry.register(where, opened)
+        say(f"{opened.label}: {'registered' if new else 'was registered already'}")
         if promote:
-            registry.promote(where, opened.manifest.name, opened.manifest.version)
-        say(f"{opened.label}: {'registered' if new else 'was registered already'}{', and current' if promote else ''}")
+            made = registry.promote(where, opened.manifest.name, opened.manifest.version)
+            say(f"{opened.manifest.name} means {made.version} ({_BY[made.by]})")
 
 
 def promote(model: Annotated[str, typer.Argument(help="NAME@VERSION of a registered version.")], lake: LakeOption) -> None:
-    """Let a bare name mean a registered version from now on.
+    """Let a bare name mean a registered version from now on: one with a passing verdict of `safelight pccp`, or one it meant before.
 
     Example: safelight models promote demo_nodule@1.0.1 --lake lake
     """
     with one_sentence():
         name, _, version = model.partition("@")
-        registry.promote(Lake.open(lake), name, version)
-        say(f"{name} means {version}")
+        made = registry.promote(Lake.open(lake), name, version)
+        say(f"{name} means {made.version} ({_BY[made.by]})")
+
+
+def history(name: Annotated[str, typer.Argument(help="A model's NAME.")], lake: LakeOption) -> None:
+    """Which versions a bare name has meant, in order, and what let each of them.
+
+    Example: safelight models history demo_nodule --lake lake
+    """
+    with one_sentence():
+        table = Table("version", "by", "change plan", "weights", "manifest")
+        for each in registry.promotions(Lake.open(lake), name):
+            table.add_row(each.version, each.by, each.plan_sha256[:12], each.weights_sha256[:12], each.manifest_sha256[:12])
+        console.print(table)
 
 
 def verify(lake: LakeOption) -> None:

@@ -39,7 +39,7 @@ class Found:
     Args:
         scores: by finding, 0 to 1; none for a segmentation.
         boxes: of a detection.
-        labels: (z, y, x) of a segmentation: `label_of` each finding, else 0.
+        labels: (z, y, x) of a segmentation: `Manifest.label_of` each finding, else 0.
     """
 
     scores: Mapping[str, float]

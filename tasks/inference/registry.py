@@ -1,7 +1,7 @@
 """`models/` in the lake: every model version that ever read there, for good. A version never changes once it is in.
 
 `models/<name>/<version>/` holds the manifest and the weights (of a package: the manifest, which names package and weights);
-`models/<name>/current.json` says which version a bare name means.
+`models/<name>/current.json` says which version a bare name means, and `promotions.json` how each version came to be that.
 """
 
 from __future__ import annotations
@@ -14,7 +14,11 @@ from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from typing import Literal
 
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from tasks.changes.verdict import Identity, require
 from tasks.errors import ConfigurationError
 from tasks.inference import bundle as bundles
 from tasks.inference.bundle import MANIFEST, Bundle
@@ -88,12 +92,105 @@ def register(lake: Lake, bundle: Bundle) -> bool:
     return True
 
 
-def promote(lake: Lake, name: str, version: str) -> None:
-    """Let a bare name mean a registered version; raise ConfigurationError E-INFER-MODEL-MISSING where it is not registered."""
-    if lake.manifest(_STAGE, f"{name}@{version}") is None:
-        raise ConfigurationError("E-INFER-MODEL-MISSING", f"{name}@{version} is not registered")
+class Promotion(BaseModel):
+    """A version that a bare name meant from then on.
+
+    Args:
+        by: `first` where the name meant nothing before, or where it is what the name meant before anything was noted; `verdict` of the change
+            plan whose hash is `plan_sha256`; `rollback` to a version that the name had meant before.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: str
+    manifest_sha256: str
+    weights_sha256: str
+    by: Literal["first", "verdict", "rollback"]
+    plan_sha256: str = ""
+
+
+_PROMOTIONS = TypeAdapter(tuple[Promotion, ...])
+
+
+def promote(lake: Lake, name: str, version: str) -> Promotion:
+    """Let a bare name mean a registered version. Not at the same time as another process or thread.
+
+    The first version of a name needs nothing, and one that the name meant before comes back at any time. Every other needs a passing verdict
+    against the version that the name means now (`tasks.changes.verdict.require`).
+
+    Returns:
+        the promotion, noted in `promotions.json`; that of before where the name means this version already.
+
+    Raises:
+        ConfigurationError: E-INFER-MODEL-MISSING where it is not registered; E-INFER-VERSION or E-INFER-WEIGHTS where it is not what was
+            registered; E-CHANGE-VERDICT, E-CHANGE-TAMPERED.
+    """
+    wanted = identity(verify(lake, name, version))
+    history = promotions(lake, name)
+    if not history and name in bundles.names():  # what was shipped is what the name means
+        shipped = bundles.load(name)
+        history = (_noted(identity(shipped), "first"),)
+        if identity(shipped) != wanted:
+            register(lake, shipped)  # so that there is a way back
+    if not history:
+        made = _noted(wanted, "first")
+    elif _same(history[-1], wanted):
+        made, history = history[-1], history[:-1]
+    elif any(_same(each, wanted) for each in history):  # asks nothing of the present version, which may be damaged
+        made = _noted(wanted, "rollback")
+    else:
+        running = Identity(name=name, **history[-1].model_dump(exclude={"by", "plan_sha256"}))
+        made = _noted(wanted, "verdict", require(lake, running, wanted).plan_sha256)
+    _note(lake, name, (*history, made))
+    return made
+
+
+def settle(lake: Lake, model: str, bundle: Bundle) -> None:
+    """Let a bare name go on to mean the version that reads under it first, whatever is shipped later; other names change nothing.
+
+    Of models that only outline, which no verdict can be about, a bare name goes on to mean what is shipped. Not at the same time as another
+    process or thread; the version must be registered.
+    """
+    if model == bundle.manifest.name and bundle.manifest.head.kind != "segmentation" and current(lake, model) is None:
+        _note(lake, model, (_noted(identity(bundle), "first"),))
+
+
+def promotions(lake: Lake, name: str) -> tuple[Promotion, ...]:
+    """Every version that a bare name has meant, the first one first; raise ConfigurationError E-CHANGE-TAMPERED where they can't be read."""
+    path = f"models/{name}/promotions.json"
+    published = lake.manifest(_STAGE, name)
+    if published is not None and not lake.intact(published):
+        raise ConfigurationError("E-CHANGE-TAMPERED", f"models/{name}")
+    if lake.exists(path):
+        try:
+            return _PROMOTIONS.validate_json(lake.read(path))
+        except ValidationError:
+            raise ConfigurationError("E-CHANGE-TAMPERED", path) from None
+    version = current(lake, name)
+    return () if version is None else (_noted(identity(verify(lake, name, version)), "first"),)
+
+
+def identity(bundle: Bundle) -> Identity:
+    """A version by its content."""
+    said = bundle.manifest
+    return Identity(
+        name=said.name, version=said.version, manifest_sha256=bundle.manifest_sha256, weights_sha256=said.weights.sha256
+    )
+
+
+def _noted(said: Identity, by: Literal["first", "verdict", "rollback"], plan_sha256: str = "") -> Promotion:
+    return Promotion(**said.model_dump(exclude={"name"}), by=by, plan_sha256=plan_sha256)
+
+
+def _same(one: Promotion, other: Identity) -> bool:
+    return (one.version, one.manifest_sha256, one.weights_sha256) == (other.version, other.manifest_sha256, other.weights_sha256)
+
+
+def _note(lake: Lake, name: str, history: tuple[Promotion, ...]) -> None:
+    version = history[-1].version
     with lake.publication(_STAGE, name, version) as publication:
         publication.write(f"models/{name}/current.json", json.dumps({"version": version}).encode())
+        publication.write(f"models/{name}/promotions.json", _PROMOTIONS.dump_json(history, indent=1) + b"\n")
         publication.commit(passed=1)
 
 

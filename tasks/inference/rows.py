@@ -10,7 +10,6 @@ import numpy as np
 from tasks.imaging.grids import Grid
 from tasks.inference.bundle import Bundle
 from tasks.inference.execution import Execution
-from tasks.inference.heads import label_of
 from tasks.inference.protocol import Labels, PlacedBox, Reading
 
 Row = dict[str, Any]
@@ -79,7 +78,7 @@ def segments(labels: Labels, volume: Mapping[str, Any], grid: Grid, bundle: Bund
     counts, sums = _moments(labels)
     rows = []
     for said in bundle.manifest.findings:
-        label = label_of(bundle.manifest, said.finding)
+        label = bundle.manifest.label_of(said.finding)
         n = int(counts[label])
         rows.append(_volume(volume, bundle) | {
             "finding": said.finding,

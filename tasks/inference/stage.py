@@ -23,7 +23,6 @@ from tasks.inference.gates import Row, by_header, choose, content_share, furthes
 from tasks.inference.preprocess import Prepared, along_the_patient
 from tasks.inference.protocol import Reader, Reading
 from tasks.inference.provenance import code_sha256
-from tasks.inference.reader import open_reader
 from tasks.inference.registry import find
 from tasks.inference.volume import Volume, read_volume
 from tasks.lake import Lake, Publication
@@ -120,6 +119,8 @@ class InferStage:
         self.lake.withdraw(self.label(), study_key)
 
     def _reader(self) -> Reader:
+        from tasks.inference.reader import open_reader  # torch, which only the process that reads needs
+
         return open_reader(self.bundle, self.how)
 
     def _unread(self) -> list[dict[str, Any]]:

@@ -11,7 +11,9 @@ from pydantic import ValidationError
 from tasks.console import one_sentence, say
 from tasks.errors import ConfigurationError
 from tasks.evaluation.results import Results
+from tasks.lake import Lake
 from tasks.report.csv import FOLDER
+from tasks.report.given import material_of
 from tasks.report.render import render
 
 
@@ -20,6 +22,15 @@ def report(
     out: Annotated[
         Path, typer.Option(help="Folder for report.html, .pdf, .docx, .xlsx and the tables as CSV.", show_default=False)
     ],
+    lake: Annotated[
+        str | None, typer.Option(help="The lake that the evaluation was of: its key images of failures go into the report.")
+    ] = None,
+    monitoring: Annotated[
+        Path | None, typer.Option(help="The monitoring.json that `safelight monitor` wrote beside these results.")
+    ] = None,
+    verdict: Annotated[
+        Path | None, typer.Option(help="The verdict.json that `safelight pccp` wrote beside these results.")
+    ] = None,
 ) -> None:
     """Make the validation report of an evaluation.
 
@@ -31,9 +42,15 @@ def report(
             found = Results.model_validate_json(content)
         except (OSError, ValidationError):
             raise ConfigurationError("E-REPORT-INPUT", str(results)) from None
-        written = render(found, out, content)
-        documents = [path for path in written if path.parent.name != FOLDER]
+        zone = None if lake is None else Lake(lake if "://" in lake else str(Path(lake).expanduser().absolute()))
+        material = material_of(found, zone, monitoring, verdict)
+        written = render(found, out, content, material)
+        documents = [path for path in written if path.parent == out]
         subgroups = sum(bool(row.attribute) for row in found.performance)
         say(f"report: {subgroups} subgroups in {len(written)} files{', of synthetic data' if found.synthetic else ''}")
+        missing = sum(bool(case.image) and case.image not in material.images for case in found.failures)
+        if missing:
+            why = "name the lake with --lake" if zone is None else "this lake does not have them"
+            say(f"  {missing} key images are left out: {why}")
         for path in (*documents, out / FOLDER):
             say(f"  {path}")

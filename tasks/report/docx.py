@@ -1,4 +1,7 @@
-"""The report as Word: real styles, captions, cross-references and repeated table headers, for people who edit it; the same bytes for the same document."""
+"""The report as Word: real styles, captions, cross-references and repeated headers, for people who edit it.
+
+The same document gives the same bytes.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Any
 import docx
 from docx.enum.section import WD_ORIENT, WD_SECTION
 from docx.enum.text import WD_ALIGN_PARAGRAPH
+from docx.oxml.ns import qn
 from docx.shared import Mm, Pt, RGBColor
 
 from tasks.report.blocks import Block, Document, Figure, Items, Paragraph, Table
@@ -19,6 +23,7 @@ from tasks.report.word import (
     add_contents,
     add_field,
     add_style,
+    add_table_style,
     element,
     number_headings,
     set_language,
@@ -27,7 +32,8 @@ from tasks.report.word import (
 
 _SHORT_MM, _LONG_MM, _MARGIN_MM = 210, 297, 20
 #: Points of the letters in tables, on pages upright and on their side.
-_LETTERS = {False: ("Table", 8.5), True: ("Wide Table", 7.5)}
+_LETTERS = {False: ("Table", 8.5), True: ("Wide Table", 7)}
+_TABLES = "Report Table"
 
 
 def render(document: Document) -> bytes:
@@ -65,6 +71,7 @@ def _styles(made: Any) -> None:
     made.styles["Caption"].font.size, made.styles["Caption"].font.color.rgb = Pt(9), RGBColor(0x33, 0x41, 0x4F)
     add_style(made, "toc 1", after=2)
     add_style(made, "Figure", after=4).paragraph_format.keep_with_next = True
+    add_table_style(made, _TABLES)
     for name, size in _LETTERS.values():
         add_style(made, f"{name} Text", size=size, after=1)
         add_style(made, f"{name} Number", size=size, after=1).paragraph_format.alignment = WD_ALIGN_PARAGRAPH.RIGHT
@@ -145,7 +152,7 @@ class _Writer:
 
     def _table(self, block: Table, *, wide: bool) -> None:
         columns = len(block.header)
-        table = self.made.add_table(rows=1 + len(block.rows), cols=columns, style="Light Shading")
+        table = self.made.add_table(rows=1 + len(block.rows), cols=columns, style=_TABLES)
         table.autofit = False
         widths = [Mm(_line(wide) * width / sum(block.widths)) for width in block.widths]
         for column, width in zip(table.columns, widths, strict=True):
@@ -163,6 +170,9 @@ class _Writer:
             properties.append(element("w:cantSplit"))
             if number == 0:
                 properties.append(element("w:tblHeader"))
+        look = table._tbl.tblPr.find(qn("w:tblLook"))
+        look.set(qn("w:firstColumn"), "0")
+        look.set(qn("w:val"), "0420")  # the same in bits: the first row, rows by turns
         table._tbl.tblPr.append(element("w:tblCaption", {"w:val": f"{block.label} {block.caption}."}))
         self.made.add_paragraph()
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tasks.evaluation.results import Estimate, Results
+from tasks.evaluation.results import Estimate, PerThousand, Results
 from tasks.report import wording
 
 #: The way to a value: names of fields and places in lists, `("performance", 0, "counts", "tp")`.
@@ -115,6 +115,10 @@ def _difference(value: Estimate) -> str:
     return wording.estimate(value, signed=True)
 
 
+def _of_thousand(cell: str) -> Callable[[PerThousand], str]:
+    return lambda value: wording.count(wording.of_thousand(value)[cell])
+
+
 #: How values become what is written. `share` is the first value over the sum of the others; `less` the first without the second.
 FORMS: Final[dict[str, Callable[..., str]]] = {
     "sum": _sum,
@@ -126,8 +130,17 @@ FORMS: Final[dict[str, Callable[..., str]]] = {
     "signed": lambda value: wording.decimal(value, signed=True),
     "general": lambda value: f"{value:.4g}",
     "percent": wording.percent,
+    "plain": str,
     "p": wording.p_value,
     "minutes": wording.minutes,
+    "bounds": wording.bounds,
+    "signed bounds": lambda value, lower, upper: wording.bounds(value, lower, upper, signed=True),
+    "beside": wording.beside,
+    "beside the margin": lambda value, margin: wording.beside(value, -margin),
+    "the margin beside": lambda margin, value: wording.beside(-margin, value),
+    "prevalence": wording.prevalence,
+    "how many": lambda *values: wording.count(len(values)),
+    **{f"{cell} of 1,000": _of_thousand(cell) for cell in wording.OF_THOUSAND},
 }
 
 

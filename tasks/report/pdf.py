@@ -6,6 +6,7 @@ The archival form is PDF/A-3a as well, with `results.json` in it.
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from importlib.resources import files
 from pathlib import Path
@@ -84,7 +85,7 @@ def _said(said: Said, *, unbroken: bool = False) -> str | list[str | dict[str, s
     """Text; in parts where some of them are links. `unbroken`: no line ends inside the parentheses of a number with its interval."""
     written = str(said)
     if not any(isinstance(part, Reference) for part in parts_of(said)):
-        return written.replace("–", "\u2060–\u2060") if unbroken and "(" in written else written
+        return _unbroken(written) if unbroken else written
     return [
         {"before": part.before, "text": part.label or "", "after": part.after, "to": part.anchor}
         if isinstance(part, Reference)
@@ -92,3 +93,12 @@ def _said(said: Said, *, unbroken: bool = False) -> str | list[str | dict[str, s
         for part in parts_of(said)
         if str(part)
     ]
+
+
+def _unbroken(cell: str) -> str:
+    """A number with its interval, so that no line ends inside the parentheses."""
+    return _INTERVAL.sub(lambda found: found[0].replace("–", "\u2060–\u2060").replace(" ", "\u00a0"), cell)
+
+
+#: What stands in parentheses and begins with a number.
+_INTERVAL = re.compile(r"\([−+]?[\d∞][^)]*\)")

@@ -8,25 +8,32 @@ from tasks.errors import ConfigurationError
 from tasks.evaluation.results import Results, canonical
 from tasks.report import csv, docx, html, pdf, xlsx
 from tasks.report.blocks import Document
-from tasks.report.check import check
+from tasks.report.checks import check, check_document
 from tasks.report.document import make
+from tasks.report.material import Material
 from tasks.report.publishing.manifest import MANIFEST, describe
 
 
-def faces(results: Results, content: bytes | None = None) -> dict[str, bytes]:
+def faces(results: Results, content: bytes | None = None, material: Material | None = None) -> dict[str, bytes]:
     """Path → content of every file of the report, `/` between folders.
 
     Args:
         content: the `results.json` that the results were read from, which is handed on as it is; their canonical JSON where there is none.
+        material: what stands beside the results; it becomes a part of the folder.
 
     Raises:
-        SafelightError: E-REPORT-MISMATCH where the results contradict themselves.
+        SafelightError: E-REPORT-MISMATCH where the results contradict themselves, or the document says another number than they do;
+            E-REPORT-MATERIAL where what stands beside them is about others.
         ValueError: `content` says something else than the results.
     """
     check(results)
     if content is not None and Results.model_validate_json(content) != results:
         raise ValueError("the results.json to hand on is not that of the results")
-    return faces_of(make(results), canonical(results) if content is None else content)
+    beside, given = material or Material(), canonical(results) if content is None else content
+    beside.belongs_to(given)
+    document = make(results, beside)
+    check_document(document, results)
+    return faces_of(document, given) | beside.files()
 
 
 def faces_of(document: Document, content: bytes) -> dict[str, bytes]:
@@ -46,22 +53,25 @@ def faces_of(document: Document, content: bytes) -> dict[str, bytes]:
     }
 
 
-def files(results: Results, content: bytes | None = None) -> dict[str, bytes]:
+def files(results: Results, content: bytes | None = None, material: Material | None = None) -> dict[str, bytes]:
     """The report as a folder: what `faces` gives, by path, and the manifest last; the same results give the same bytes."""
-    made = faces(results, content)
+    made = faces(results, content, material)
     return dict(sorted(made.items())) | {MANIFEST: describe(results, made).to_json()}
 
 
-def render(results: Results, folder: Path, content: bytes | None = None) -> list[Path]:
+def render(results: Results, folder: Path, content: bytes | None = None, material: Material | None = None) -> list[Path]:
     """Write all faces and their manifest into `folder`, each at once or not at all; returns their paths.
 
     A table that an earlier report left in its folder and this one does not have is removed: it would be taken for a part of this one.
+
+    Args:
+        content, material: as in `faces`.
 
     Raises:
         SafelightError: E-REPORT-MISMATCH; then nothing is written.
         ConfigurationError: E-REPORT-OUTPUT where the folder cannot be written.
     """
-    made = files(results, content)
+    made = files(results, content, material)
     written = []
     try:
         for name, face in made.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import version
@@ -13,6 +14,7 @@ from tasks.errors import SafelightError
 from tasks.evaluation.results import Results
 from tasks.lake import Lake, Manifest
 from tasks.report import csv
+from tasks.report.material import Material
 from tasks.report.publishing.archive import Archive
 from tasks.report.publishing.index import DATA, PAGE, refresh
 from tasks.report.publishing.manifest import MANIFEST
@@ -25,6 +27,8 @@ STAGE = "publish"
 REVISION = 6
 _RESULTS, _REPORTS, ARCHIVE = "results/results.json", "reports", "reports/archive"
 _LATEST = f"{_REPORTS}/latest.json"
+#: Where key images lie; a results.json that others wrote must not name anything else in the lake.
+_IMAGE = re.compile(r"results/failures/[0-9.]{1,64}\.png")
 
 
 def publish_report(lake: Lake, year: int | None = None) -> Manifest | None:
@@ -47,12 +51,16 @@ def publish_report(lake: Lake, year: int | None = None) -> Manifest | None:
     except ValidationError:
         raise SafelightError("E-REPORT-INPUT", _RESULTS) from None
     key = results.provenance.plan_name
-    made_of = {"results": sha256(content).hexdigest(), "revision": REVISION, "version": version("safelight")}
+    material = Material(images_of(lake, results))
+    made_of = {
+        "results": sha256(content).hexdigest(), "material": {path: sha256(part).hexdigest() for path, part in material.files().items()},
+        "revision": REVISION, "version": version("safelight"),
+    }  # fmt: skip
     fingerprint = digest(made_of)
     earlier = lake.manifest(STAGE, key)
     if earlier is not None and earlier.fingerprint == fingerprint and lake.intact(earlier) and _is_archived(lake):
         return None
-    made = files(results, content)
+    made = files(results, content, material)
     archive = Archive(lake, ARCHIVE)
     place, _ = archive.publish(made, year or datetime.now(UTC).year)
     refresh(archive)
@@ -64,6 +72,12 @@ def publish_report(lake: Lake, year: int | None = None) -> Manifest | None:
         manifest = publication.commit(passed=1)
     lake.clear(f"{_REPORTS}/{csv.FOLDER}", manifest.files)  # a table of another plan's report would be taken for one of this
     return manifest
+
+
+def images_of(lake: Lake, results: Results) -> dict[str, bytes]:
+    """The key images that the results name, by their path, as far as the lake has them."""
+    named = {case.image for case in results.failures if _IMAGE.fullmatch(case.image)}
+    return {path: lake.read(path) for path in sorted(named) if lake.exists(path)}
 
 
 def _is_archived(lake: Lake) -> bool:

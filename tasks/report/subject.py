@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tasks.evaluation.results import Performance, Results
+from tasks.report.material import Material
 from tasks.report.numbers import Numbers
 
 MARK = "SYNTHETIC DATA"
@@ -19,12 +19,12 @@ class Subject:
     Args:
         results: what it found.
         numbers: the same by place.
-        images: pictures of cases (PNG) by their path in the lake; empty where no lake was given.
+        material: what stands beside it; nothing where nothing was given.
     """
 
     results: Results
     numbers: Numbers
-    images: Mapping[str, bytes] = field(default_factory=dict)
+    material: Material = field(default_factory=Material)
 
     @property
     def mark(self) -> str:
@@ -40,3 +40,8 @@ class Subject:
 def estimable(row: Performance) -> bool:
     """Whether there is anything to say about a row."""
     return not row.suppressed and row.studies > 0
+
+
+def missing(report: Subject, otherwise: str) -> str:
+    """Why a section has nothing: `otherwise`, unless nothing at all may be shown."""
+    return "nothing may be shown of so few patients" if report.results.overall().suppressed else otherwise

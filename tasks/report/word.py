@@ -93,6 +93,29 @@ def add_style(document: Any, name: str, *, size: float | None = None, after: flo
     return made
 
 
+def add_table_style(document: Any, name: str) -> None:
+    """A table style: a line below the header, fine ones between rows, every other row shaded, narrow margins."""
+    line = {"w:val": "single", "w:space": "0"}
+    margins = [element(f"w:{side}", {"w:w": "45", "w:type": "dxa"}) for side in ("left", "right")]
+    look = [
+        element("w:tblStyleRowBandSize", {"w:val": "1"}),
+        element(
+            "w:tblBorders",
+            children=[element(f"w:{side}", line | {"w:sz": "4", "w:color": "D5DDE5"}) for side in ("bottom", "insideH")],
+        ),
+        element("w:tblCellMar", children=margins),
+    ]
+    below = element("w:tcBorders", children=[element("w:bottom", line | {"w:sz": "8", "w:color": "526170"})])
+    shade = element("w:shd", {"w:val": "clear", "w:color": "auto", "w:fill": "F5F8FB"})
+    bold = element("w:rPr", children=[element("w:b")])
+    head = element("w:tcPr", children=[below, element("w:vAlign", {"w:val": "bottom"})])
+    document.styles.element.append(element("w:style", {"w:type": "table", "w:customStyle": "1", "w:styleId": name.replace(" ", "")}, [
+        element("w:name", {"w:val": name}), element("w:basedOn", {"w:val": "TableNormal"}), element("w:tblPr", children=look),
+        element("w:tblStylePr", {"w:type": "firstRow"}, [bold, head]),
+        element("w:tblStylePr", {"w:type": "band2Horz"}, [element("w:tcPr", children=[shade])]),
+    ]))  # fmt: skip
+
+
 def set_language(document: Any, language: str) -> None:
     """The language that Word checks the spelling in and reads aloud."""
     written = _LANGUAGES.get(language, language)

@@ -6,7 +6,7 @@ import unicodedata
 from typing import Any
 
 from tasks.errors import catalogue
-from tasks.evaluation.results import Estimate, Results
+from tasks.evaluation.results import Estimate, PerThousand, Results
 
 NOTHING = "–"
 WITHHELD = "withheld"
@@ -24,10 +24,15 @@ def estimate(value: Estimate, *, suppressed: bool = False, signed: bool = False)
         return f"not estimable: {value.reason}"
     if value.lower is None and value.upper is None:
         return decimal(value.estimate, signed=signed)
-    lower = "−∞" if value.lower is None else decimal(value.lower, signed=signed)
-    upper = "∞" if value.upper is None else decimal(value.upper, signed=signed)
+    return bounds(value.estimate, value.lower, value.upper, signed=signed)
+
+
+def bounds(value: float, lower: float | None, upper: float | None, *, signed: bool = False) -> str:
+    """`0.930 (0.880–0.960)`; a bound that does not exist is infinite. `signed` as in `estimate`."""
+    low = "−∞" if lower is None else decimal(lower, signed=signed)
+    high = "∞" if upper is None else decimal(upper, signed=signed)
     between = " to " if signed else "–"
-    return f"{decimal(value.estimate, signed=signed)} ({lower}{between}{upper})"
+    return f"{decimal(value, signed=signed)} ({low}{between}{high})"
 
 
 def decimal(value: float, *, signed: bool = False) -> str:
@@ -36,6 +41,15 @@ def decimal(value: float, *, signed: bool = False) -> str:
     if float(rounded) == 0:
         return "0.000"
     return rounded.replace("-", "−")
+
+
+def beside(value: float, other: float) -> str:
+    """A number with as many digits, three at least, as tell it from another: a bound that misses its limit must not look equal to it."""
+    digits = 3
+    while digits < 12 and value != other and f"{value:.{digits}f}" == f"{other:.{digits}f}":
+        digits += 1
+    rounded = f"{value:.{digits}f}"
+    return rounded.removeprefix("-") if float(rounded) == 0 else rounded.replace("-", "−")
 
 
 def p_value(value: float) -> str:
@@ -78,6 +92,28 @@ def share(part: int, whole: int, *, suppressed: bool = False) -> str:
 def percent(confidence: float) -> str:
     """`95 %`."""
     return f"{100 * confidence:g}\u202f%"
+
+
+def prevalence(value: float) -> str:
+    """`39.9 %`, in three digits."""
+    return f"{100 * value:.3g}\u202f%"
+
+
+#: The cells of 1,000 cases, in the order in which `of_thousand` gives them.
+OF_THOUSAND = ("positives", "tp", "fn", "negatives", "fp", "tn")
+
+
+def of_thousand(value: PerThousand) -> dict[str, int]:
+    """1,000 cases in whole numbers that add up: found and missed to those with the finding, these and all others to 1,000."""
+    positives = round(value.positives)
+    tp, fp = min(round(value.tp), positives), min(round(value.fp), 1000 - positives)
+    whole = (positives, tp, positives - tp, 1000 - positives, fp, 1000 - positives - fp)
+    return dict(zip(OF_THOUSAND, whole, strict=True))
+
+
+def metric(field: str) -> str:
+    """`AUC` of `auc`, as `MEASURES` names it."""
+    return next(name for name, known in MEASURES if known == field)
 
 
 def attribute(name: str) -> str:

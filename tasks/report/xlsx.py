@@ -27,7 +27,7 @@ def render(document: Document) -> bytes:
     """The workbook's bytes.
 
     On the left of each sheet stands the table as in all faces, as text; on its right, what can be reckoned with: the values of its numbers
-    in full precision, an interval's bounds in columns of their own. Nothing in it is a formula.
+    to sixteen digits, an interval's bounds in columns of their own. Nothing in it is a formula.
     """
     sink = io.BytesIO()
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
@@ -92,7 +92,7 @@ class _Sheets:
         values = _values(table)
         if values:
             self._text(sheet, _PARTS, 0, "As in the report", self.soft)
-            self._text(sheet, _PARTS, columns + 1, "In full precision", self.soft)
+            self._text(sheet, _PARTS, columns + 1, "As numbers", self.soft)
             sheet.set_column(columns + 1, columns + len(values), 14)
         for column, (name, found) in enumerate(values, columns + 1):
             self._text(sheet, _HEADER, column, name, self.heads[True])

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
-from importlib.resources import files
 from typing import Any, TypeVar
 
 import numpy as np
-import yaml
+
+from tasks.declarations import shipped
 
 UID_ROOT = "1.2.826.0.1.3680043.8.498"
 """The root that pydicom lends to whoever writes files with it; serial number, time and counters follow, as vendors do it."""
@@ -147,14 +147,14 @@ class Visit:
 
 @cache
 def _names() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load(files("configs").joinpath("synthetic", "names.yaml").read_text("utf-8"))
+    loaded: dict[str, Any] = shipped("synthetic", "names.yaml")
     return loaded
 
 
 @cache
 def hospitals() -> tuple[Hospital, ...]:
     """The hospitals of the cohort."""
-    declared = yaml.safe_load(files("configs").joinpath("synthetic", "hospitals.yaml").read_text("utf-8"))
+    declared = shipped("synthetic", "hospitals.yaml")
     return tuple(
         Hospital(**{**entry, "scanners": tuple(Scanner(**scanner) for scanner in entry["scanners"])}) for entry in declared
     )

@@ -179,7 +179,7 @@ def montage(
         padding, inverted: as in `drawn`.
     """
     images = [eight_bits(view.pixels, window, padding, inverted=inverted) for view in views]
-    boxes = [_fitted(image, view, BOX if len(views) > 1 else ALONE) for image, view in zip(images, views, strict=True)]
+    boxes = [fitted(image, view, BOX if len(views) > 1 else ALONE) for image, view in zip(images, views, strict=True)]
     if len(boxes) == 1:
         canvas = boxes[0]
     else:
@@ -216,8 +216,14 @@ def eight_bits(pixels: NDArray[Any], window: Window, padding: Sequence[float] | 
     return Image.fromarray(np.rint(shown).astype(np.uint8))
 
 
-def _fitted(image: Image.Image, view: View, box: int) -> Image.Image:
-    """An image with square pixels, no side longer than the box."""
+def fitted(image: Image.Image, view: View, box: int) -> Image.Image:
+    """An image with square pixels, no side longer than the box.
+
+    Args:
+        image: of the view's rows and columns.
+        view: whose spacing, and by how much its rows lean.
+        box: in pixels.
+    """
     rows, columns = view.pixels.shape[:2]
     height, width = rows * view.spacing[0], columns * view.spacing[1]
     aside = abs(view.lean) * (rows - 1)

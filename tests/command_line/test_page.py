@@ -11,17 +11,19 @@ from pathlib import Path
 import pytest
 
 from tests.ports import free_port
+from tests.prefect_home import migrated_home
 
 COMMAND_LINE = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text("utf-8")
 
 
 @pytest.mark.slow
-def test_the_page_on_the_command_line_runs_as_it_stands(tmp_path: Path) -> None:
+def test_the_page_on_the_command_line_runs_as_it_stands(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     page = COMMAND_LINE
     for port in ("11112", "11113", "4210"):
         page = page.replace(port, str(free_port()))
     for name, content in re.findall(r"```yaml file=(\S+)\n(.*?)```", page, re.DOTALL):
         (tmp_path / name).write_text(content, "utf-8")
+    migrated_home(tmp_path / "prefect", tmp_path_factory)
     script = "set -e -o pipefail\nset -m\n" + "\n".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL))
     environment = os.environ | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",

@@ -19,12 +19,15 @@ from tests.nights import Ward, free_port
 
 
 def states(ward: Ward) -> list[tuple[str, str]]:
-    """Name and message of the nights' present states, as Prefect has them."""
+    """Name and message of the present states of a site's nights, as Prefect has them: other tests' nights are on the same server."""
     import httpx
 
     url = ward.environment["PREFECT_API_URL"]
-    runs = httpx.post(f"{url}/flow_runs/filter", json={"flows": {"name": {"any_": ["nightly"]}}}, timeout=20).json()
-    return [(run["state"]["name"], run["state"]["message"] or "") for run in runs]
+    runs = httpx.post(
+        f"{url}/flow_runs/filter", json={"flows": {"name": {"any_": ["nightly"]}}, "sort": "EXPECTED_START_TIME_DESC"}, timeout=20
+    ).json()
+    own = [run for run in runs if run["parameters"].get("config") == str(ward.config)]
+    return [(run["state"]["name"], run["state"]["message"] or "") for run in own]
 
 
 def wait_for(what: Callable[[], Any], seconds: float = 120) -> None:
@@ -36,7 +39,7 @@ def wait_for(what: Callable[[], Any], seconds: float = 120) -> None:
 
 @pytest.mark.slow
 def test_a_paused_night_waits_says_why_and_goes_on_when_it_may(ward: Callable[..., Ward], clinic: Path) -> None:
-    mine = ward("paused", over=clinic)
+    mine = ward("paused", over=clinic, workers=1)
     runner = CliRunner()
     assert runner.invoke(app, ["pacs", "pause", "--config", str(mine.config)]).exit_code == 0
     night = mine.begin()
@@ -60,7 +63,7 @@ def test_a_paused_night_waits_says_why_and_goes_on_when_it_may(ward: Callable[..
 def test_a_pacs_that_is_away_leaves_the_night_incomplete_and_the_others_work_done(
     ward: Callable[..., Ward], clinic: Path
 ) -> None:
-    mine = ward("one-away", over=clinic)
+    mine = ward("one-away", over=clinic, workers=1)
     content = yaml.safe_load(mine.config.read_text("utf-8"))
     away = {
         **content["pacs"],

@@ -27,15 +27,21 @@ from pypdf import PdfReader
 from pypdf.generic import StreamObject
 
 _WORD = re.compile(r"[^\W_]+")
+_SEPARATORS = re.compile(r"[\s^=,;\\\x00]+")
 #: From this length on an identifier is searched for anywhere; a shorter one only as a word of its own.
 _ANYWHERE = 6
 
 
 def plain(text: str) -> str:
     """Case and accents folded, component separators as spaces: `Müller^Ann` and `MULLER ANN` are the same."""
-    folded = unicodedata.normalize("NFKD", text).casefold()
-    folded = "".join(letter for letter in folded if not unicodedata.combining(letter))
-    return re.sub(r"[\s^=,;\\\x00]+", " ", folded).strip()
+    if text.isascii():  # nothing to fold but its case
+        folded = text.lower()
+    else:
+        folded = unicodedata.normalize("NFKD", text).casefold()
+        marks = set(filter(unicodedata.combining, set(folded)))
+        if marks:
+            folded = folded.translate(dict.fromkeys(map(ord, marks)))
+    return _SEPARATORS.sub(" ", folded).strip()
 
 
 class Scanner:
@@ -49,7 +55,8 @@ class Scanner:
     def hits(self, text: str) -> set[str]:
         """The identifiers that stand in a text."""
         folded = plain(text)
-        return {value for value in self._long if value in folded} | (self._short & set(_WORD.findall(folded)))
+        found = {value for value in self._long if value in folded}
+        return found | (self._short & set(_WORD.findall(folded))) if self._short else found
 
     def search(self, root: Path) -> dict[str, set[str]]:
         """Every file below `root` (or `root` itself) that holds an identifier in its name or content."""

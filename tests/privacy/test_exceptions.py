@@ -58,7 +58,7 @@ if "flows.nightly" in " ".join(sys.orig_argv) or "multiprocessing" in " ".join(s
 @pytest.fixture(scope="module")
 def site(module_ward: MakeWard, clinic: Path) -> Ward:
     """One site for all: what failed in one night is done in the next."""
-    return module_ward("sabotaged", over=clinic)
+    return module_ward("sabotaged", over=clinic, workers=1)
 
 
 def sabotaged(site: Ward, folder: Path, stages: dict[str, tuple[str, str]], *, of_studies: bool) -> int:

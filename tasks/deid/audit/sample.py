@@ -13,13 +13,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 
-import yaml
 from pydicom import config as pydicom_config
 from pydicom import dcmread
 
+from tasks.declarations import shipped
 from tasks.vault import Vault
 
 OTHER = "other"
@@ -97,11 +96,10 @@ def _stratum(folder: Path) -> Stratum | None:
 
 @cache
 def _manufacturers() -> frozenset[str]:
-    text = files("configs").joinpath("profiles", "vocabulary", "released_text.yaml").read_text("utf-8")
-    return frozenset(str(word).lower() for word in yaml.safe_load(text)["manufacturers"])
+    return frozenset(str(word).lower() for word in shipped("profiles", "vocabulary", "released_text.yaml")["manufacturers"])
 
 
 @cache
 def _modalities() -> frozenset[str]:
-    loaded = yaml.safe_load(files("configs").joinpath("modalities.yaml").read_text("utf-8"))
+    loaded = shipped("modalities.yaml")
     return frozenset(map(str, loaded["modalities"]))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
+from types import ModuleType
 from typing import Any
 
 from pydicom import Dataset
@@ -31,6 +33,10 @@ class Known:
     suspect: bool
     boxes: tuple[Box, ...]
 
+
+#: Stands for the package's own cleaner of pixels, which nothing here calls: it would bring matplotlib, a second of every worker.
+_CLEANER = ModuleType("deid.dicom.pixels.clean")
+_CLEANER.DicomCleaner = _CLEANER.clean_pixel_data = None  # type: ignore[attr-defined]
 
 _MOST_REMEMBERED = 4096
 _verdicts: dict[tuple[str, ...], Known] = {}
@@ -75,7 +81,8 @@ def _boxes(coordinates: list[Any]) -> Iterator[Box]:
 
 @cache
 def _catalogue() -> Callable[[Dataset], dict[str, Any]]:
-    """The package's check with its own recipe. Imported when first needed: it takes a second, and uses deprecated names of pydicom's."""
+    """The package's check with its own recipe. Imported when first needed: it takes time, and uses deprecated names of pydicom's."""
+    sys.modules.setdefault(_CLEANER.__name__, _CLEANER)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         from deid.config import DeidRecipe

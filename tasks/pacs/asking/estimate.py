@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any, Literal
 
-import yaml
-
+from tasks.declarations import shipped
 from tasks.pacs.asking.found import FoundStudy
 from tasks.pacs.settings import PacsSettings
 
@@ -63,5 +61,5 @@ def known_modality(said: str) -> str | None:
 
 @cache
 def _typical() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load(files("configs").joinpath("modalities.yaml").read_text("utf-8"))
+    loaded: dict[str, Any] = shipped("modalities.yaml")
     return loaded

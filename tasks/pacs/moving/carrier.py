@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
 from typing import Protocol
 
-import yaml
 from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.uid import (
@@ -27,6 +25,7 @@ from pydicom.uid import (
 )
 from pynetdicom.presentation import PresentationContext, build_context
 
+from tasks.declarations import shipped
 from tasks.pacs.association import Moved, Requestor
 from tasks.pacs.moving.completeness import Listed, Listing
 from tasks.pacs.receiving.desk import Desk
@@ -126,5 +125,5 @@ def _classes(listed: Listed) -> frozenset[str]:
 
 @cache
 def _expected() -> dict[str, frozenset[str]]:
-    stated: dict[str, list[str]] = yaml.safe_load(files("configs").joinpath("sop_classes.yaml").read_text("utf-8"))
+    stated: dict[str, list[str]] = shipped("sop_classes.yaml")
     return {modality: frozenset(str(getattr(uid, keyword)) for keyword in keywords) for modality, keywords in stated.items()}

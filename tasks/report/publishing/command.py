@@ -14,6 +14,7 @@ from tasks.console import one_sentence, say
 from tasks.errors import ConfigurationError, SafelightError
 from tasks.evaluation.results import Results
 from tasks.lake import Lake
+from tasks.report.given import material_of
 from tasks.report.publishing.archive import Archive
 from tasks.report.publishing.index import DATA, PAGE, refresh
 from tasks.report.publishing.verify import Held, verify, verify_archive
@@ -32,6 +33,12 @@ def publish(
     lake: Annotated[
         str | None, typer.Option(help="Publish this lake's latest results instead: a folder or an s3:// URL.", show_default=False)
     ] = None,
+    monitoring: Annotated[
+        Path | None, typer.Option(help="The monitoring.json that `safelight monitor` wrote beside these results.")
+    ] = None,
+    verdict: Annotated[
+        Path | None, typer.Option(help="The verdict.json that `safelight pccp` wrote beside these results.")
+    ] = None,
 ) -> None:
     """Publish the validation report of an evaluation: checked, with a manifest, never over another one, and listed on the archive's page.
 
@@ -43,7 +50,7 @@ def publish(
             found = Results.model_validate_json(content)
         except ValidationError:
             raise ConfigurationError("E-REPORT-INPUT", str(results) if lake is None else Lake(_absolute(lake)).shown) from None
-        made = files(found, content)
+        made = files(found, content, material_of(found, None if lake is None else Lake(_absolute(lake)), monitoring, verdict))
         try:
             archive = Archive.open(to)
             place, new = archive.publish(made, datetime.now(UTC).year)

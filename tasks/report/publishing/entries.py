@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tasks.errors import SafelightError
 from tasks.evaluation.results import Estimate, Performance, Results
-from tasks.report.check import check
+from tasks.report.checks import check
 from tasks.report.publishing.archive import Archive, Place
 from tasks.report.publishing.manifest import MANIFEST, RESULTS, Manifest
 

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from tasks.errors import ConfigurationError, SafelightError, catalogue
 from tasks.evaluation.results import Results
+from tasks.report.material import within
 from tasks.report.publishing.archive import Archive
 from tasks.report.publishing.manifest import MANIFEST, RESULTS, Manifest, describe
 from tasks.report.publishing.reading import differences, read
@@ -51,7 +52,7 @@ def verify(files: Mapping[str, bytes]) -> list[Held]:
         return held
     try:
         results = Results.model_validate_json(content)
-        expected = made_again(results, content)
+        expected = made_again(results, content, within(files))
     except ValidationError:
         return [*held, _bad(RESULTS, "E-REPORT-INPUT", "no document can be held against it")]
     except SafelightError as error:

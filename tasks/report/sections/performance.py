@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from tasks.report import figures
 from tasks.report.blocks import Block, Figure, Paragraph, Section, Table
-from tasks.report.numbers import Place
+from tasks.report.figures import roc
+from tasks.report.numbers import Place, Said, text
 from tasks.report.subject import FEW, Subject, estimable
-from tasks.report.wording import MEASURES, NOTHING, attribute, percent
+from tasks.report.wording import MEASURES, NOTHING, percent
+
+_RATIOS = (("Likelihood ratio of a positive reading", "lr_positive"), ("Likelihood ratio of a negative reading", "lr_negative"))
 
 
 def section(report: Subject) -> Section:
     """Reference standard by model, estimates with intervals and their methods, ROC curves."""
-    results, of = report.results, report.numbers
-    overall, whole = results.overall(), ("performance", report.whole)
+    results, whole = report.results, ("performance", report.whole)
+    overall = results.overall()
     if not estimable(overall):
         return Section("performance", "Performance in all cases", (Paragraph(FEW),))
     blocks: list[Block] = [
@@ -20,18 +22,36 @@ def section(report: Subject) -> Section:
         Table(
             f"Estimates in all cases with {percent(results.confidence)} intervals",
             ("Measure", "Estimate", "Method of the interval"),
-            tuple((name, of.estimate(*whole, field), getattr(overall, field).method or NOTHING) for name, field in MEASURES),
-            (False, True, False), (1, 1.6, 2.6),
+            _estimates(report), (False, True, False), (1.7, 1.5, 2.3),
         ),
     ]  # fmt: skip
-    roc = figures.roc(results, report.mark)
-    if roc is not None:
+    drawn = roc.overall(results, report.mark)
+    if drawn is not None:
         caption = "Receiver operating characteristic of all cases"
-        others = figures.most_different(results)
-        if others:
-            caption += f", and by {attribute(others[0].attribute)}, the attribute whose levels lie furthest apart"
-        blocks.append(Figure(caption, roc.alternative, roc.svg, roc.png, figures.ROC_WIDTH))
+        blocks.append(Figure(caption, drawn.alternative, drawn.svg, drawn.png, roc.WIDTH))
+    parts = roc.by_attribute(results, report.mark)
+    caption = "Receiver operating characteristic by attribute (sensitivity against 1 − specificity), with pointwise bands"
+    for number, part in enumerate(parts, 1):
+        which = f" (part {number} of {len(parts)})" if len(parts) > 1 else ""
+        blocks.append(Figure(f"{caption}{which}", part.alternative, part.svg, part.png))
     return Section("performance", "Performance in all cases", tuple(blocks))
+
+
+def _estimates(report: Subject) -> tuple[tuple[Said, ...], ...]:
+    """Every measure of all cases with its method; those that only some results have, where they are."""
+    results, of, whole = report.results, report.numbers, ("performance", report.whole)
+    overall = results.overall()
+    rows: list[tuple[Said, ...]] = [
+        (name, of.estimate(*whole, field), getattr(overall, field).method or NOTHING)
+        for name, field in (*MEASURES, ("Prevalence", "prevalence"), *_RATIOS)
+        if getattr(overall, field) is not None
+    ]
+    partial = results.partial_auc
+    if partial is not None:
+        low, high = (of.of("general", ("partial_auc", "specificity", side)) for side in (0, 1))
+        name = text("Partial AUC, specificity ", low, " to ", high, ", standardized")
+        rows.append((name, of.estimate("partial_auc", "standardized"), partial.standardized.method or NOTHING))
+    return tuple(rows)
 
 
 def cross(report: Subject, row: Place, caption: str) -> Table:

@@ -7,9 +7,13 @@ from tasks.report.numbers import Said, text
 from tasks.report.subject import Subject
 from tasks.report.wording import versioned
 
+_INTERVALS = {
+    "wilson": "Wilson", "clopper_pearson": "Clopper and Pearson", "agresti_coull": "Agresti and Coull", "jeffreys": "Jeffreys", "wald": "Wald",
+}  # fmt: skip
+
 
 def section(report: Subject) -> Section:
-    """Model, plan and tables with the SHA-256 of each, operating point, versions."""
+    """Model, plan and tables with the SHA-256 of each, operating point, methods, the plan's history, who ran it, versions."""
     results, of = report.results, report.numbers
     made = results.provenance
     rows: tuple[tuple[str, Said], ...] = (
@@ -22,10 +26,30 @@ def section(report: Subject) -> Section:
         ("Cohort (SHA-256)", made.cohort_sha256),
         ("Finding", results.finding),
         ("Operating point", text("score ≥ ", of.of("general", ("threshold",)))),
-        ("Intervals", of.of("percent", ("confidence",))),
+        ("Intervals", text(of.of("percent", ("confidence",)), f"; of proportions by {_INTERVALS.get(made.interval, made.interval)}" if made.interval else "")),
+        ("Seed of random numbers", of.known("plain", "provenance", "seed")),
+        ("Plan's history", _history(report)),
+        ("Run by", made.role.value.replace("_", " ") if made.role else ""),
+        ("Year of the evaluation", "" if made.year is None else of.of("plain", ("provenance", "year"))),
         ("Data", "synthetic" if results.synthetic else "not declared synthetic in the plan"),
-        ("Safelight", made.safelight_version),
-    )
+        ("Software", f"Safelight {made.safelight_version}" + "".join(
+            f", {name} {version}" for name, version in (("numpy", made.numpy_version), ("scipy", made.scipy_version)) if version
+        )),
+    )  # fmt: skip
     written = tuple((name, value or "not stated") for name, value in rows)
     table = Table("What the numbers were made from", ("Item", "Value"), written, (False, False), (1.0, 2.6))
     return Section("provenance", "What was evaluated", (table,))
+
+
+def _history(report: Subject) -> Said:
+    """Under how many plans the reference standard was opened, and whether this is the first of them."""
+    found, of = report.results.plan_history, report.numbers
+    if found.changed is None:
+        return "no register was kept"
+    opened = tuple(("plan_history", "openings", place) for place in range(len(found.openings)))
+    which = "this is not the first of them" if found.changed else "this is the first"
+    return text(
+        "the reference standard was opened under ",
+        of.of("how many", *opened),
+        f" {'plan' if len(opened) == 1 else 'plans'}; {which}",
+    )

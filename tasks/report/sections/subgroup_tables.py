@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 
 from tasks.report.blocks import Block, LeftOut, Section, Table
-from tasks.report.numbers import Said
+from tasks.report.numbers import Place, Said
 from tasks.report.subject import Subject
 from tasks.report.wording import MEASURES, NOTHING, WITHHELD, attribute
 
@@ -21,18 +22,20 @@ def section(report: Subject) -> Section | LeftOut:
         return LeftOut("subgroup_tables", _TITLE, "the plan declares no subgroups")
     tables: list[Block] = [
         Table(
-            f"Performance by {attribute(name)}", _HEADER, tuple(_level(report, place) for place, _ in rows),
+            f"Performance by {attribute(name)}", _HEADER, tuple((row.level, *level(report, ("performance", place))) for place, row in rows),
             (False, *(True,) * 11), _WIDTHS,
         )
-        for name, rows in groupby(levels, key=lambda level: level[1].attribute)
+        for name, rows in groupby(levels, key=lambda found: found[1].attribute)
     ]  # fmt: skip
     return Section("subgroup_tables", _TITLE, tuple(tables), wide=True)
 
 
-def _level(report: Subject, place: int) -> tuple[Said, ...]:
-    row, of, here = report.results.performance[place], report.numbers, ("performance", place)
+def level(report: Subject, here: Place, measures: Sequence[tuple[str, str]] = MEASURES) -> tuple[Said, ...]:
+    """Counts and estimates of the row of results at this place, or that they are withheld."""
+    row, of = report.numbers.value(here), report.numbers
     if row.suppressed:
-        return row.level, WITHHELD, WITHHELD, *(NOTHING,) * 4, *(WITHHELD,) * 5
-    counts = (of.count((*here, "counts", name)) for name in ("tp", "fn", "tn", "fp"))
-    estimates = (of.estimate(*here, field) for _, field in MEASURES)
-    return row.level, of.count((*here, "patients")), of.count((*here, "studies")), *counts, *estimates
+        return WITHHELD, WITHHELD, *(NOTHING,) * 4, *(WITHHELD,) * len(measures)
+    bare = row.cells_withheld
+    counts = (WITHHELD if bare else of.count((*here, "counts", name)) for name in ("tp", "fn", "tn", "fp"))
+    estimates = (WITHHELD if bare and field != "auc" else of.estimate(*here, field) for _, field in measures)
+    return of.count((*here, "patients")), of.count((*here, "studies")), *counts, *estimates

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tasks.report import figures
 from tasks.report.blocks import Figure, LeftOut, Paragraph, Section
+from tasks.report.figures.forest import forests
 from tasks.report.subject import Subject
 from tasks.report.wording import percent
 
@@ -15,7 +15,7 @@ def section(report: Subject) -> Section | LeftOut:
     results = report.results
     if not any(row.attribute for row in results.performance):
         return LeftOut("subgroups", _TITLE, "the plan declares no subgroups")
-    drawn = figures.forests(results, report.mark)
+    drawn = forests(results, report.mark)
     if not drawn:
         return Section("subgroups", _TITLE, (Paragraph("Nothing can be estimated in any subgroup."),))
     caption = (

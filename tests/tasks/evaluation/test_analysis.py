@@ -10,12 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+import scipy
 from sklearn.metrics import confusion_matrix, roc_auc_score
 
 from tasks.errors import ConfigurationError, SafelightError
 from tasks.evaluation.analysis import ROC_POINTS, analyse
 from tasks.evaluation.cases import THICK, THIN
 from tasks.evaluation.plan import NOT_DECLARED, NOT_STATED
+from tasks.evaluation.results import Role
 from tests.tasks.evaluation.cohorts import changed, columns, patient, plan, study, tables
 
 
@@ -423,3 +425,42 @@ def test_the_worst_case_does_not_give_hidden_cases_back():
     results = analyse(predictions, reference, cohort, plan(subgroups=[]))
     assert results.overall().suppressed
     assert results.worst_case.suppressed
+
+
+def test_few_cases_of_either_kind_are_said_to_be_few():
+    made = columns()
+    positives = int(made["label"].sum())
+    assert positives >= 100
+    assert not any("are advised" in line for line in analyse(*tables(), plan()).limitations)
+    small = columns(120)["label"]
+    (said,) = [line for line in analyse(*tables(120), plan()).limitations if "are advised" in line]
+    assert said.startswith(f"Cases with the finding: {small.sum()}, without: {120 - small.sum()}. At least 100 of each")
+
+
+def test_subgroups_with_wide_intervals_are_named():
+    results = analyse(*tables(120), plan())
+    (said,) = [line for line in results.limitations if "is wider than 0.30" in line]
+    for row in results.performance[1:]:
+        wide = [
+            name for name in ("auc", "sensitivity", "specificity") if getattr(row, name).upper - getattr(row, name).lower > 0.3
+        ]
+        named = f"{row.attribute} = {row.level} ({', '.join(wide).replace('auc', 'AUC')})"
+        assert (named in said) == bool(wide)
+    assert not any("is wider than" in line for line in analyse(*tables(3000), plan()).limitations)
+
+
+@pytest.mark.parametrize("how", ["exclude", "positive"])
+def test_the_share_of_an_indeterminate_reference_standard_is_told(how):
+    predictions, reference, cohort = tables()
+    reference = changed(reference, "label", dict.fromkeys(range(12), None))
+    said = analyse(predictions, reference, cohort, plan(indeterminate=how)).limitations
+    assert "The reference standard is indeterminate for 12 of 300 studies (4.0 %)." in said
+    assert not any("is indeterminate for" in line for line in analyse(*tables(), plan()).limitations)
+
+
+def test_who_ran_it_and_when_are_noted_as_the_caller_says():
+    made = analyse(*tables(), plan(interval="jeffreys", seed=7), role=Role.REGULATORY, year=2026).provenance
+    assert (made.role, made.year, made.interval, made.seed) == ("regulatory", 2026, "jeffreys", 7)
+    assert (made.numpy_version, made.scipy_version) == (np.__version__, scipy.__version__)
+    silent = analyse(*tables(), plan()).provenance
+    assert (silent.role, silent.year) == (None, None)

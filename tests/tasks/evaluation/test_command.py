@@ -21,6 +21,8 @@ from tests.tasks.evaluation.cohorts import changed, plan, tables
 TABLES = (
     "performance", "differences", "baseline", "accountability", "excluded", "roc", "goals", "heterogeneity", "predictive",
     "operating_points", "calibration", "calibration_curve", "net_benefit", "strata", "versions", "reclassified", "detection",
+    "segmentation", "agreement", "repeatability", "density", "reader_study", "reader_figures", "reader_means", "reader_differences", "given",
+    "operating_points", "calibration", "calibration_curve", "net_benefit", "strata", "versions", "reclassified", "detection", "roc_band",
 )  # fmt: skip
 
 
@@ -57,7 +59,9 @@ def test_csv_parquet_and_folders_of_parts_give_the_same_bytes(tmp_path, run):
         ended = run(*laid_out(tmp_path / f"in{suffix}", suffix), "--out", out)
         assert ended.exit_code == 0, ended.output
         made.append({path.name: path.read_bytes() for path in out.iterdir()})
-    assert set(made[0]) == {"results.json", "openings.json", "metrics.parquet", *(f"{name}.csv" for name in TABLES)}
+    assert set(made[0]) == {
+        "results.json", "openings.json", "metrics.parquet", *(f"{name}.{ending}" for name in TABLES for ending in ("csv", "parquet")),
+    }  # fmt: skip
     assert made[0] == made[1] == made[2]
     METRICS.validate(pq.read_table(tmp_path / "out.csv" / "metrics.parquet"))
 
@@ -108,6 +112,8 @@ def test_a_suppressed_level_is_empty_in_the_tables_not_zero(tmp_path, run):
     for name in ("performance", "baseline"):
         with (tmp_path / "out" / f"{name}.csv").open() as stream:
             rows = {row["level"]: row for row in csv.DictReader(stream)}
+        nulls = {row["level"]: row for row in pq.read_table(tmp_path / "out" / f"{name}.parquet").to_pylist()}
+        assert (nulls["F2"]["suppressed"], nulls["F2"]["studies"], nulls["X"]["studies"]) == (True, None, 0)
         assert (rows["F2"]["suppressed"], rows["F2"]["studies"], rows["F2"]["positives"]) == ("true", "", "")
         assert (rows["X"]["suppressed"], rows["X"]["studies"]) == ("false", "0")
 
@@ -196,3 +202,12 @@ def test_a_register_that_is_none_ends_it_with_2(tmp_path, run, content):
     (tmp_path / "register.json").write_text(content)
     ended = run(*laid_out(tmp_path), "--out", tmp_path / "out", "--register", tmp_path / "register.json")
     assert "E-EVAL-REGISTER" in refused(ended)
+
+
+def test_role_and_year_are_noted_and_nothing_else_of_them(tmp_path, run):
+    arguments = [*laid_out(tmp_path), "--out", tmp_path / "out"]
+    run(*arguments, "--role", "statistics", "--year", 2026)
+    made = json.loads((tmp_path / "out" / "results.json").read_text("utf-8"))["provenance"]
+    assert (made["role"], made["year"]) == ("statistics", 2026)
+    assert run(*arguments, "--role", "Dr. Somebody").exit_code == 2
+    assert run(*arguments, "--year", 20261126).exit_code == 2

@@ -12,8 +12,16 @@ from tasks.evaluation.analysis import analyse
 from tasks.evaluation.paired import paired_auc, paired_proportions
 from tests.tasks.evaluation.cohorts import columns, plan, tables
 
-#: Newcombe 1998 (Stat Med 17:2635), table II: cases with both, the first alone, the second alone, neither; method 10.
-NEWCOMBE = [((36, 12, 2, 0), (0.0569, 0.3404)), ((0, 29, 1, 0), (0.6666, 0.9882))]
+#: Newcombe 1998 (Stat Med 17:2635), table III, method 10: cases with both, the first alone, the second alone, neither. Several public
+#: implementations carry the same 18 rows in their tests. The paper rounds 0.87367 to 0.8736.
+NEWCOMBE = [
+    ((36, 12, 2, 0), (0.0569, 0.3404)), ((20, 12, 2, 16), (0.0562, 0.3292)), ((18, 12, 2, 18), (0.0562, 0.3290)),
+    ((36, 14, 0, 0), (0.1528, 0.4167)), ((35, 14, 0, 1), (0.1461, 0.4175)), ((18, 14, 0, 18), (0.1441, 0.3963)),
+    ((2, 97, 1, 0), (0.8721, 0.9854)), ((1, 97, 1, 1), (0.8736, 0.9850)), ((0, 29, 1, 0), (0.6666, 0.9882)),
+    ((2, 98, 0, 0), (0.9178, 0.9945)), ((1, 98, 0, 1), (0.9171, 0.9916)), ((0, 30, 0, 0), (0.8395, 1.0)),
+    ((54, 0, 0, 0), (-0.0664, 0.0664)), ((53, 0, 0, 1), (-0.0729, 0.0729)), ((30, 0, 0, 24), (-0.0358, 0.0358)),
+    ((29, 0, 0, 25), (-0.0354, 0.0354)), ((28, 0, 0, 26), (-0.0352, 0.0352)), ((27, 0, 0, 27), (-0.0351, 0.0351)),
+]  # fmt: skip
 
 
 def outcomes(both, one, other, neither):
@@ -23,7 +31,7 @@ def outcomes(both, one, other, neither):
 @pytest.mark.parametrize(("cells", "printed"), NEWCOMBE)
 def test_paired_intervals_are_those_that_newcombe_printed(cells, printed):
     found = paired_proportions(*outcomes(*cells)).difference
-    assert (found.lower, found.upper) == pytest.approx(printed, abs=5.1e-5)
+    assert (found.lower, found.upper) == pytest.approx(printed, abs=1e-4 if cells == (1, 97, 1, 1) else 5.1e-5)
 
 
 @pytest.mark.parametrize("cells", [(36, 12, 2, 0), (20, 12, 2, 16), (54, 0, 0, 0), (53, 1, 0, 0), (5, 3, 3, 9)])

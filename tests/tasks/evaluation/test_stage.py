@@ -80,7 +80,7 @@ def test_results_tables_and_metrics_are_published_together(lake):
     manifest = evaluate_lake(lake, plan(subgroups=SUBGROUPS), [])
     results = schema.Results.model_validate_json(lake.read("results/results.json"))
     assert set(manifest.files) == {
-        *(f"results/{name}.csv" for name in tables_of(results)),
+        *(f"results/{name}.{ending}" for name in tables_of(results) for ending in ("csv", "parquet")),
         "results/results.json", "tables/metrics/test.parquet",
     }  # fmt: skip
     metrics = lake.table(METRICS)

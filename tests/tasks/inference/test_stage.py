@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +211,20 @@ def test_a_score_does_not_depend_on_how_many_threads_torch_had(model: str) -> No
         assert open_reader(opened, Execution(threads=2)).infer(prepared).scores == pytest.approx(first.scores, abs=1e-6)
     finally:
         torch.set_num_threads(before)
+
+
+def test_a_worker_reads_deterministically_and_without_torchs_compiler(model: str) -> None:
+    code = (
+        "import sys\nfrom tasks.inference.execution import REFERENCE\nfrom tasks.inference.bundle import load\n"
+        "from tasks.inference.reader import open_reader\nopen_reader(load(sys.argv[1]), REFERENCE)\nimport torch\n"
+        "assert torch.are_deterministic_algorithms_enabled() and not torch.is_deterministic_algorithms_warn_only_enabled()\n"
+        "assert torch.get_num_threads() == 1 and 'torch._inductor' not in sys.modules\n"
+        "index = torch.zeros(1, dtype=torch.long)\n"
+        "try: torch.zeros(4).put_(index, torch.ones(1)); print('put')\n"
+        "except RuntimeError: print('refused')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, model], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout == "refused\n", done.stderr
 
 
 def test_a_network_that_gives_no_score_fails_the_study_and_publishes_nothing(tmp_path: Path, lake: Lake) -> None:

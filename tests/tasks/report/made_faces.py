@@ -8,6 +8,7 @@ from functools import cache
 
 import openpyxl
 from lxml import html
+from pypdf import PdfReader
 
 from tasks.evaluation.results import canonical
 from tasks.report.blocks import Document, Table
@@ -15,7 +16,7 @@ from tasks.report.document import make
 from tasks.report.render import faces_of
 from tests.tasks.report import made
 
-CASES = ("realistic", "awkward", "bare", "nothing")
+CASES = ("realistic", "measured", "awkward", "bare", "nothing")
 
 
 @cache
@@ -37,12 +38,19 @@ def cells(case: str) -> list[list[str]]:
     return [[str(cell) for cell in row] for table in tables(case) for row in (table.header, *table.rows)]
 
 
+@cache
 def page(case: str) -> html.HtmlElement:
     return html.document_fromstring(rendered(case)["report.html"].decode())
 
 
+@cache
 def workbook(case: str) -> openpyxl.Workbook:
     return openpyxl.load_workbook(io.BytesIO(rendered(case)["report.xlsx"]))
+
+
+@cache
+def pdf_text(case: str, name: str) -> str:
+    return " ".join(leaf.extract_text() for leaf in PdfReader(io.BytesIO(rendered(case)[name])).pages)
 
 
 def rows_of(case: str, name: str) -> list[list[str]]:

@@ -23,7 +23,7 @@ from tasks.report.blocks import Figure, Section, Table
 from tasks.report.csv import safe
 from tasks.report.render import faces
 from tests.tasks.report import made
-from tests.tasks.report.made_faces import CASES, cells, document, page, rendered, rows_of, tables
+from tests.tasks.report.made_faces import CASES, cells, document, page, pdf_text, rendered, rows_of, tables
 from tests.tasks.report.made_faces import workbook as workbook_of
 
 ROOT = Path(__file__).parents[3]
@@ -107,8 +107,7 @@ def test_captions_and_headings_are_the_same_in_all_faces(case: str) -> None:
     assert ["".join(text.text for text in p._p.iter(qn("w:t"))) for p in styled["Caption"]] == captions
     assert [p.text for p in styled["Heading 1"]] == headings
     for name in ("report.pdf", "report-archive.pdf"):
-        text = " ".join(leaf.extract_text() for leaf in PdfReader(io.BytesIO(rendered(case)[name])).pages)
-        flat = re.sub(r"\s+", "", text)
+        flat = re.sub(r"\s+", "", pdf_text(case, name))
         assert [caption for caption in captions if re.sub(r"\s+", "", caption) not in flat] == []
     counted = [f"{table.label} {table.caption}." for table in tables(case)]
     book = workbook_of(case)

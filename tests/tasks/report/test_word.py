@@ -128,13 +128,15 @@ def test_another_word_processor_opens_it_and_shows_every_number(tmp_path: Path) 
     subprocess.run(
         [*command, "--outdir", str(tmp_path), str(tmp_path / "report.docx")], capture_output=True, check=True, timeout=120
     )
-    done = subprocess.run(["pdftotext", "-layout", str(tmp_path / "report.pdf"), "-"], capture_output=True, check=True)
-    text = done.stdout.decode()
+    done = subprocess.run(["pdftotext", str(tmp_path / "report.pdf"), "-"], capture_output=True, check=True)
+    text = re.sub(
+        r"–\s+", "–", done.stdout.decode()
+    )  # where Word's letters are missing, others are wider, and lines end in intervals
     said = Counter(part for row in cells("awkward") for cell in row if re.match(r"\d", cell) for part in cell.split())
     assert said - Counter(text.split()) == Counter()
     assert said.total() > 1000
     pages = text.split("\f")
-    wide = [page for page in pages if re.search(r"Level\s+Patients\s+Studies\s+TP", page)]
+    wide = [page for page in pages if set(page.split()) >= {"Level", "Patients", "Sensitivity", "Specificity", "NPV"}]
     assert len(wide) >= 4  # the table of scanners says its header on each of its pages
     assert "Error" not in text  # what a reference becomes whose bookmark is not there
 

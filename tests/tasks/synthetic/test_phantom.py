@@ -29,9 +29,7 @@ def solid(seed: int, protocol: Protocol) -> Phantom:
     return phantom
 
 
-SOLID = [seed for seed in range(30) if (n := chest(seed, protocol=THICK, nodules=1).nodules[0]).hu > -100 and n.diameter_mm > 8][
-    :4
-]
+SOLID = [0, 2, 4, 5]
 
 
 @pytest.mark.parametrize(

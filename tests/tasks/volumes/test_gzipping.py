@@ -16,8 +16,9 @@ from tasks.volumes.gzipping import PIECE, gzipped, pieces
 
 def noise(size: int, seed: int = 1) -> bytes:
     """Bytes with something in them that repeats."""
-    source = random.Random(seed)
-    return b"".join(bytes([source.randrange(40)]) * source.randrange(1, 6) for _ in range(size // 3 + 1))[:size]
+    source, runs = random.Random(seed), size // 2
+    values, lengths = source.choices(range(40), k=runs), source.choices(range(1, 6), k=runs)
+    return b"".join(bytes([value]) * length for value, length in zip(values, lengths, strict=True))[:size]
 
 
 CONTENT = noise(2_500_000)

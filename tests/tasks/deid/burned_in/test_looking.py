@@ -248,12 +248,14 @@ def test_without_the_network_nothing_passes(monkeypatch: pytest.MonkeyPatch, tmp
     detector._session.cache_clear()
 
 
-def test_the_network_is_loaded_when_it_is_needed_and_opencv_never() -> None:
+def test_the_network_is_loaded_when_it_is_needed_and_opencv_and_matplotlib_never() -> None:
     code = (
         "import sys, numpy\nimport tasks.deid.burned_in.looking, tasks.deid.burned_in.blanking, tasks.deid.pixels\n"
         "assert not {'onnxruntime', 'cv2', 'scipy'} & set(sys.modules)\n"
         "from tasks.deid.burned_in.detector import find\n"
         "find(numpy.random.default_rng(0).integers(0, 255, (64, 64), 'u1'))\n"
-        "assert 'onnxruntime' in sys.modules and not {'cv2', 'rapidocr_onnxruntime'} & set(sys.modules)\n"
+        "from pydicom import Dataset\nfrom tasks.deid.burned_in.catalogue import ask\nassert not ask(Dataset()).screen\n"
+        "assert {'onnxruntime', 'deid.dicom.pixels.detect'} <= set(sys.modules)\n"
+        "assert not {'cv2', 'rapidocr_onnxruntime', 'matplotlib'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

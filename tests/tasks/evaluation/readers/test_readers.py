@@ -38,6 +38,19 @@ def test_error_variance_and_covariances_are_those_of_rjafroc_and_mrmcaov(study):
     assert found == pytest.approx((0.00080228827, 0.00034661371, 0.00034407483, 0.00023902837), rel=6e-8)
 
 
+@pytest.mark.parametrize(
+    ("covariance", "printed"),
+    [
+        ("delong", (0.0007921324531, 0.0003420089577, 0.0003395265310, 0.0002358496532)),
+        ("unbiased", (0.0007883925117, 0.0003416705566, 0.0003390649796, 0.0002356148455)),
+    ],
+)
+def test_the_other_covariances_are_those_of_mrmcaovs_functions(covariance, printed):
+    """Variance and covariances by `DeLong` and `unbiased_balanced` of MRMCaov's sources, run over these ratings in R 4.2.2."""
+    found = compare(ratings(), LABELS, covariance=covariance)
+    assert (found.variance, found.cov1, found.cov2, found.cov3) == pytest.approx(printed, rel=1e-9)
+
+
 def test_random_readers_and_cases(study):
     found = study.random_readers_and_cases
     assert (found.statistic, found.freedom[1], found.p) == pytest.approx((4.4563187, 15.259675, 0.051665686), rel=6e-8)

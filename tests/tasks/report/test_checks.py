@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import proportion_confint
 
 from tasks.errors import SafelightError
-from tasks.evaluation.results import Baseline, Estimate, Results
-from tasks.report.check import check
+from tasks.evaluation.results import Baseline, Counts, Estimate, Results
+from tasks.report import checks
+from tasks.report.checks import again, check
 from tasks.report.render import faces
 from tests.tasks.report import made
 from tests.tasks.report.made import realistic, tampered
 from tests.tasks.report.made_faces import CASES
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", [*CASES, "many"])
 def test_honest_results_pass(case: str) -> None:
     check(getattr(made, case)())
 
@@ -74,6 +81,10 @@ def accounted(place: int, n: int) -> tuple[Any, ...]:
     rows = list(realistic().accountability)
     rows[place] = rows[place].model_copy(update={"n": n})
     return tuple(rows)
+
+
+#: Nothing that is of levels, for results that have none.
+NO_LEVELS: dict[str, Any] = {"standardized_differences": (), "heterogeneity": (), "predictive": ()}
 
 
 TAMPERED: dict[str, tuple[Callable[[], Results], str]] = {
@@ -137,11 +148,13 @@ def test_an_operating_point_beside_the_curve_is_found() -> None:
     rates = {
         "sensitivity": (table.tp, table.tp + table.fn), "ppv": (table.tp, table.tp + table.fp), "npv": (table.tn, table.tn + table.fn),
     }  # fmt: skip
-    changes: dict[str, Any] = {"counts": table}
+    changes: dict[str, Any] = {"counts": table, "lr_positive": None, "lr_negative": None}
     for name, (part, among) in rates.items():
-        changes[name] = getattr(overall, name).model_copy(update={"estimate": part / among, "lower": 0.0, "upper": 1.0})
+        lower, upper = proportion_confint(part, among, method="wilson")
+        made_again = {"estimate": part / among, "lower": lower, "upper": upper, "effective_n": among}
+        changes[name] = getattr(overall, name).model_copy(update=made_again)
     moved = overall.model_copy(update=changes)
-    results = whole(performance=(moved,), baseline=(), roc=realistic().roc[:1], worst_case=moved)
+    results = whole(performance=(moved,), baseline=(), roc=realistic().roc[:1], worst_case=moved, **NO_LEVELS)
     with pytest.raises(SafelightError, match="the operating point is not on it"):
         check(results)
 
@@ -149,3 +162,97 @@ def test_an_operating_point_beside_the_curve_is_found() -> None:
 def test_a_curve_of_many_scores_is_thinned_out_and_still_passes() -> None:
     check(made.many())
     assert len(made.many().roc[0].fpr) == 501
+
+
+def test_the_printed_abstract_is_found() -> None:
+    # A published abstract prints a sensitivity of 98.08 % for 399 of 411; it is 97.08 %.
+    lower, upper = proportion_confint(399, 411, method="wilson")
+    table = {"tp": 399, "fn": 12, "fp": 150, "tn": 850}
+    results = single_row(table, Estimate(
+        status="estimated", estimate=0.9708, lower=lower, upper=upper, confidence=0.95, method="Wilson", effective_n=411
+    ))  # fmt: skip
+    with pytest.raises(SafelightError, match=r"E-REPORT-MISMATCH.*all cases: sensitivity"):
+        check(results)  # nor is a rounded number the number
+    exact = results.overall().sensitivity.model_copy(update={"estimate": 399 / 411})
+    check(single_row(table, exact))
+    with pytest.raises(SafelightError, match=r"E-REPORT-MISMATCH.*all cases: sensitivity"):
+        check(single_row(table, exact.model_copy(update={"estimate": 0.9808})))
+    with pytest.raises(SafelightError, match=r"sensitivity .its interval does not follow from its counts"):
+        check(single_row(table, exact.model_copy(update={"lower": lower + 0.01})))
+    with pytest.raises(SafelightError, match=r"sensitivity .its effective sample size is beyond the cases"):
+        check(single_row(table, exact.model_copy(update={"effective_n": 4110.0})))
+
+
+def single_row(table: dict[str, int], sensitivity: Estimate) -> Results:
+    """Results of one row, each patient with one case."""
+    none = Estimate(status="not_estimable", confidence=0.95, reason="no scores")
+    made_again: dict[str, Any] = {"sensitivity": sensitivity}
+    for name, part, among in (("specificity", "tn", ("tn", "fp")), ("ppv", "tp", ("tp", "fp")), ("npv", "tn", ("tn", "fn"))):
+        n = sum(table[cell] for cell in among)
+        lower, upper = proportion_confint(table[part], n, method="wilson")
+        made_again[name] = Estimate(
+            status="estimated", estimate=table[part] / n, lower=lower, upper=upper, confidence=0.95, method="Wilson", effective_n=n
+        )  # fmt: skip
+    n = sum(table.values())
+    row = realistic().overall().model_copy(update={
+        "patients": n, "studies": n, "positives": table["tp"] + table["fn"], "negatives": table["fp"] + table["tn"], "auc": none,
+        "counts": Counts(**table), "prevalence": None, "lr_positive": None, "lr_negative": None, **made_again,
+    })  # fmt: skip
+    return whole(performance=(row,), worst_case=row, baseline=(), roc=(), excluded=(), **NO_LEVELS)
+
+
+# ---- the checks' own formulas against other libraries -----------------------------------------------------------------------
+
+NAMES = {
+    "Wilson": "wilson",
+    "Clopper-Pearson": "beta",
+    "Agresti-Coull": "agresti_coull",
+    "Jeffreys": "jeffreys",
+    "Wald": "normal",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("successes", "n"), [(0, 10), (1, 10), (10, 10), (399, 411), (5, 1_000_000), (33.3, 71.9)])
+@pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999])
+def test_proportions_are_those_of_statsmodels(name: str, successes: float, n: float, confidence: float) -> None:
+    bounds = again.proportion(f"{name}, effective sample size", successes / n, n, confidence)
+    wanted = [min(1, max(0, each)) for each in proportion_confint(successes, n, 1 - confidence, NAMES[name])]
+    if name == "Jeffreys":  # statsmodels does not move the bounds at 0 and n to the ends
+        wanted = [0.0 if successes == 0 else wanted[0], 1.0 if successes == n else wanted[1]]
+    assert bounds == pytest.approx(wanted, abs=1e-9)
+    assert again.proportion("Another", 0.5, n, confidence) is None
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.95])
+@pytest.mark.parametrize(("auc", "positives", "negatives"), [(1.0, 9, 12), (0.0, 3, 8), (0.73, 5, 40), (0.5, 2, 2)])
+def test_the_score_type_interval_solves_newcombes_equation(auc: float, positives: int, negatives: int, confidence: float) -> None:
+    for bound in again.score_type(auc, positives, negatives, confidence):
+        extra = (positives + negatives) / 2 - 1
+        spread = 1 + extra * ((1 - bound) / (2 - bound) + bound / (1 + bound))
+        variance = bound * (1 - bound) * spread / (positives * negatives)
+        assert (auc - bound) ** 2 == pytest.approx(stats.norm.ppf((1 + confidence) / 2) ** 2 * variance, abs=1e-9)
+    lower, upper = again.score_type(auc, positives, negatives, confidence)
+    assert lower < auc or auc == 0.0
+    assert auc < upper or auc == 1.0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_adjusted_p_values_are_those_of_statsmodels(seed: int) -> None:
+    p = np.round(np.random.default_rng(seed).uniform(0, 0.2, 9), 2).tolist()  # with ties
+    assert again.holm(p) == pytest.approx(multipletests(p, method="holm")[1])
+    assert again.benjamini_hochberg(p) == pytest.approx(multipletests(p, method="fdr_bh")[1])
+    assert again.holm([]) == again.benjamini_hochberg([]) == []
+    assert again.two_sided(1.3) == pytest.approx(2 * stats.norm.sf(1.3))
+
+
+def test_no_check_calls_what_made_the_numbers() -> None:
+    shapes = {f"tasks.evaluation.{name}" for name in ("results", "estimate", "of_cases", "endpoints.parts")}
+    allowed = shapes | {"tasks.evaluation.analysis"}  # the shape, and how many points a curve has
+    for path in (Path(checks.__file__).parent).glob("*.py"):
+        used = {
+            node.module
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+            if isinstance(node, ast.ImportFrom) and node.module
+        }
+        assert {name for name in used if name.startswith("tasks.evaluation")} <= allowed, path

@@ -1,0 +1,79 @@
+"""What a report is made of besides `results.json`: key images, the monitoring of a period, a verdict of change control.
+
+All of it lies in the report's folder, too, so that every face can be made again from the folder alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+from pydantic import ValidationError
+
+from tasks.errors import SafelightError
+
+if TYPE_CHECKING:  # at run time they would bring the registry of models along
+    from tasks.changes.monitoring import Monitored
+    from tasks.changes.verdict import Verdict
+
+MONITORING: Final = "monitoring.json"
+VERDICT: Final = "verdict.json"
+#: The report's folder for key images, and the lake's.
+IMAGES, IN_THE_LAKE = "images/", "results/failures/"
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What stands beside the results.
+
+    Args:
+        images: pictures of cases (PNG) by their path in the lake.
+        monitoring: of the period whose cases the results are about.
+        verdict: on the candidate that the results are about.
+    """
+
+    images: Mapping[str, bytes] = field(default_factory=dict)
+    monitoring: Monitored | None = None
+    verdict: Verdict | None = None
+
+    def files(self) -> dict[str, bytes]:
+        """Path in the report's folder → content."""
+        made = {f"{IMAGES}{path.removeprefix(IN_THE_LAKE)}": image for path, image in self.images.items()}
+        for name, each in ((MONITORING, self.monitoring), (VERDICT, self.verdict)):
+            if each is not None:
+                made[name] = each.to_json()
+        return made
+
+    def belongs_to(self, content: bytes) -> None:
+        """Hold that it is about these results.
+
+        Args:
+            content: `results.json`.
+
+        Raises:
+            SafelightError: E-REPORT-MATERIAL with the file that is about others.
+        """
+        for name, each in ((MONITORING, self.monitoring), (VERDICT, self.verdict)):
+            if each is not None and each.results_sha256 != sha256(content).hexdigest():
+                raise SafelightError("E-REPORT-MATERIAL", f"{name}: about another results.json")
+
+
+def within(files: Mapping[str, bytes]) -> Material:
+    """The material that lies in a report's folder: what `Material.files` gave.
+
+    Raises:
+        SafelightError: E-REPORT-MATERIAL with the file that cannot be read.
+    """
+    from tasks.changes.monitoring import Monitored
+    from tasks.changes.verdict import Verdict
+
+    images = {f"{IN_THE_LAKE}{path.removeprefix(IMAGES)}": image for path, image in files.items() if path.startswith(IMAGES)}
+    try:
+        monitoring = Monitored.model_validate_json(files[MONITORING]) if MONITORING in files else None
+        verdict = Verdict.model_validate_json(files[VERDICT]) if VERDICT in files else None
+    except ValidationError as error:
+        name = MONITORING if error.title == Monitored.__name__ else VERDICT
+        raise SafelightError("E-REPORT-MATERIAL", f"{name}: not of this version of Safelight") from None
+    return Material(images, monitoring, verdict)
