@@ -48,11 +48,20 @@ def _cells(report: Subject, here: Place) -> tuple[Said, ...]:
     of, found = report.numbers, report.numbers.value(here)
     apart = of.of("signed bounds", *((*here, field) for field in ("difference", "lower", "upper")))
     verdict = " worse" if found.harder else " better" if found.lower > 0 else ""
-    return text(apart, verdict) if verdict else apart, *(of.known("p", *here, field) for field in ("p", "p_holm", "p_benjamini_hochberg"))
+    return text(apart, verdict) if verdict else apart, *(
+        of.known("p", *here, field) for field in ("p", "p_holm", "p_benjamini_hochberg")
+    )
 
 
 def _test(report: Subject, place: int, row: Heterogeneity) -> tuple[Said, ...]:
     of, here = report.numbers, ("heterogeneity", place)
     freedom = NOTHING if row.freedom is None else of.count((*here, "freedom"))
     values = (of.known("p", *here, field) for field in ("p", "p_holm", "p_benjamini_hochberg"))
-    return attribute(row.attribute), metric(row.metric), of.known("decimal", *here, "statistic"), freedom, *values, row.method or row.reason
+    return (
+        attribute(row.attribute),
+        metric(row.metric),
+        of.known("decimal", *here, "statistic"),
+        freedom,
+        *values,
+        row.method or row.reason,
+    )

@@ -38,10 +38,19 @@ def section(report: Subject) -> Section | LeftOut:
     parts = [(place, row) for place, row in rows if row.attribute and not row.own]
     if parts:
         made = tuple(
-            (text(f"{group(row.attribute, row.level)}, at ", _prevalence(report, place)), *_values(report, place)) for place, row in parts
+            (text(f"{group(row.attribute, row.level)}, at ", _prevalence(report, place)), *_values(report, place))
+            for place, row in parts
         )
         header = ("Subgroup and prevalence", "PPV", "NPV", "Number needed to predict")
-        blocks.append(Table("Predictive values in subgroups, at the stated prevalences", header, made, (False, *(True,) * 3), (2.8, 1.6, 1.6, 1.5)))
+        blocks.append(
+            Table(
+                "Predictive values in subgroups, at the stated prevalences",
+                header,
+                made,
+                (False, *(True,) * 3),
+                (2.8, 1.6, 1.6, 1.5),
+            )
+        )
     return Section("per_thousand", _TITLE, tuple(blocks))
 
 

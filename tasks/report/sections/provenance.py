@@ -48,4 +48,8 @@ def _history(report: Subject) -> Said:
         return "no register was kept"
     opened = tuple(("plan_history", "openings", place) for place in range(len(found.openings)))
     which = "this is not the first of them" if found.changed else "this is the first"
-    return text("the reference standard was opened under ", of.of("how many", *opened), f" {'plan' if len(opened) == 1 else 'plans'}; {which}")
+    return text(
+        "the reference standard was opened under ",
+        of.of("how many", *opened),
+        f" {'plan' if len(opened) == 1 else 'plans'}; {which}",
+    )
