@@ -15,7 +15,7 @@ from tasks.stage import digest
 
 STAGE = "publish"
 #: Raised by hand whenever the same results give another report than before.
-REVISION = 4
+REVISION = 5
 _RESULTS = "results/results.json"
 
 

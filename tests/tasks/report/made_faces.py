@@ -11,7 +11,7 @@ from tasks.report.document import make
 from tasks.report.render import faces_of
 from tests.tasks.report import made
 
-CASES = ("realistic", "awkward", "bare", "nothing")
+CASES = ("realistic", "full", "awkward", "bare", "nothing")
 
 
 @cache
