@@ -137,13 +137,20 @@ def _sums(found: _Vertices, at: Places) -> _Sums:
         totals[point] = yy, vv, yv
         done, failed = right, wrong
     p, q = found.tpr[at], found.fpr[at]
-    of = lambda side, other, stops: np.concatenate(([0], np.cumsum(other.owned[side.patients])))[stops]  # noqa: E731
     n, w = first.owned, second.owned
     return _Sums(
-        totals[:, 0] - 2.0 * p * of(first, first, found.tp[at]) + p * p * float(np.sum(n * n)),
-        totals[:, 1] - 2.0 * q * of(second, second, found.fp[at]) + q * q * float(np.sum(w * w)),
-        totals[:, 2] - p * of(second, first, found.fp[at]) - q * of(first, second, found.tp[at]) + p * q * float(np.sum(n * w)),
+        totals[:, 0] - 2.0 * p * _weighed(n, first, found.tp[at]) + p * p * float(np.sum(n * n)),
+        totals[:, 1] - 2.0 * q * _weighed(w, second, found.fp[at]) + q * q * float(np.sum(w * w)),
+        totals[:, 2]
+        - p * _weighed(n, second, found.fp[at])
+        - q * _weighed(w, first, found.tp[at])
+        + p * q * float(np.sum(n * w)),
     )
+
+
+def _weighed(owned: Places, side: _Side, stops: Places) -> Array:
+    """Σ over a side's cases, from the highest score down to each stop, of how many cases their patients own."""
+    return np.concatenate(([0], np.cumsum(owned[side.patients])))[stops].astype(np.float64)
 
 
 def _effective(side: _Side, hits: Places, squares: Array, confidence: float) -> Array:

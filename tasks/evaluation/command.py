@@ -46,7 +46,9 @@ def evaluate(
     role: Annotated[Role | None, typer.Option(help="Who runs this, by role; printed in the report.")] = None,
     year: Annotated[
         int | None,
-        typer.Option(min=1900, max=9999, help="The year of the evaluation, to be printed in the report; no date is taken by itself."),
+        typer.Option(
+            min=1900, max=9999, help="The year of the evaluation, to be printed in the report; no date is taken by itself."
+        ),
     ] = None,
 ) -> None:
     """Measure a model in every subgroup that the plan declares, with intervals over patients.

@@ -156,7 +156,9 @@ def _check_point(point: AtPoint, results: Results) -> None:
     for row, main in zip(point.performance, results.performance, strict=True):
         _check_row(row, results)
         hold(
-            (row.patients, row.positives, row.negatives) == (main.patients, main.positives, main.negatives), where, f"the cases of {_where(row)}"
+            (row.patients, row.positives, row.negatives) == (main.patients, main.positives, main.negatives),
+            where,
+            f"the cases of {_where(row)}",
         )
         fewer = row.counts.tp <= main.counts.tp and row.counts.fp <= main.counts.fp
         more = row.counts.tp >= main.counts.tp and row.counts.fp >= main.counts.fp

@@ -94,10 +94,20 @@ def _check_predictive(value: Predictive, row: Performance) -> None:
     if found is None:
         return
     near = 1e-6
-    hold(abs(found.positives - 1000 * value.prevalence) <= near and abs(found.positives + found.negatives - 1000) <= near, where, "1,000 cases")
-    hold(abs(found.tp + found.fn - found.positives) <= near and abs(found.fp + found.tn - found.negatives) <= near, where, "cells of 1,000")
+    hold(
+        abs(found.positives - 1000 * value.prevalence) <= near and abs(found.positives + found.negatives - 1000) <= near,
+        where,
+        "1,000 cases",
+    )
+    hold(
+        abs(found.tp + found.fn - found.positives) <= near and abs(found.fp + found.tn - found.negatives) <= near,
+        where,
+        "cells of 1,000",
+    )
     for whole, part, metric in ((found.positives, found.tp, row.sensitivity), (found.negatives, found.tn, row.specificity)):
-        hold(metric.estimate is None or abs(part - whole * metric.estimate) <= near, where, "sensitivity and specificity in 1,000")
+        hold(
+            metric.estimate is None or abs(part - whole * metric.estimate) <= near, where, "sensitivity and specificity in 1,000"
+        )
     if value.ppv.estimate is not None and found.tp + found.fp > 0:
         hold(abs(value.ppv.estimate - found.tp / (found.tp + found.fp)) <= near, where, "PPV in 1,000")
 
@@ -107,7 +117,9 @@ def _check_band(curve: Roc, confidence: float) -> None:
     if band is None:
         return
     hold(band.confidence == confidence, where, "confidence")
-    hold(len(band.fpr) == len(band.lower) == len(band.upper) > 1 and all(a < b for a, b in pairwise(band.fpr)), where, "its points")
+    hold(
+        len(band.fpr) == len(band.lower) == len(band.upper) > 1 and all(a < b for a, b in pairwise(band.fpr)), where, "its points"
+    )
     hold(all(0 <= low <= high <= 1 for low, high in zip(band.lower, band.upper, strict=True)), where, "its bounds")
 
 
@@ -120,7 +132,11 @@ def _check_bins(bins: tuple[CalibrationBin, ...], row: Performance) -> None:
             continue
         hold(_share(each.observed, None, each.studies), where, "the share of a bin")
         mean = each.mean_score
-        hold(mean is not None and each.lower_score - TOLERANCE <= mean <= each.upper_score + TOLERANCE, where, "the mean score of a bin")
+        hold(
+            mean is not None and each.lower_score - TOLERANCE <= mean <= each.upper_score + TOLERANCE,
+            where,
+            "the mean score of a bin",
+        )
     hold(sum(each.studies for each in bins) <= row.studies, where, "more studies than there are")
 
 
@@ -137,7 +153,11 @@ def _check_strata(strata: tuple[Stratum, ...]) -> None:
     for each in strata:
         if each.suppressed:
             bare = not (each.patients or each.studies or each.positives)
-            hold(bare and each.observed.estimate is None and each.likelihood_ratio.estimate is None, "strata", "a withheld stratum is shown")
+            hold(
+                bare and each.observed.estimate is None and each.likelihood_ratio.estimate is None,
+                "strata",
+                "a withheld stratum is shown",
+            )
         else:
             hold(_share(each.observed, each.positives, each.studies), "strata", "the share of a stratum")
     hold(all(one.upper == other.lower for one, other in pairwise(strata)), "strata", "their bounds")
@@ -147,7 +167,11 @@ def _check_versions(found: VersionComparison) -> None:
     for each in found.differences:
         where, value = f"versions in {_where(each.attribute, each.level)}", each.difference
         hold(_ordered(value.lower, value.estimate, value.upper), where, f"{each.metric} (interval)")
-        hold(each.non_inferior == (value.lower is not None and value.lower > -each.margin), where, f"{each.metric} (non-inferiority)")
+        hold(
+            each.non_inferior == (value.lower is not None and value.lower > -each.margin),
+            where,
+            f"{each.metric} (non-inferiority)",
+        )
         if value.estimate is not None and each.new is not None and each.old is not None:
             hold(abs(each.new - each.old - value.estimate) <= TOLERANCE, where, f"{each.metric} (new minus earlier)")
     cells = [(each.both_positive, each.only_new, each.only_old, each.both_negative) for each in found.reclassified]
@@ -159,7 +183,11 @@ def _check_detection(found: Detection) -> None:
     hold(_ordered(found.wafroc.lower, found.wafroc.estimate, found.wafroc.upper), where, "weighted AFROC area")
     at = sorted(found.at, key=lambda each: each.false_positives)
     for each in at:
-        hold(each.reached is None or each.reached <= each.false_positives + TOLERANCE, where, "more false positives than are allowed")
+        hold(
+            each.reached is None or each.reached <= each.false_positives + TOLERANCE,
+            where,
+            "more false positives than are allowed",
+        )
         hold(_share(each.sensitivity, None, found.lesions), where, "lesion sensitivity")
     for one, other in pairwise(at):
         before, after = one.sensitivity.estimate, other.sensitivity.estimate

@@ -91,7 +91,9 @@ def test_the_calibration_curve_says_which_scores_are_wrong_and_how() -> None:
     assert len(off) > 2
     assert f"scores of {', '.join(off)} are too high" in drawing.alternative
     assert drawing.alternative.startswith("Calibration: slope 1.178 (1.007–1.349), intercept −1.210 (−1.369 to −1.051)")
-    right = found.model_copy(update={"curve": tuple(each.model_copy(update={"mean_score": each.observed.estimate}) for each in found.curve)})
+    right = found.model_copy(
+        update={"curve": tuple(each.model_copy(update={"mean_score": each.observed.estimate}) for each in found.curve)}
+    )
     drawn = calibration.calibration(right)
     assert drawn is not None
     assert drawn.alternative.endswith("no bin of scores is too high or too low by its interval.")

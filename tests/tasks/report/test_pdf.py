@@ -91,7 +91,11 @@ def test_no_word_leaves_its_page(case: str) -> None:
 def test_a_table_of_several_pages_says_its_header_on_each() -> None:
     sideways = [leaf.extract_text() for leaf in reader("awkward").pages if leaf.mediabox.width > leaf.mediabox.height]
     assert len(sideways) >= 4
-    headers = ({"Level", "Patients", "Sensitivity", "Specificity", "NPV"}, {"Level", "AUC", "difference", "Holm"}, {"Attribute", "Measure"})
+    headers = (
+        {"Level", "Patients", "Sensitivity", "Specificity", "NPV"},
+        {"Level", "AUC", "difference", "Holm"},
+        {"Attribute", "Measure"},
+    )
     assert all(any(set(text.replace(",", "").split()) >= header for header in headers) for text in sideways)
 
 
