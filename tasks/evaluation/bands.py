@@ -88,7 +88,7 @@ class _Sums(NamedTuple):
 
 
 def _vertices(cases: Ranked) -> _Vertices | None:
-    positive, patients, ranks = cases.positive[::-1], cases.patients[::-1], cases.ranks[::-1]
+    positive, patients, ranks = (np.ascontiguousarray(each[::-1]) for each in (cases.positive, cases.patients, cases.ranks))
     sides = []
     for kind in (positive, ~positive):
         here = patients[kind]
@@ -124,16 +124,20 @@ def _sums(found: _Vertices, at: Places) -> _Sums:
         return _Sums(*(np.zeros(at.size) for _ in range(3)))
     y, v = np.zeros(first.owned.size, dtype=np.int64), np.zeros(first.owned.size, dtype=np.int64)
     totals = np.zeros((at.size, 3), dtype=np.int64)
+    total = np.add.reduce  # what `sum` calls in the end; there are many short ones
     yy = vv = yv = done = failed = 0
     for point, (right, wrong) in enumerate(zip(found.tp[at].tolist(), found.fp[at].tolist(), strict=True)):
-        hits, alarms = first.patients[done:right], second.patients[failed:wrong]
         # What a patient's square grows by is the sum of its counts before and after, over the cases that came.
-        yy += int(y[hits].sum())
-        np.add.at(y, hits, 1)
-        yy, yv = yy + int(y[hits].sum()), yv + int(v[hits].sum())
-        vv += int(v[alarms].sum())
-        np.add.at(v, alarms, 1)
-        vv, yv = vv + int(v[alarms].sum()), yv + int(y[alarms].sum())
+        if right > done:
+            hits = first.patients[done:right]
+            yy, yv = yy + total(y[hits]), yv + total(v[hits])
+            np.add.at(y, hits, 1)
+            yy += total(y[hits])
+        if wrong > failed:
+            alarms = second.patients[failed:wrong]
+            vv, yv = vv + total(v[alarms]), yv + total(y[alarms])
+            np.add.at(v, alarms, 1)
+            vv += total(v[alarms])
         totals[point] = yy, vv, yv
         done, failed = right, wrong
     p, q = found.tpr[at], found.fpr[at]
