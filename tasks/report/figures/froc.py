@@ -30,7 +30,7 @@ def froc(found: Detection, mark: str = "") -> Drawing | None:
         axes.vlines(at, low, high, color=ACCENT, linewidth=1)
         axes.plot(
             at,
-            [each.sensitivity.estimate for each in known],
+            [each.sensitivity.estimate or 0.0 for each in known],
             color=ACCENT,
             marker="o",
             markersize=4.5,

@@ -11,8 +11,8 @@ from tasks.report.wording import NOTHING, group, metric
 _TITLE = "Acceptance: what had to be shown"
 PASS, FAIL, OPEN = "✓ pass", "✗ fail", "? not estimable"
 _RULE = (
-    "A goal is met where the limit of the interval says so, and not by the estimate: the lower bound of a performance must not lie below what is asked "
-    "for, and the lower bound of a difference from all other cases must lie above minus the margin. What cannot be estimated is not met."
+    "A goal is met where the limit of the interval says so, and not by the estimate: the lower bound of a performance must not lie below what is "
+    "asked for, and the lower bound of a difference from all other cases must lie above minus the margin. What cannot be estimated is not met."
 )
 
 

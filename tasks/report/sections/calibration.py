@@ -25,8 +25,8 @@ def section(report: Subject) -> Section | LeftOut:
     place, whole = next((place, row) for place, row in found if not row.attribute)
     blocks: list[Block] = [
         Paragraph(
-            "A score is calibrated where as large a share of cases has the finding as it says: slope 1, intercept 0, observed / expected 1. A slope below 1 "
-            "says that scores are too extreme, an intercept above 0 that they are too low on the whole."
+            "A score is calibrated where as large a share of cases has the finding as it says: slope 1, intercept 0, observed / "
+            "expected 1. A slope below 1 says that scores are too extreme, an intercept above 0 that they are too low on the whole."
         )
     ]
     drawn = drawing.calibration(whole, report.mark)

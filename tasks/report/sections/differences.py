@@ -23,8 +23,9 @@ def section(report: Subject) -> Section | LeftOut:
     if not levels:
         return LeftOut("differences", _TITLE, missing(report, "no subgroup could be held against all other cases"))
     blocks: list[Block] = [Paragraph(
-        "The interval of each difference stands for itself. p is that of no difference; Holm's and Benjamini and Hochberg's (B-H) are adjusted over all levels of "
-        "all attributes for a measure. A level is worse where the whole interval lies below zero. That nothing is shown is no proof that nothing differs."
+        "The interval of each difference stands for itself. p is that of no difference; Holm's and Benjamini and Hochberg's (B-H) "
+        "are adjusted over all levels of all attributes for a measure. A level is worse where the whole interval lies below "
+        "zero. That nothing is shown is no proof that nothing differs."
     )]  # fmt: skip
     for name, rows in groupby(levels, key=lambda found: found[1].attribute):
         made = tuple(_row(report, ("performance", place)) for place, _ in rows)

@@ -21,8 +21,9 @@ def section(report: Subject) -> Section | LeftOut:
         return LeftOut("per_thousand", _TITLE, missing(report, "the results have no predictive values by prevalence"))
     blocks: list[Block] = [
         Paragraph(
-            "Sensitivity and specificity are those of these data; how many cases have the finding is assumed. A test set with more of the finding than "
-            "a hospital has makes the PPV too high for that hospital. Whole numbers are rounded so that they add up to a thousand."
+            "Sensitivity and specificity are those of these data; how many cases have the finding is assumed. A test set with more of "
+            "the finding than a hospital has makes the PPV too high for that hospital. Whole numbers are rounded so that they add up "
+            "to a thousand."
         ),
         Table(
             "What happens to a thousand cases at the operating point", ("Prevalence", *_CELLS), tuple(_thousand(report, place) for place in whole),

@@ -111,7 +111,8 @@ def full() -> Results:
         intersections=[("sex", "slice_thickness")], prevalences=[0.02, 0.1],
         operating_points=[{"name": "high-sensitivity", "threshold": 0.5}, {"name": "high-specificity", "threshold": 0.9}],
         goals=[
-            {"metric": "auc", "at_least": 0.75}, {"metric": "sensitivity", "at_least": 0.8}, {"metric": "specificity", "at_least": 0.75, "subgroups": True},
+            {"metric": "auc", "at_least": 0.75}, {"metric": "sensitivity", "at_least": 0.8},
+            {"metric": "specificity", "at_least": 0.75, "subgroups": True},
             {"metric": "auc", "margin": 0.1, "subgroups": True, "confidence": 0.9},
         ],
         calibration={"bins": 8}, net_benefit=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6], strata=[0.1, 0.4, 0.8], multiplicity="holm",
