@@ -20,7 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from tasks.errors import ConfigurationError
 
 SectionName = Literal[
-    "summary", "limitations", "monitoring", "change", "provenance", "accountability", "baseline", "performance", "acceptance", "operating_points", "per_thousand",
+    "summary", "limitations", "monitoring", "change", "provenance", "accountability", "baseline", "performance", "acceptance",
+    "operating_points", "per_thousand",
     "calibration", "decision", "strata", "indeterminate", "subgroups", "subgroup_tables", "differences", "versions", "detection",
     "segmentation", "agreement", "repeatability", "readers", "time", "failures", "methods", "checklists", "left_out", "glossary",
 ]  # fmt: skip

@@ -16,7 +16,10 @@ def section(report: Subject) -> Section | LeftOut:
     if found is None:
         return LeftOut("monitoring", _TITLE, "this report is not about a period of use (`safelight monitor`)")
     alerts = found.alerts
-    said = f"{found.model.label} in {found.period.years} beside {found.baseline.years}, by the change plan {found.plan_name} (SHA-256 {found.plan_sha256}). "
+    said = (
+        f"{found.model.label} in {found.period.years} beside {found.baseline.years}, by the change plan {found.plan_name} "
+        f"(SHA-256 {found.plan_sha256}). "
+    )
     if alerts:
         said += f"{len(alerts)} of {len(found.limits)} limits give an alert: {'; '.join(map(rows.named, alerts))}."
     else:
