@@ -19,12 +19,12 @@ def plan(attributes: int = ATTRIBUTES) -> Plan:
     })  # fmt: skip
 
 
-def tables(rows: int) -> tuple[pa.Table, pa.Table, pa.Table]:
+def tables(rows: int, attributes: int = ATTRIBUTES) -> tuple[pa.Table, pa.Table, pa.Table]:
     """Predictions, reference and cohort of `rows` studies, two a patient on average; every attribute makes some cases harder."""
     rng = np.random.default_rng(5)
     label = rng.random(rows) < 0.4
-    levels = rng.integers(0, LEVELS, (ATTRIBUTES, rows))
-    score = 1 / (1 + np.exp(-(label * (2.5 - levels.sum(axis=0) / (LEVELS * ATTRIBUTES)) + rng.normal(size=rows))))
+    levels = rng.integers(0, LEVELS, (attributes, rows))
+    score = 1 / (1 + np.exp(-(label * (2.5 - levels.sum(axis=0) / (LEVELS * attributes)) + rng.normal(size=rows))))
     studies = pa.array([f"2.25.{number}" for number in range(rows)])
     patients = pa.array([f"SL-{number:012d}" for number in rng.integers(0, max(1, rows // 2), rows)])
     named = pa.array([f"level {level}" for level in range(LEVELS)])
@@ -34,5 +34,5 @@ def tables(rows: int) -> tuple[pa.Table, pa.Table, pa.Table]:
         "weights_sha256": pa.repeat("ab" * 32, rows),
     })  # fmt: skip
     reference = pa.table({"StudyInstanceUID": studies, "finding": pa.repeat("nodule", rows), "label": label.astype(np.int64)})
-    attributes = {f"attribute_{n}": named.take(pa.array(values)) for n, values in enumerate(levels)}
-    return predictions, reference, pa.table({"StudyInstanceUID": studies, "PatientID": patients, **attributes})
+    columns = {f"attribute_{n}": named.take(pa.array(values)) for n, values in enumerate(levels)}
+    return predictions, reference, pa.table({"StudyInstanceUID": studies, "PatientID": patients, **columns})

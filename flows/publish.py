@@ -32,6 +32,6 @@ def _show(site: Site, *, new: bool) -> None:
     if counts is None:
         return
     page = f"{ARCHIVE}/index.html"
-    where = (site.lake.root / page).as_uri() if site.lake.root is not None else f"{site.lake.url}/{page}"
+    where = (site.lake.root / page).as_uri() if site.lake.root is not None else f"{site.lake.shown}/{page}"
     said = f"{counts['reports']} in all, {'one' if new else 'none'} new, {counts['damaged']} damaged."
     create_link_artifact(key="reports", link=where, link_text="All validation reports", description=said)

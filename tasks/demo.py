@@ -84,7 +84,7 @@ def _report(site: Site, out: Path, *, nothing_new: bool) -> None:
     console.print(night_table(site))
     failed = sum(status.failed for status in overview(site.ledger))
     say("The counts balance, to the instance." if not failed else f"{failed} studies failed: `safelight status` names them.")
-    say(f"Report:      {out / 'lake' / 'reports' / 'report.html'} (and .pdf, .docx)")
+    say(f"Report:      {out / 'lake' / 'reports' / 'report.html'} (and .pdf, .docx, .xlsx)")
     say(f"All reports: {out / 'lake' / 'reports' / 'archive' / 'index.html'}")
     say(f"Certificate: {out / 'lake' / 'reports' / 'certificate.html'}")
     say(f"Tables:      {out / 'lake' / 'tables'}")

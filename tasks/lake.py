@@ -21,6 +21,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 from pyarrow import fs
@@ -108,6 +109,12 @@ class Lake:
     def root(self) -> Path | None:
         """The local folder, or None for an object store."""
         return None if "://" in self.url else Path(self.url)
+
+    @property
+    def shown(self) -> str:
+        """The lake's folder or URL as it may be shown: a URL without what it says of keys and options."""
+        parts = urlsplit(self.url) if self.root is None else None
+        return self.url if parts is None else f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
 
     # ---- reading ----------------------------------------------------------------------------------------------------
 

@@ -130,6 +130,7 @@ def analyse(
         operating_points=tuple(points),
         comparison=compare(predictions, reference, cohort, plan, threshold=operating_point, hidden=unseen | bare),
         detection=() if everything is None else detections(assembled, marks, lesions, plan, filled),
+        unscored=cases.failed if everything is not None else 0,
         standardized_differences=()
         if everything is None
         else standardized_differences(rows, cases.main, assembled.everyone, plan),

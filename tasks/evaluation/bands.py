@@ -88,7 +88,7 @@ class _Sums(NamedTuple):
 
 
 def _vertices(cases: Ranked) -> _Vertices | None:
-    positive, patients, ranks = cases.positive[::-1], cases.patients[::-1], cases.ranks[::-1]
+    positive, patients, ranks = (np.ascontiguousarray(each[::-1]) for each in (cases.positive, cases.patients, cases.ranks))
     sides = []
     for kind in (positive, ~positive):
         here = patients[kind]
@@ -124,26 +124,37 @@ def _sums(found: _Vertices, at: Places) -> _Sums:
         return _Sums(*(np.zeros(at.size) for _ in range(3)))
     y, v = np.zeros(first.owned.size, dtype=np.int64), np.zeros(first.owned.size, dtype=np.int64)
     totals = np.zeros((at.size, 3), dtype=np.int64)
+    total = np.add.reduce  # what `sum` calls in the end; there are many short ones
     yy = vv = yv = done = failed = 0
     for point, (right, wrong) in enumerate(zip(found.tp[at].tolist(), found.fp[at].tolist(), strict=True)):
-        hits, alarms = first.patients[done:right], second.patients[failed:wrong]
         # What a patient's square grows by is the sum of its counts before and after, over the cases that came.
-        yy += int(y[hits].sum())
-        np.add.at(y, hits, 1)
-        yy, yv = yy + int(y[hits].sum()), yv + int(v[hits].sum())
-        vv += int(v[alarms].sum())
-        np.add.at(v, alarms, 1)
-        vv, yv = vv + int(v[alarms].sum()), yv + int(y[alarms].sum())
+        if right > done:
+            hits = first.patients[done:right]
+            yy, yv = yy + total(y[hits]), yv + total(v[hits])
+            np.add.at(y, hits, 1)
+            yy += total(y[hits])
+        if wrong > failed:
+            alarms = second.patients[failed:wrong]
+            vv, yv = vv + total(v[alarms]), yv + total(y[alarms])
+            np.add.at(v, alarms, 1)
+            vv += total(v[alarms])
         totals[point] = yy, vv, yv
         done, failed = right, wrong
     p, q = found.tpr[at], found.fpr[at]
-    of = lambda side, other, stops: np.concatenate(([0], np.cumsum(other.owned[side.patients])))[stops]  # noqa: E731
     n, w = first.owned, second.owned
     return _Sums(
-        totals[:, 0] - 2.0 * p * of(first, first, found.tp[at]) + p * p * float(np.sum(n * n)),
-        totals[:, 1] - 2.0 * q * of(second, second, found.fp[at]) + q * q * float(np.sum(w * w)),
-        totals[:, 2] - p * of(second, first, found.fp[at]) - q * of(first, second, found.tp[at]) + p * q * float(np.sum(n * w)),
+        totals[:, 0] - 2.0 * p * _weighed(n, first, found.tp[at]) + p * p * float(np.sum(n * n)),
+        totals[:, 1] - 2.0 * q * _weighed(w, second, found.fp[at]) + q * q * float(np.sum(w * w)),
+        totals[:, 2]
+        - p * _weighed(n, second, found.fp[at])
+        - q * _weighed(w, first, found.tp[at])
+        + p * q * float(np.sum(n * w)),
     )
+
+
+def _weighed(owned: Places, side: _Side, stops: Places) -> Array:
+    """Σ over a side's cases, from the highest score down to each stop, of how many cases their patients own."""
+    return np.concatenate(([0], np.cumsum(owned[side.patients])))[stops].astype(np.float64)
 
 
 def _effective(side: _Side, hits: Places, squares: Array, confidence: float) -> Array:

@@ -171,7 +171,11 @@ def _indeterminate(cases: Entered) -> list[str]:
     """The share of the reference standard that is open, however the plan treats it."""
     left = cases.excluded.get(INDETERMINATE, 0)
     unclear, known = left + cases.indeterminate, left + int(cases.worst.labels.size)
-    return [f"The reference standard is indeterminate for {unclear} of {known} studies ({100 * unclear / known:.1f} %)."] if unclear else []
+    return (
+        [f"The reference standard is indeterminate for {unclear} of {known} studies ({100 * unclear / known:.1f} %)."]
+        if unclear
+        else []
+    )
 
 
 def _unread(overall: Performance, worst: Performance, unread: int) -> list[str]:

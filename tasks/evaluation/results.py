@@ -373,7 +373,10 @@ class Provenance(Part):
 
 
 class Results(Part):
-    """Everything an evaluation found."""
+    """Everything an evaluation found.
+
+    `unscored`: cases of the main table that the model did not read, which the plan takes in as readings; they have no probability.
+    """
 
     schema_name: Literal["safelight-results-1"] = SCHEMA
     title: str
@@ -403,6 +406,7 @@ class Results(Part):
     partial_auc: PartialArea | None = None
     comparison: VersionComparison | None = None
     detection: tuple[Detection, ...] = ()
+    unscored: int = Field(0, ge=0)
     standardized_differences: tuple[StandardizedDifference, ...] = ()
     time_to_result: tuple[TimeToResult, ...] = ()
     failures: tuple[FailedCase, ...] = ()

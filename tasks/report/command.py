@@ -45,12 +45,13 @@ def report(
         zone = None if lake is None else Lake(lake if "://" in lake else str(Path(lake).expanduser().absolute()))
         material = material_of(found, zone, monitoring, verdict)
         written = render(found, out, content, material)
-        documents = [path for path in written if path.parent == out]
+        named = [path for path in written if path.parent == out]
+        documents = sum(path.name.startswith("report") for path in named)
         subgroups = sum(bool(row.attribute) for row in found.performance)
-        say(f"report: {subgroups} subgroups in {len(written)} files{', of synthetic data' if found.synthetic else ''}")
+        say(f"report: {subgroups} subgroups in {documents} documents{', of synthetic data' if found.synthetic else ''}")
         missing = sum(bool(case.image) and case.image not in material.images for case in found.failures)
         if missing:
             why = "name the lake with --lake" if zone is None else "this lake does not have them"
             say(f"  {missing} key images are left out: {why}")
-        for path in (*documents, out / FOLDER):
+        for path in (*named, out / FOLDER):
             say(f"  {path}")

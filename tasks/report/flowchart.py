@@ -23,6 +23,8 @@ _ONWARD = {
 }
 _LINE_HEIGHT, _GAP = 0.155, 0.3
 _MOST_LINES = 6
+#: Letters of a line in a box of the way on.
+_LETTERS = 42
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ def flowchart(results: Results, mark: str = "") -> Drawing:
     """The steps as boxes from top to bottom, with what left the line beside them."""
     drawn = steps(results)
     sides = [_lines(step.left) for step in drawn]
-    boxes = [0.16 + _LINE_HEIGHT * (step.kept.count("\n") + 1) for step in drawn]
+    kept = [[line for said in step.kept.split("\n") for line in textwrap.wrap(said, _LETTERS)] for step in drawn]
+    boxes = [0.16 + _LINE_HEIGHT * len(lines) for lines in kept]
     heights = [max(box, 0.16 + _LINE_HEIGHT * len(side)) for box, side in zip(boxes, sides, strict=True)]
     total = sum(heights) + _GAP * (len(drawn) - 1) + 0.36
     middles = [total - 0.08 - sum(heights[:place]) - _GAP * place - height / 2 for place, height in enumerate(heights)]
@@ -70,10 +73,10 @@ def flowchart(results: Results, mark: str = "") -> Drawing:
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set(xlim=(0, LINE), ylim=(0, total))
         axes.axis("off")
-        for place, (step, side, box, y) in enumerate(zip(drawn, sides, boxes, middles, strict=True)):
+        for place, (lines, side, box, y) in enumerate(zip(kept, sides, boxes, middles, strict=True)):
             last = place == len(drawn) - 1
             _box(axes, 0.05, y, 2.75, box, fill=PALE, edge=ACCENT)
-            axes.text(1.425, y, step.kept, ha="center", va="center", fontsize=8, fontweight="bold" if last else "normal")
+            axes.text(1.425, y, "\n".join(lines), ha="center", va="center", fontsize=8, fontweight="bold" if last else "normal")
             if side:
                 _arrow(axes, (2.8, y), (3.22, y))
                 _box(axes, 3.24, y, LINE - 3.29, 0.14 + _LINE_HEIGHT * len(side), fill="white", edge=SOFT)

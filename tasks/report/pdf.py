@@ -18,8 +18,6 @@ from tasks.report.blocks import Block, Document, Figure, Items, Paragraph
 from tasks.report.drawing import fonts
 from tasks.report.numbers import Reference, Said, parts_of
 
-#: What a file claims to be, as Typst calls it.
-_STANDARDS, _ARCHIVAL = ("ua-1",), ("ua-1", "a-3a")
 _ATTACHED = "results.json"
 
 
@@ -54,9 +52,9 @@ def render(document: Document, archive: bytes | None = None) -> bytes:
         (folder / "report.json").write_text(json.dumps(content, sort_keys=True), "utf-8")
         source = folder / "report.typ"
         source.write_text(files("tasks.report").joinpath("templates", "report.typ").read_text("utf-8"), "utf-8")
-        standards = list(_STANDARDS if archive is None else _ARCHIVAL)
         made: bytes = typst.compile(
-            source, font_paths=[fonts()], ignore_system_fonts=True, pdf_standards=standards, timestamp=0
+            source, font_paths=[fonts()], ignore_system_fonts=True, timestamp=0,
+            pdf_standards=["ua-1"] if archive is None else ["ua-1", "a-3a"],
         )  # fmt: skip
         return made
 

@@ -11,7 +11,7 @@ import xlsxwriter
 
 from tasks.report.blocks import Document, Table
 from tasks.report.index import HEADER, entries, fields
-from tasks.report.numbers import Number, numbers_in
+from tasks.report.numbers import Said, numbers_in
 from tasks.report.wording import elided
 
 #: What a cell of a workbook can hold; longer texts are in all other faces.
@@ -143,15 +143,16 @@ class _Sheets:
 
 def _values(table: Table) -> list[tuple[str, list[float | None]]]:
     """The columns that can be reckoned with: a name, and a value for each row, None where a cell has no number or several."""
-    made: list[tuple[str, list[float | None]]] = []
+    made = []
     for column, name in enumerate(table.header):
-        found = [_only(row[column]) for row in table.rows]
-        parts = [("", [number and number.value for number in found])]
-        parts += [(f", {bound}", [number and getattr(number, bound) for number in found]) for bound in ("lower", "upper")]
-        made += [(f"{name}{suffix}", values) for suffix, values in parts if any(value is not None for value in values)]
+        parts = zip(*(_only(row[column]) for row in table.rows), strict=True)
+        for suffix, values in zip(("", ", lower", ", upper"), parts, strict=False):
+            if any(value is not None for value in values):
+                made.append((f"{name}{suffix}", list(values)))
     return made
 
 
-def _only(cell: Any) -> Number | None:
+def _only(cell: Said) -> tuple[float | None, float | None, float | None]:
+    """The value and the bounds of a cell's one number."""
     found = list(numbers_in(cell))
-    return found[0] if len(found) == 1 else None
+    return (found[0].value, found[0].lower, found[0].upper) if len(found) == 1 else (None, None, None)

@@ -165,3 +165,15 @@ def test_files_of_a_publication_that_was_killed_are_known_and_go(
         assert lake.files("dicom") == ["dicom/p/z.dcm"]
     lake.withdraw("deidentify", "2.25.7")
     assert list((tmp_path / "lake").rglob("*")) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("/data/lake", "/data/lake"),
+        ("s3://bucket/lake", "s3://bucket/lake"),
+        ("s3://key:secret@bucket/lake/?region=eu-central-1&endpoint_override=store:9000", "s3://bucket/lake"),
+    ],
+)
+def test_keys_and_options_of_a_url_are_not_shown(url: str, shown: str) -> None:
+    assert Lake(url).shown == shown

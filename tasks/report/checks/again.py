@@ -109,8 +109,8 @@ _SCALES: dict[str, tuple[Callable[[float], float], Callable[[float], float]]] = 
 
 def student(confidence: float, freedom: float) -> float:
     """The two-sided quantile of Student's t, by the incomplete beta function."""
-    x = float(special.betaincinv(freedom / 2.0, 0.5, 1.0 - confidence))
-    return sqrt(freedom * (1.0 - x) / x)
+    y = float(special.betaincinv(0.5, freedom / 2.0, confidence))
+    return sqrt(freedom * y / (1.0 - y))
 
 
 def student_p(statistic: float, freedom: float | None) -> float:
@@ -118,7 +118,7 @@ def student_p(statistic: float, freedom: float | None) -> float:
     return (
         two_sided(statistic)
         if freedom is None
-        else float(special.betainc(freedom / 2.0, 0.5, freedom / (freedom + statistic**2)))
+        else float(special.betaincc(0.5, freedom / 2.0, statistic**2 / (freedom + statistic**2)))
     )
 
 
@@ -126,7 +126,7 @@ def f_p(statistic: float, first: float, second: float | None) -> float:
     """The upper tail of F; of chi-squared where the second freedom is None."""
     if second is None:
         return chi_squared_p(statistic, first)
-    return float(special.betainc(second / 2.0, first / 2.0, second / (second + first * statistic)))
+    return float(special.betaincc(first / 2.0, second / 2.0, first * statistic / (second + first * statistic)))
 
 
 def chi_squared_p(statistic: float, freedom: float) -> float:

@@ -29,7 +29,7 @@ def _check_worst_case(results: Results) -> None:
     Where the plan takes unread cases into the main analysis as readings, they are in both, and some of its right readings are errors here.
     """
     overall, worst = results.overall(), results.worst_case
-    if overall.suppressed or worst.suppressed:
+    if any(row.suppressed or row.cells_withheld for row in (overall, worst)):
         return
     before, after = overall.counts, worst.counts
     same = (before.tp, before.tn) == (after.tp, after.tn)
@@ -38,6 +38,12 @@ def _check_worst_case(results: Results) -> None:
     hold(before.fn <= after.fn and before.fp <= after.fp, "worst case", "wrong readings")
     unread, left = worst.studies - overall.studies, sum(row.studies for row in results.excluded)
     hold(unread <= left, "worst case", "more studies were not read than were excluded")
+    # Unread cases that the plan takes in as readings are in both tables.
+    hold(
+        results.unscored <= overall.studies and (not results.unscored or not unread),
+        "worst case",
+        "unread cases of the main table",
+    )
     hold(worst.patients >= overall.patients, "worst case", "patients")
 
 

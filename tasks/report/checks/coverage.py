@@ -32,6 +32,8 @@ AS_GIVEN: Final[dict[str, str]] = {
     "/comparison/differences/*/difference/method": _NAME, "/comparison/differences/*/margin": f"{_PLAN}; the verdict follows from it",
     "/detection/*/false_positives": "at least those that a threshold lets in; the others are not published",
     "/detection/*/at/*/false_positives": f"{_PLAN}; no more are let in", "/detection/*/at/*/threshold": "a score; it falls as more are let in",
+    "/roc/*/band/lower/*": "of sums over patients along the curve; below the curve", "/roc/*/band/upper/*": "likewise; above the curve",
+    "/roc/*/band/method": _NAME,
     "/segmentation/*/level": _NAMED, "/segmentation/*/structure": _NAMED, "/agreement/*/level": _NAMED, "/agreement/*/measurement": _NAMED,
     "/agreement/*/unit": _WORDS, "/repeatability/*/level": _NAMED, "/repeatability/*/measurement": _NAMED, "/repeatability/*/unit": _WORDS,
     "/agreement/*/density/*/cases": "all cells together hold no more cases than there are",

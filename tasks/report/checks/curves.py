@@ -55,12 +55,37 @@ def _check_curve(curve: Roc, results: Results) -> None:
             where,
             "its area is not the AUC",
         )
+    hold(not row.cells_withheld, where, "it tells cells that are withheld")
+    if curve.band is not None:
+        _check_band(curve, results, where)
     if row.positives and row.negatives:
         steps = all(whole(x * row.negatives) and whole(y * row.positives) for x, y in drawn)
         hold(steps, where, "its points are not shares of the cases")
         if not thinned(curve):
             point = (row.counts.fp / row.negatives, row.counts.tp / row.positives)
             hold(any(_between(point, a, b) for a, b in pairwise(drawn)), where, "the operating point is not on it")
+
+
+def _check_band(curve: Roc, results: Results, where: str) -> None:
+    """The band is at even steps of the false positive rate, at the plan's confidence, and the curve runs within it."""
+    band = curve.band
+    if band is None:
+        return
+    steps, where = len(band.fpr) - 1, f"{where}: band"
+    hold(steps > 0 and steps + 1 == len(band.lower) == len(band.upper), where, "its lengths")
+    hold(all(close(x, place / steps) for place, x in enumerate(band.fpr)), where, "its steps")
+    hold(band.confidence == results.confidence and band.method.startswith("score intervals"), where, "confidence and method")
+    heights = [_height(points(curve), x) for x in band.fpr]
+    loose = _THINNED_TOLERANCE if thinned(curve) else TOLERANCE
+    for low, (least, most), high in zip(band.lower, heights, band.upper, strict=True):
+        hold(0.0 <= low <= high <= 1.0 and low <= most + loose and high >= least - loose, where, "the curve leaves it")
+
+
+def _height(drawn: Points, x: float) -> tuple[float, float]:
+    """The curve's least and greatest height at a false positive rate: it may go straight up there."""
+    found = [y0 + (y1 - y0) * (x - x0) / (x1 - x0) for (x0, y0), (x1, y1) in pairwise(drawn) if x0 <= x <= x1 and x1 > x0]
+    found += [y for x0, y in drawn if close(x0, x)]
+    return min(found), max(found)
 
 
 def _between(point: tuple[float, float], start: tuple[float, float], end: tuple[float, float]) -> bool:

@@ -23,20 +23,14 @@ def check_measured(results: Results) -> None:
         hold(given.rows == summed, f"table of {given.name}", "its rows do not add up")
     hold(len({given.name for given in results.given}) == len(results.given), "further tables", "one stands twice")
     for kind, rows in (
-        ("segmentation", [(row.structure, row) for row in results.segmentation]),
-        ("agreement", [(row.measurement, row) for row in results.agreement]),
-        ("repeatability", [(row.measurement, row) for row in results.repeatability]),
+        ("segmentation", [(row.structure, row, row.cases) for row in results.segmentation]),
+        ("agreement", [(row.measurement, row, row.cases) for row in results.agreement]),
+        ("repeatability", [(row.measurement, row, row.measurements) for row in results.repeatability]),
     ):
-        seen = [(name, row.attribute, row.level) for name, row in rows]
+        seen = [(name, row.attribute, row.level) for name, row, _ in rows]
         hold(len(set(seen)) == len(seen), kind, "a row stands twice")
-        for name, row in rows:
-            shown(
-                row.attribute,
-                row.level,
-                results,
-                f"{named(row.attribute, row.level)}: {kind} of {name}",
-                suppressed=row.suppressed,
-            )
+        for name, row, cases in rows:
+            check_shown(row.attribute, row.level, results, f"{named(row.attribute, row.level)}: {kind} of {name}", cases=cases)
     for name in dict.fromkeys(row.structure for row in results.segmentation):
         mine = [row for row in results.segmentation if row.structure == name]
         add_up(mine, ("cases", "one_empty", "both_empty"), f"segmentation of {name}")
@@ -50,8 +44,8 @@ def check_measured(results: Results) -> None:
         _check_repeated(row, results, f"{named(row.attribute, row.level)}: repeatability of {row.measurement}")
 
 
-def shown(attribute: str, level: str, results: Results, where: str, *, suppressed: bool) -> None:
-    """What the main table withholds is withheld here, too."""
+def check_shown(attribute: str, level: str, results: Results, where: str, *, cases: int) -> None:
+    """What the main table withholds has no cases here, either."""
     hidden = {(row.attribute, row.level) for row in results.performance if row.suppressed}
     hold(
         not attribute or attribute in {row.attribute for row in results.performance},
@@ -59,7 +53,7 @@ def shown(attribute: str, level: str, results: Results, where: str, *, suppresse
         "the main table has no such attribute",
     )
     hold(not results.overall().suppressed, where, "it is shown though all cases are withheld")
-    hold(suppressed or (attribute, level) not in hidden, where, "the main table withholds this level")
+    hold(not cases or (attribute, level) not in hidden, where, "the main table withholds this level")
 
 
 def add_up(rows: Sequence[Any], fields: Sequence[str], where: str) -> None:

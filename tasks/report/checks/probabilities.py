@@ -30,11 +30,8 @@ def check_probabilities(results: Results) -> None:
 
 
 def scored(results: Results) -> bool:
-    """Whether all cases of the main table are known to have a score of the model's own, and so a probability.
-
-    Where the plan takes unread cases in as readings, the worst case has no more cases than the main table.
-    """
-    return results.worst_case.studies > results.overall().studies or not results.excluded
+    """Whether all cases of the main table have a score of the model's own, and so a probability."""
+    return results.unscored == 0
 
 
 # ---- calibration ------------------------------------------------------------------------------------------------------------

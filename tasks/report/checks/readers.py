@@ -14,7 +14,7 @@ from tasks.evaluation.endpoints.parts import ModalityDifference, ReaderStudy
 from tasks.evaluation.results import Results
 from tasks.report.checks import again, estimates
 from tasks.report.checks.holding import close, hold, mismatch, named
-from tasks.report.checks.measured import add_up, shown
+from tasks.report.checks.measured import add_up, check_shown
 
 Terms = dict[str, tuple[float, float | None]]
 
@@ -27,7 +27,7 @@ def check_readers(results: Results) -> None:
         add_up(results.reader_study, ("cases", "positives"), "reader study")
     for row in results.reader_study:
         where = f"{named(row.attribute, row.level)}: reader study"
-        shown(row.attribute, row.level, results, where, suppressed=row.suppressed)
+        check_shown(row.attribute, row.level, results, where, cases=row.cases)
         _check_counts(row, results, where)
         if row.figures:
             _Study(row, results, where).check()
@@ -90,7 +90,8 @@ class _Study:
         """Two-way analysis of variance without replication, by residuals of a least-squares fit."""
         values, (i, j) = self._values, self._values.shape
         ones = np.ones(values.size)
-        of_modality, of_reader = np.kron(np.eye(i), np.ones((j, 1))), np.kron(np.ones((i, 1)), np.eye(j))
+        of_modality = np.repeat(np.eye(i), j, axis=0)
+        of_reader = np.tile(np.eye(j), (i, 1))
         flat = values.reshape(-1)
 
         def left(*parts: NDArray[np.float64]) -> float:

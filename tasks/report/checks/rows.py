@@ -19,7 +19,7 @@ def shares(row: Performance) -> dict[str, tuple[int, int]]:
     return {
         "sensitivity": (table.tp, table.tp + table.fn), "specificity": (table.tn, table.tn + table.fp),
         "ppv": (table.tp, table.tp + table.fp), "npv": (table.tn, table.tn + table.fn),
-        "prevalence": (table.tp + table.fn, table.tp + table.fp + table.fn + table.tn),
+        "prevalence": (row.positives, row.studies),
     }  # fmt: skip
 
 
@@ -30,6 +30,7 @@ def check_row(row: Performance, results: Results, where: str = "") -> None:
         bare = table == _NONE and not (row.patients or row.studies or row.positives or row.negatives)
         hold(bare, where, "the counts of a withheld level are shown")
         hold(not row.against_rest, where, "a difference of a withheld level is shown")
+        hold(not row.cells_withheld, where, "a withheld level has cells to withhold")
     else:
         if row.cells_withheld:
             _check_withheld_cells(row, where)
@@ -83,14 +84,16 @@ def _attribute(row: Performance) -> str:
 
 
 def complete(levels: Sequence[Performance], overall: Performance) -> bool:
-    """Whether an attribute's levels are all shown, so that they are all cases."""
-    return not overall.suppressed and not any(row.suppressed or row.cells_withheld for row in levels)
+    """Whether an attribute's levels are all shown with their cells, so that they are all cases."""
+    return not any(row.suppressed or row.cells_withheld for row in (overall, *levels))
 
 
 def _check_levels(levels: list[Performance], overall: Performance, name: str) -> None:
     """An attribute's levels add up to all cases, or to fewer where some are withheld."""
     if overall.suppressed:
         hold(all(not row.studies for row in levels), name, "levels are shown though all cases are withheld")
+        return
+    if overall.cells_withheld:
         return
     whole = complete(levels, overall)
     for field in ("tp", "fp", "fn", "tn"):

@@ -23,16 +23,32 @@ def calibration(found: CalibrationResult, mark: str = "") -> Drawing | None:
         axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
         axes.plot([0, 1], [0, 1], color=SOFT, linewidth=1, linestyle="--", label="Score = share with the finding")
         means = [each.mean_score or 0.0 for each in shown]
-        low, high = ([bound or 0.0 for bound in bounds] for bounds in zip(*((e.observed.lower, e.observed.upper) for e in shown), strict=True))
+        low, high = (
+            [bound or 0.0 for bound in bounds]
+            for bounds in zip(*((e.observed.lower, e.observed.upper) for e in shown), strict=True)
+        )
         said = f"{percent(shown[0].observed.confidence)} band through the intervals of the bins"
         axes.fill_between(means, low, high, color=ACCENT, alpha=0.13, linewidth=0, label=said)
         axes.plot(means, [each.observed.estimate or 0.0 for each in shown], color=ACCENT, linewidth=1.2)
-        for apart, colour, marker, label in ((False, ACCENT, "o", "Bin with its interval"), (True, SECOND, "D", "Bin whose interval leaves its mean score out")):
+        for apart, colour, marker, label in (
+            (False, ACCENT, "o", "Bin with its interval"),
+            (True, SECOND, "D", "Bin whose interval leaves its mean score out"),
+        ):
             drawn = [each for each in shown if (_off(each) != 0) == apart]
             if drawn:
                 places = [each.mean_score for each in drawn]
-                axes.vlines(places, [e.observed.lower for e in drawn], [e.observed.upper for e in drawn], color=colour, linewidth=1.2)
-                axes.plot(places, [e.observed.estimate for e in drawn], color=colour, marker=marker, linestyle="none", markersize=5, label=label)
+                axes.vlines(
+                    places, [e.observed.lower for e in drawn], [e.observed.upper for e in drawn], color=colour, linewidth=1.2
+                )
+                axes.plot(
+                    places,
+                    [e.observed.estimate for e in drawn],
+                    color=colour,
+                    marker=marker,
+                    linestyle="none",
+                    markersize=5,
+                    label=label,
+                )
         axes.set(xlim=(-0.015, 1.015), ylim=(-0.015, 1.015), ylabel="Share with the finding")
         axes.legend(loc="upper left", frameon=False, fontsize=7)
         axes.grid(color=FAINT, linewidth=0.5)

@@ -33,7 +33,11 @@ def decision(found: Sequence[NetBenefit], mark: str = "") -> Drawing | None:
         axes.set_ylim(min([*low, 0.0]) - 0.06 * spread, max([*high, known[0].treat_all]) + 0.06 * spread)
         axes.set(xlabel="Threshold probability", ylabel="Net benefit (true positives a case)")
         axes.grid(color=FAINT, linewidth=0.5)
-        labels = [f"Acting on the model, {percent(known[0].model.confidence)} intervals", "Acting on every case", "Acting on no case"]
+        labels = [
+            f"Acting on the model, {percent(known[0].model.confidence)} intervals",
+            "Acting on every case",
+            "Acting on no case",
+        ]
         figure.legend([model, treat, none], labels, loc="outside upper center", ncols=3, frameon=False, fontsize=7.5)
         return finish(figure, _finding(known), mark)
 
@@ -48,5 +52,7 @@ def _finding(known: Sequence[NetBenefit]) -> str:
     else:
         said += "At none of them is acting on the model better, by its interval, than acting on every case and on none."
     if least:
-        said += f" Its net benefit is below one of these at {', '.join(prevalence(each.threshold_probability) for each in least)}."
+        said += (
+            f" Its net benefit is below one of these at {', '.join(prevalence(each.threshold_probability) for each in least)}."
+        )
     return said

@@ -24,9 +24,19 @@ def froc(found: Detection, mark: str = "") -> Drawing | None:
     with styled():
         figure = Figure(figsize=(LINE * WIDTH, 3.4), layout="constrained")
         axes = figure.add_subplot()
-        axes.fill_between(at, low, high, color=ACCENT, alpha=0.13, linewidth=0, label=f"{percent(known[0].sensitivity.confidence)} intervals")
+        axes.fill_between(
+            at, low, high, color=ACCENT, alpha=0.13, linewidth=0, label=f"{percent(known[0].sensitivity.confidence)} intervals"
+        )
         axes.vlines(at, low, high, color=ACCENT, linewidth=1)
-        axes.plot(at, [each.sensitivity.estimate for each in known], color=ACCENT, marker="o", markersize=4.5, linewidth=1.4, label="All cases")
+        axes.plot(
+            at,
+            [each.sensitivity.estimate or 0.0 for each in known],
+            color=ACCENT,
+            marker="o",
+            markersize=4.5,
+            linewidth=1.4,
+            label="All cases",
+        )
         axes.set_xscale("log", base=2)
         axes.set_xticks(at, [f"{each:g}" for each in at], fontsize=7.5)
         axes.minorticks_off()

@@ -116,9 +116,7 @@ def _finding(name: str, levels: Sequence[Performance]) -> str:
         return f"ROC by {attribute(name)}: only {low.level} has a curve, area {estimate(low.auc)}."
     apart = (high.auc.lower or 0.0) > (low.auc.upper or 1.0)
     said = "the intervals do not meet" if apart else "their intervals overlap"
-    return (
-        f"ROC by {attribute(name)}: from {low.level} with an area of {estimate(low.auc)} to {high.level} with {estimate(high.auc)}; {said}."
-    )
+    return f"ROC by {attribute(name)}: from {low.level} with an area of {estimate(low.auc)} to {high.level} with {estimate(high.auc)}; {said}."
 
 
 def _band(axes: Any, curve: Roc, colour: str, alpha: float) -> Any:

@@ -21,7 +21,10 @@ def versions(found: VersionComparison, mark: str = "") -> list[Drawing]:
     lines = [Line(name, level) if name else Line("", "All cases") for name, level in keys]
     by_key = {(each.attribute, each.level, each.metric): each for each in found.differences}
     reach = max(
-        abs(bound) for each in found.differences for bound in (each.difference.lower, each.difference.upper, each.margin) if bound is not None
+        abs(bound)
+        for each in found.differences
+        for bound in (each.difference.lower, each.difference.upper, each.margin)
+        if bound is not None
     )
     drawn = []
     for page in pages(lines):

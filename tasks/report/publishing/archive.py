@@ -49,7 +49,7 @@ class Archive:
         try:
             return cls(Lake.open(url))
         except ConfigurationError:
-            raise ConfigurationError("E-REPORT-DESTINATION", url) from None
+            raise ConfigurationError("E-REPORT-DESTINATION", Lake(url).shown) from None
 
     def read(self, path: str) -> bytes | None:
         """A file's bytes; None where there is none."""

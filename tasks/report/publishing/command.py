@@ -49,20 +49,21 @@ def publish(
         try:
             found = Results.model_validate_json(content)
         except ValidationError:
-            raise ConfigurationError("E-REPORT-INPUT", str(results or lake)) from None
+            raise ConfigurationError("E-REPORT-INPUT", str(results) if lake is None else Lake(_absolute(lake)).shown) from None
         made = files(found, content, material_of(found, None if lake is None else Lake(_absolute(lake)), monitoring, verdict))
         try:
             archive = Archive.open(to)
             place, new = archive.publish(made, datetime.now(UTC).year)
             index = refresh(archive)
         except (OSError, pa.ArrowException):
-            raise ConfigurationError("E-REPORT-DESTINATION", to) from None
+            raise ConfigurationError("E-REPORT-DESTINATION", Lake(_absolute(to)).shown) from None
         damaged = [each for each in index.reports if each.problem]
         say(
             f"publish: report {place.number} {'published' if new else 'is there already, with the same content'}, {len(made)} files"
         )
-        say(f"  {to.rstrip('/')}/{place.path}/report.html")
-        say(f"  {to.rstrip('/')}/{PAGE} ({len(index.reports)} in all)")
+        there = archive.lake.shown if "://" in to else to.rstrip("/")
+        say(f"  {there}/{place.path}/report.html")
+        say(f"  {there}/{PAGE} ({len(index.reports)} in all)")
         for each in damaged:
             say(f"  BAD  {each.path}: {each.problem}")
         if damaged:
@@ -75,7 +76,7 @@ def _content(results: Path | None, lake: str | None) -> bytes:
     try:
         return results.read_bytes() if results is not None else Lake(_absolute(lake or "")).read(_RESULTS)
     except (OSError, pa.ArrowException):
-        raise ConfigurationError("E-REPORT-INPUT", str(results or lake)) from None
+        raise ConfigurationError("E-REPORT-INPUT", str(results) if lake is None else Lake(_absolute(lake)).shown) from None
 
 
 def verify_folder(
@@ -94,7 +95,7 @@ def verify_folder(
             is_archive = there.read(DATA) is not None
             held = verify_archive(there) if is_archive else verify({path: there.lake.read(path) for path in there.lake.files("")})
         except (OSError, pa.ArrowException):
-            raise ConfigurationError("E-REPORT-DESTINATION", folder) from None
+            raise ConfigurationError("E-REPORT-DESTINATION", there.lake.shown) from None
         _say(held)
 
 

@@ -11,8 +11,8 @@ from tasks.report.wording import NOTHING, group, metric
 _TITLE = "Acceptance: what had to be shown"
 PASS, FAIL, OPEN = "✓ pass", "✗ fail", "? not estimable"
 _RULE = (
-    "A goal is met where the limit of the interval says so, and not by the estimate: the lower bound of a performance must not lie below what is asked "
-    "for, and the lower bound of a difference from all other cases must lie above minus the margin. What cannot be estimated is not met."
+    "A goal is met where the limit of the interval says so, and not by the estimate: the lower bound of a performance must not lie below what is "
+    "asked for, and the lower bound of a difference from all other cases must lie above minus the margin. What cannot be estimated is not met."
 )
 
 
@@ -30,7 +30,9 @@ def section(report: Subject) -> Section | LeftOut:
         blocks.append(Items(named))
     header = ("Subgroup", "Goal", "Estimate", "Interval at", "Bound against limit", "Verdict")
     rows = tuple(_row(report, place) for place in range(len(goals)))
-    blocks.append(Table("Goals of the plan", header, rows, (False, False, True, True, True, False), (1.7, 1.9, 1.7, 0.8, 1.5, 1.1)))
+    blocks.append(
+        Table("Goals of the plan", header, rows, (False, False, True, True, True, False), (1.7, 1.9, 1.7, 0.8, 1.5, 1.1))
+    )
     return Section("acceptance", _TITLE, tuple(blocks))
 
 
@@ -52,7 +54,12 @@ def verdict_in_short(report: Subject) -> Text:
         if places:
             parts.append(text(of.of("how many", *places), word))
     passed = text(of.count(*met), " of ", of.of("how many", *met), " pass")
-    return text("Acceptance criteria: ", joined(", ", [passed, *parts]), ". ", "All are met." if all(goal.met for goal in goals) else "Not all are met.")
+    return text(
+        "Acceptance criteria: ",
+        joined(", ", [passed, *parts]),
+        ". ",
+        "All are met." if all(goal.met for goal in goals) else "Not all are met.",
+    )
 
 
 def _asked(report: Subject, place: int) -> Text:

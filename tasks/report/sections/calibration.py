@@ -9,7 +9,12 @@ from tasks.report.subject import Subject, missing
 from tasks.report.wording import WITHHELD, group
 
 _TITLE = "Calibration: scores as probabilities"
-_MEASURES = (("Slope", "slope"), ("Intercept", "intercept"), ("Observed / expected", "observed_to_expected"), ("Brier score", "brier"))
+_MEASURES = (
+    ("Slope", "slope"),
+    ("Intercept", "intercept"),
+    ("Observed / expected", "observed_to_expected"),
+    ("Brier score", "brier"),
+)
 
 
 def section(report: Subject) -> Section | LeftOut:
@@ -20,8 +25,8 @@ def section(report: Subject) -> Section | LeftOut:
     place, whole = next((place, row) for place, row in found if not row.attribute)
     blocks: list[Block] = [
         Paragraph(
-            "A score is calibrated where as large a share of cases has the finding as it says: slope 1, intercept 0, observed / expected 1. A slope below 1 "
-            "says that scores are too extreme, an intercept above 0 that they are too low on the whole."
+            "A score is calibrated where as large a share of cases has the finding as it says: slope 1, intercept 0, observed / "
+            "expected 1. A slope below 1 says that scores are too extreme, an intercept above 0 that they are too low on the whole."
         )
     ]
     drawn = drawing.calibration(whole, report.mark)
@@ -30,11 +35,15 @@ def section(report: Subject) -> Section | LeftOut:
         blocks.append(Figure(caption, drawn.alternative, drawn.svg, drawn.png, drawing.WIDTH))
     rows = tuple(_row(report, number) for number, _ in found)
     header = ("Cases", *(name for name, _ in _MEASURES), "ECE")
-    blocks.append(Table(f"Calibration; ECE over {whole.binning}", header, rows, (False, *(True,) * 5), (1.5, 1.25, 1.45, 1.25, 1.25, 0.5)))
+    blocks.append(
+        Table(f"Calibration; ECE over {whole.binning}", header, rows, (False, *(True,) * 5), (1.5, 1.25, 1.45, 1.25, 1.25, 0.5))
+    )
     if whole.curve:
         bins = tuple(_bin(report, ("calibration", place, "curve", number)) for number in range(len(whole.curve)))
         header = ("Scores", "Patients", "Studies", "Mean score", "Share with the finding")
-        blocks.append(Table("Bins of the calibration curve of all cases", header, bins, (False, *(True,) * 4), (1.6, 0.9, 0.9, 1, 1.7)))
+        blocks.append(
+            Table("Bins of the calibration curve of all cases", header, bins, (False, *(True,) * 4), (1.6, 0.9, 0.9, 1, 1.7))
+        )
     return Section("calibration", _TITLE, tuple(blocks))
 
 

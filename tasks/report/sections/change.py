@@ -27,5 +27,8 @@ def section(report: Subject) -> Section | LeftOut:
         said += f" Failed: {'; '.join(map(rows.named, failed))}."
     told = found.plan.modification_protocol.update_procedures
     who = f"Approved by: {', '.join(told.approved_by)}. Told: {', '.join(told.told)}. The software does not know whether they did and were."
-    tables = (table("What differs between the versions", rows.changes(found.changes)), table("Limits of the plan", rows.limits(found.limits)))
+    tables = (
+        table("What differs between the versions", rows.changes(found.changes)),
+        table("Limits of the plan", rows.limits(found.limits)),
+    )
     return Section("change", _TITLE, (Paragraph(said, emphasis=True), Paragraph(who), *tables))

@@ -16,8 +16,9 @@ def section(report: Subject) -> Section | LeftOut:
         return LeftOut("decision", _TITLE, missing(report, "the plan names no threshold probabilities"))
     blocks: list[Block] = [
         Paragraph(
-            "A threshold probability p says that a false alarm costs p / (1 − p) of what a found case is worth. The net benefit is in found cases for each case "
-            "read (Vickers and Elkin, Med Decis Making 2006;26:565). A score is read as a probability here."
+            "A threshold probability p says that a false alarm costs p / (1 − p) of what a found case is worth. The net benefit is in "
+            "found cases for each case read (Vickers and Elkin, Med Decis Making 2006;26:565). A score is read as a probability "
+            "here."
         )
     ]
     drawn = drawing.decision(results.net_benefit, report.mark)

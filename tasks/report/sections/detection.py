@@ -18,16 +18,17 @@ def section(report: Subject) -> Section | LeftOut:
         return LeftOut("detection", _TITLE, missing(report, "the plan asks for no detection, or no marks and lesions were given"))
     place, whole = next((place, row) for place, row in found if not row.attribute)
     blocks: list[Block] = [Paragraph(
-        "Lesions of one patient are a cluster. The lesion sensitivity is that at the lowest threshold that has no more than so many false positives a case. The "
-        "weighted AFROC area is the chance that a lesion is marked with a higher score than any false mark of a case without lesions; each case with lesions weighs "
-        "the same (Chakraborty and Zhai, Med Phys 2016;43:2548)."
+        "Lesions of one patient are a cluster. The lesion sensitivity is that at the lowest threshold that has no more than so "
+        "many false positives a case. The weighted AFROC area is the chance that a lesion is marked with a higher score than any "
+        "false mark of a case without lesions; each case with lesions weighs the same (Chakraborty and Zhai, Med Phys "
+        "2016;43:2548)."
     )]  # fmt: skip
     drawn = drawing.froc(whole, report.mark)
     if drawn is not None:
         blocks.append(Figure("Points of the FROC curve of all cases", drawn.alternative, drawn.svg, drawn.png, drawing.WIDTH))
     of = report.numbers
     points = tuple(_point(report, place, number) for number in range(len(whole.at)))
-    header = ("False positives a case, at most", "Threshold", "Reached", "Lesion sensitivity")
+    header: tuple[str, ...] = ("False positives a case, at most", "Threshold", "Reached", "Lesion sensitivity")
     blocks.append(Table("Lesion sensitivity in all cases", header, points, (False, *(True,) * 3), (1.6, 1, 1, 2)))
     rows = tuple(
         (
@@ -53,7 +54,6 @@ def _point(report: Subject, place: int, number: int) -> tuple[Said, ...]:
     of, here = report.numbers, ("detection", place, "at", number)
     found = of.value(here)
     nothing = "no mark" if found.threshold is None and found.sensitivity.estimate is not None else NOTHING
-    return (
-        of.of("general", (*here, "false_positives")), nothing if found.threshold is None else of.of("general", (*here, "threshold")), of.known("general", *here, "reached"),
-        of.estimate(*here, "sensitivity"),
-    )  # fmt: skip
+    threshold = nothing if found.threshold is None else of.of("general", (*here, "threshold"))
+    rate, reached = of.of("general", (*here, "false_positives")), of.known("general", *here, "reached")
+    return rate, threshold, reached, of.estimate(*here, "sensitivity")

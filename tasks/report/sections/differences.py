@@ -23,8 +23,9 @@ def section(report: Subject) -> Section | LeftOut:
     if not levels:
         return LeftOut("differences", _TITLE, missing(report, "no subgroup could be held against all other cases"))
     blocks: list[Block] = [Paragraph(
-        "The interval of each difference stands for itself. p is that of no difference; Holm's and Benjamini and Hochberg's (B-H) are adjusted over all levels of "
-        "all attributes for a measure. A level is worse where the whole interval lies below zero. That nothing is shown is no proof that nothing differs."
+        "The interval of each difference stands for itself. p is that of no difference; Holm's and Benjamini and Hochberg's (B-H) "
+        "are adjusted over all levels of all attributes for a measure. A level is worse where the whole interval lies below "
+        "zero. That nothing is shown is no proof that nothing differs."
     )]  # fmt: skip
     for name, rows in groupby(levels, key=lambda found: found[1].attribute):
         made = tuple(_row(report, ("performance", place)) for place, _ in rows)
@@ -48,11 +49,20 @@ def _cells(report: Subject, here: Place) -> tuple[Said, ...]:
     of, found = report.numbers, report.numbers.value(here)
     apart = of.of("signed bounds", *((*here, field) for field in ("difference", "lower", "upper")))
     verdict = " worse" if found.harder else " better" if found.lower > 0 else ""
-    return text(apart, verdict) if verdict else apart, *(of.known("p", *here, field) for field in ("p", "p_holm", "p_benjamini_hochberg"))
+    return text(apart, verdict) if verdict else apart, *(
+        of.known("p", *here, field) for field in ("p", "p_holm", "p_benjamini_hochberg")
+    )
 
 
 def _test(report: Subject, place: int, row: Heterogeneity) -> tuple[Said, ...]:
     of, here = report.numbers, ("heterogeneity", place)
     freedom = NOTHING if row.freedom is None else of.count((*here, "freedom"))
     values = (of.known("p", *here, field) for field in ("p", "p_holm", "p_benjamini_hochberg"))
-    return attribute(row.attribute), metric(row.metric), of.known("decimal", *here, "statistic"), freedom, *values, row.method or row.reason
+    return (
+        attribute(row.attribute),
+        metric(row.metric),
+        of.known("decimal", *here, "statistic"),
+        freedom,
+        *values,
+        row.method or row.reason,
+    )

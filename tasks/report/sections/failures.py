@@ -51,7 +51,9 @@ def _pictured(report: Subject, place: int) -> str:
     if row.image:
         if row.image not in report.material.images:
             return "in the lake; this report was made without it"
-        return "below" if picture(report.material.images[row.image], "", "") is not None else "none: the file in the lake is damaged"
+        return (
+            "below" if picture(report.material.images[row.image], "", "") is not None else "none: the file in the lake is damaged"
+        )
     return f"none: {row.no_image}" if row.no_image else NOTHING
 
 

@@ -7,8 +7,13 @@ from tasks.report.subject import Subject
 
 _TERMS = (
     ("AUC", "Area under the ROC curve: the chance that a study with the finding has a higher score than one without."),
+    ("Band", "The interval of the sensitivity at each false positive rate, each for itself: not of the curve as a whole."),
     ("Interval", "The range of true values that agree with these data; the wider, the less is known."),
+    ("Likelihood ratio", "By how much a reading multiplies the odds of the finding: above 1 it makes the finding likelier."),
+    ("Net benefit", "True positives a case, less false positives weighed by what a false alarm costs."),
+    ("Non-inferior", "Not worse by as much as the margin that the plan set before, as far as the interval tells."),
     ("Not estimable", "The number cannot be worked out from these data; the reason stands beside it."),
+    ("Number needed to predict", "How many readings it takes to tell one more case rightly than by chance: 1 / (PPV + NPV − 1)."),
     ("Operating point", "The score from which on the model calls a study positive."),
     (
         "PPV, NPV",

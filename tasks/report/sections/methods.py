@@ -26,7 +26,10 @@ _SOURCES = (
     ("Mercaldo", "Mercaldo, Lau and Zhou, Stat Med 2007;26:2170"),
     ("square-and-add, paired", "Zou, Psychol Methods 2007;12:399"),
     ("square-and-add", "Newcombe, Stat Med 1998;17:873, method 10; Zou and Donner, Stat Med 2008;27:1693"),
-    ("score intervals of sensitivity and threshold", "Hsieh and Turnbull, Ann Stat 1996;24:25; Zou and Donner, Stat Med 2008;27:1693"),
+    (
+        "score intervals of sensitivity and threshold",
+        "Hsieh and Turnbull, Ann Stat 1996;24:25; Zou and Donner, Stat Med 2008;27:1693",
+    ),
     ("logistic recalibration", "Cox, Biometrika 1958;45:562; variance: Liang and Zeger, Biometrika 1986;73:13"),
     ("ratio over patients", "Debray et al., BMJ 2017;356:i6460; variance of a ratio over patients"),
     ("mean over patients", "ratio estimator over patients: Rao and Scott, Biometrics 1992;48:577"),
@@ -34,7 +37,12 @@ _SOURCES = (
 )
 _ROW = (*MEASURES, ("Prevalence", "prevalence"), ("LR+", "lr_positive"), ("LR−", "lr_negative"))
 _PREDICTIVE = (("PPV", "ppv"), ("NPV", "npv"), ("Number needed to predict", "number_needed_to_predict"))
-_CALIBRATION = (("Slope", "slope"), ("Intercept", "intercept"), ("Brier score", "brier"), ("Observed / expected", "observed_to_expected"))
+_CALIBRATION = (
+    ("Slope", "slope"),
+    ("Intercept", "intercept"),
+    ("Brier score", "brier"),
+    ("Observed / expected", "observed_to_expected"),
+)
 
 
 def section(report: Subject) -> Section:
@@ -51,7 +59,8 @@ def section(report: Subject) -> Section:
         "intervals (Newcombe, Stat Med 1998;17:873, method 10; Zou and Donner, Stat Med 2008;27:1693).",
         text("A level with fewer than ", of.count(("minimum_cases",)), " patients is withheld, and with it, where needed, the next smallest one, "
              "so that it cannot be worked out from the rest. What cannot be estimated says why."),
-        "Before this report was made, every rate in it was derived again from the counts in it, and every sum was added up again.",
+        "Before this report was made, every rate and interval was derived again from what is published, by other code than made it, and every "
+        "sum was added up again; then each number in it was made again from its place in results.json.",
     ))  # fmt: skip
     used = _used(results)
     if not used:
@@ -86,7 +95,11 @@ def _intervals(results: Results) -> Iterator[tuple[str, str]]:
 def _estimates(results: Results) -> Iterator[tuple[str, Estimate | None]]:
     """Every estimate of the results with what it is of."""
     rows = [*results.performance, results.worst_case, *(row for point in results.operating_points for row in point.performance)]
-    kinds: tuple[tuple[Sequence[object], tuple[tuple[str, str], ...]], ...] = ((rows, _ROW), (results.predictive, _PREDICTIVE), (results.calibration, _CALIBRATION))
+    kinds: tuple[tuple[Sequence[object], tuple[tuple[str, str], ...]], ...] = (
+        (rows, _ROW),
+        (results.predictive, _PREDICTIVE),
+        (results.calibration, _CALIBRATION),
+    )
     for parts, names in kinds:
         for part in parts:
             yield from ((name, getattr(part, field)) for name, field in names)

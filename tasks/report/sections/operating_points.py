@@ -29,7 +29,9 @@ def section(report: Subject) -> Section | LeftOut:
         levels = [(place, row) for place, row in enumerate(point.performance) if row.attribute]
         if levels:
             made = tuple((group(row.attribute, row.level), *level(report, (*here, place), _MEASURES)) for place, row in levels)
-            blocks.append(Table(f"Subgroups at the operating point {point.name}", ("Subgroup", *_HEADER), made, _NUMERIC, _WIDTHS))
+            blocks.append(
+                Table(f"Subgroups at the operating point {point.name}", ("Subgroup", *_HEADER), made, _NUMERIC, _WIDTHS)
+            )
     first = Table("All cases at every operating point", ("Operating point", *_HEADER), tuple(rows), _NUMERIC, _WIDTHS)
     said = Paragraph("The same cases, read at other thresholds. The AUC does not depend on the threshold.")
     return Section("operating_points", _TITLE, (said, first, *blocks), wide=True)
@@ -37,5 +39,3 @@ def section(report: Subject) -> Section | LeftOut:
 
 def _named(report: Subject, name: str, threshold: Place, row: Place) -> tuple[Said, ...]:
     return text(f"{name}: score ≥ ", report.numbers.of("general", threshold)), *level(report, row, _MEASURES)
-
-

@@ -21,8 +21,9 @@ def section(report: Subject) -> Section | LeftOut:
         return LeftOut("per_thousand", _TITLE, missing(report, "the results have no predictive values by prevalence"))
     blocks: list[Block] = [
         Paragraph(
-            "Sensitivity and specificity are those of these data; how many cases have the finding is assumed. A test set with more of the finding than "
-            "a hospital has makes the PPV too high for that hospital. Whole numbers are rounded so that they add up to a thousand."
+            "Sensitivity and specificity are those of these data; how many cases have the finding is assumed. A test set with more of "
+            "the finding than a hospital has makes the PPV too high for that hospital. Whole numbers are rounded so that they add up "
+            "to a thousand."
         ),
         Table(
             "What happens to a thousand cases at the operating point", ("Prevalence", *_CELLS), tuple(_thousand(report, place) for place in whole),
@@ -38,10 +39,19 @@ def section(report: Subject) -> Section | LeftOut:
     parts = [(place, row) for place, row in rows if row.attribute and not row.own]
     if parts:
         made = tuple(
-            (text(f"{group(row.attribute, row.level)}, at ", _prevalence(report, place)), *_values(report, place)) for place, row in parts
+            (text(f"{group(row.attribute, row.level)}, at ", _prevalence(report, place)), *_values(report, place))
+            for place, row in parts
         )
         header = ("Subgroup and prevalence", "PPV", "NPV", "Number needed to predict")
-        blocks.append(Table("Predictive values in subgroups, at the stated prevalences", header, made, (False, *(True,) * 3), (2.8, 1.6, 1.6, 1.5)))
+        blocks.append(
+            Table(
+                "Predictive values in subgroups, at the stated prevalences",
+                header,
+                made,
+                (False, *(True,) * 3),
+                (2.8, 1.6, 1.6, 1.5),
+            )
+        )
     return Section("per_thousand", _TITLE, tuple(blocks))
 
 

@@ -16,6 +16,7 @@ def section(report: Subject) -> Section:
     """Model, plan and tables with the SHA-256 of each, operating point, methods, the plan's history, who ran it, versions."""
     results, of = report.results, report.numbers
     made = results.provenance
+    proportions = _INTERVALS.get(made.interval, made.interval)
     rows: tuple[tuple[str, Said], ...] = (
         ("Model", f"{made.model_name} {versioned(made.model_version)}"),
         ("Weights (SHA-256)", made.weights_sha256),
@@ -26,7 +27,7 @@ def section(report: Subject) -> Section:
         ("Cohort (SHA-256)", made.cohort_sha256),
         ("Finding", results.finding),
         ("Operating point", text("score ≥ ", of.of("general", ("threshold",)))),
-        ("Intervals", text(of.of("percent", ("confidence",)), f"; of proportions by {_INTERVALS.get(made.interval, made.interval)}" if made.interval else "")),
+        ("Intervals", text(of.of("percent", ("confidence",)), f"; of proportions by {proportions}" if made.interval else "")),
         ("Seed of random numbers", of.known("plain", "provenance", "seed")),
         ("Plan's history", _history(report)),
         ("Run by", made.role.value.replace("_", " ") if made.role else ""),
@@ -48,4 +49,8 @@ def _history(report: Subject) -> Said:
         return "no register was kept"
     opened = tuple(("plan_history", "openings", place) for place in range(len(found.openings)))
     which = "this is not the first of them" if found.changed else "this is the first"
-    return text("the reference standard was opened under ", of.of("how many", *opened), f" {'plan' if len(opened) == 1 else 'plans'}; {which}")
+    return text(
+        "the reference standard was opened under ",
+        of.of("how many", *opened),
+        f" {'plan' if len(opened) == 1 else 'plans'}; {which}",
+    )

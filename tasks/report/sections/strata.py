@@ -25,7 +25,15 @@ def _row(report: Subject, place: int) -> tuple[Said, ...]:
     row, of, here = report.results.strata[place], report.numbers, ("strata", place)
     low, high = row.lower is not None, row.upper is not None
     lower, upper = (of.of("general", (*here, field)) if known else "" for field, known in (("lower", low), ("upper", high)))
-    name = text(lower, " to below ", upper) if low and high else text(lower, " and above") if low else text("below ", upper) if high else "all"
+    name = (
+        text(lower, " to below ", upper)
+        if low and high
+        else text(lower, " and above")
+        if low
+        else text("below ", upper)
+        if high
+        else "all"
+    )
     if row.suppressed:
         return name, *(WITHHELD,) * 5
     counts = (of.count((*here, field)) for field in ("patients", "studies", "positives"))

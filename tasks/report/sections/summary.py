@@ -50,7 +50,9 @@ def _plain(report: Subject) -> list[Text]:
             continue
         cell = {name: of.of(f"{name} of 1,000", ("predictive", place, "per_thousand")) for name in OF_THOUSAND}
         finding = f" of a thousand examinations show the finding ({report.results.finding})"
-        those = ("In these data ", cell["positives"], f"{finding}. ") if row.own else ("Where ", cell["positives"], f"{finding}: ")
+        those = (
+            ("In these data ", cell["positives"], f"{finding}. ") if row.own else ("Where ", cell["positives"], f"{finding}: ")
+        )
         made.append(text(
             *those, "The model " if row.own else "the model ", "notices ", cell["tp"], " of them and misses ", cell["fn"], ". Of the other ",
             cell["negatives"], ", it raises a false alarm in ", cell["fp"], " and rightly none in ", cell["tn"], ".",

@@ -19,7 +19,9 @@ def section(report: Subject) -> Section | LeftOut:
     if found is None:
         return LeftOut("versions", _TITLE, "the plan names no comparator")
     if not found.differences:
-        return Section("versions", _TITLE, (Paragraph(f"Nothing is shown of the comparison with {found.comparator}: {found.reason}."),))
+        return Section(
+            "versions", _TITLE, (Paragraph(f"Nothing is shown of the comparison with {found.comparator}: {found.reason}."),)
+        )
     made, here = report.results.provenance, ("comparison",)
     blocks: list[Block] = [
         Paragraph(text(
@@ -45,8 +47,14 @@ def _in_short(found: VersionComparison) -> str:
     whole = [each for each in found.differences if not each.attribute]
     shown, not_shown = ([metric(each.metric) for each in whole if each.non_inferior == wanted] for wanted in (True, False))
     parts = [f"non-inferiority is shown for {', '.join(shown)}"] if shown else []
-    parts += [f"it is not shown for {', '.join(not_shown)}" if shown else f"non-inferiority is not shown for {', '.join(not_shown)}"] if not_shown else []
-    levels = list(dict.fromkeys(group(each.attribute, each.level) for each in found.differences if each.attribute and not each.non_inferior))
+    parts += (
+        [f"it is not shown for {', '.join(not_shown)}" if shown else f"non-inferiority is not shown for {', '.join(not_shown)}"]
+        if not_shown
+        else []
+    )
+    levels = list(
+        dict.fromkeys(group(each.attribute, each.level) for each in found.differences if each.attribute and not each.non_inferior)
+    )
     said = f"In all cases {', and '.join(parts)}."
     return f"{said} Subgroups in which a measure is not shown to be non-inferior: {'; '.join(levels)}." if levels else said
 
@@ -68,7 +76,10 @@ def _row(report: Subject, place: int, row: VersionDifference) -> tuple[Said, ...
 def _reclassified(report: Subject, found: VersionComparison) -> Table:
     cells = ("both_positive", "only_new", "only_old", "both_negative")
     rows = tuple(
-        ("Finding present" if row.label else "Finding absent", *(report.numbers.count(("comparison", "reclassified", place, cell)) for cell in cells))
+        (
+            "Finding present" if row.label else "Finding absent",
+            *(report.numbers.count(("comparison", "reclassified", place, cell)) for cell in cells),
+        )
         for place, row in enumerate(found.reclassified)
     )
     header = ("Reference standard", "Positive by both", "By the new one alone", "By the earlier one alone", "Negative by both")

@@ -441,7 +441,9 @@ def test_subgroups_with_wide_intervals_are_named():
     results = analyse(*tables(120), plan())
     (said,) = [line for line in results.limitations if "is wider than 0.30" in line]
     for row in results.performance[1:]:
-        wide = [name for name in ("auc", "sensitivity", "specificity") if getattr(row, name).upper - getattr(row, name).lower > 0.3]
+        wide = [
+            name for name in ("auc", "sensitivity", "specificity") if getattr(row, name).upper - getattr(row, name).lower > 0.3
+        ]
         named = f"{row.attribute} = {row.level} ({', '.join(wide).replace('auc', 'AUC')})"
         assert (named in said) == bool(wide)
     assert not any("is wider than" in line for line in analyse(*tables(3000), plan()).limitations)

@@ -87,7 +87,10 @@ def full() -> Results:
     predictions, reference, cohort = tables(n)
     owner, label = columns(n)["patient"], columns(n)["label"]
     number = {key: place for place, key in enumerate(dict.fromkeys(owner))}
-    site = ["Tiny hospital" if number[key] < 3 else "Small hospital" if number[key] < 9 else f"Hospital {number[key] % 3 + 1}" for key in owner]
+    site = [
+        "Tiny hospital" if number[key] < 3 else "Small hospital" if number[key] < 9 else f"Hospital {number[key] % 3 + 1}"
+        for key in owner
+    ]
     one_sided = [f"label {each}" for each in label]
     cohort = cohort.append_column("site", pa.array(site)).append_column("only_one_kind", pa.array(one_sided))
     score = predictions["score"].to_numpy()
@@ -108,7 +111,8 @@ def full() -> Results:
         intersections=[("sex", "slice_thickness")], prevalences=[0.02, 0.1],
         operating_points=[{"name": "high-sensitivity", "threshold": 0.5}, {"name": "high-specificity", "threshold": 0.9}],
         goals=[
-            {"metric": "auc", "at_least": 0.75}, {"metric": "sensitivity", "at_least": 0.8}, {"metric": "specificity", "at_least": 0.75, "subgroups": True},
+            {"metric": "auc", "at_least": 0.75}, {"metric": "sensitivity", "at_least": 0.8},
+            {"metric": "specificity", "at_least": 0.75, "subgroups": True},
             {"metric": "auc", "margin": 0.1, "subgroups": True, "confidence": 0.9},
         ],
         calibration={"bins": 8}, net_benefit=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6], strata=[0.1, 0.4, 0.8], multiplicity="holm",
@@ -238,6 +242,7 @@ def everything(single: bool = False) -> Results:
     marks = pa.table({"StudyInstanceUID": marked, "score": rng.random(len(marked)), "lesion": on})
     return analyse(
         read, reference, cohort, plan(**ALL_ANALYSES), accountability=NIGHT, marks=marks, lesions=lesions,
+        role=Role.NIGHT, year=2025,
         history=PlanHistory(changed=True, openings=("ab" * 32, "cd" * 32)),
         beside=further_tables(n, single=single),
         service_levels=service_levels({**made, "patient": own if single else made["patient"]}, 0 if single else 3),

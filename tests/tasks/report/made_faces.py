@@ -16,7 +16,7 @@ from tasks.report.document import make
 from tasks.report.render import faces_of
 from tests.tasks.report import made
 
-CASES = ("realistic", "measured", "awkward", "bare", "nothing")
+CASES = ("realistic", "full", "measured", "awkward", "bare", "nothing")
 
 
 @cache

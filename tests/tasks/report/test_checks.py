@@ -87,6 +87,99 @@ def accounted(place: int, n: int) -> tuple[Any, ...]:
 NO_LEVELS: dict[str, Any] = {"standardized_differences": (), "heterogeneity": (), "predictive": ()}
 
 
+def asked(field: str, place: int, **changes: Any) -> Results:
+    """The results of a plan that asks for everything, with one entry of a list changed."""
+    entries = list(getattr(made.full(), field))
+    entries[place] = entries[place].model_copy(update=changes)
+    return made.full().model_copy(update={field: tuple(entries)})
+
+
+def inside(field: str, place: int, part: str, **changes: Any) -> Results:
+    """The same with one part of the entry changed: a model, or the first of a list of models."""
+    found = getattr(getattr(made.full(), field)[place], part)
+    if isinstance(found, tuple):
+        return asked(field, place, **{part: (found[0].model_copy(update=changes), *found[1:])})
+    return asked(field, place, **{part: found.model_copy(update=changes)})
+
+
+def version(place: int, **changes: Any) -> Results:
+    comparison = made.full().comparison
+    assert comparison is not None
+    rows = list(comparison.differences)
+    rows[place] = rows[place].model_copy(update=changes)
+    return made.full().model_copy(update={"comparison": comparison.model_copy(update={"differences": tuple(rows)})})
+
+
+def reclassified(**changes: int) -> Results:
+    comparison = made.full().comparison
+    assert comparison is not None
+    first, other = comparison.reclassified
+    rows = (first.model_copy(update=changes), other)
+    return made.full().model_copy(update={"comparison": comparison.model_copy(update={"reclassified": rows})})
+
+
+def moved_point() -> Results:
+    """The table of an operating point under the threshold of another: rates and counts agree with each other."""
+    _, second = made.full().operating_points
+    return asked("operating_points", 0, performance=second.performance)
+
+
+#: Of the analyses that a plan asks for. The first goal is met and the second is not; the seventh level is withheld.
+ASKED: dict[str, tuple[Callable[[], Results], str]] = {
+    "a goal called met": (lambda: asked("goals", 1, met=True), "goal of all cases: sensitivity .the verdict"),
+    "a goal called missed": (lambda: asked("goals", 0, met=False), "goal of all cases: auc .the verdict"),
+    "a goal's limit moved": (lambda: asked("goals", 0, at_least=0.9), "auc .the verdict does not follow"),
+    "a goal of another number": (lambda: asked("goals", 0, estimate=0.9, upper=0.95), "auc .it is another in the table"),
+    "a goal's interval beside it": (lambda: asked("goals", 0, upper=0.8), "goal of all cases: auc .interval"),
+    "a goal of a withheld level": (
+        lambda: asked("goals", 3, attribute="site", level="Tiny hospital"), "site: Tiny hospital: goals of a row that is not shown",
+    ),
+    "a difference of another number": (lambda: asked("goals", -1, estimate=-0.2, upper=0.0), "auc .it is another in the table"),
+    "another prevalence": (lambda: asked("predictive", 0, prevalence=0.3), "predictive values of all cases: prevalence"),
+    "another PPV": (lambda: inside("predictive", 0, "ppv", estimate=0.7), "PPV and NPV"),
+    "another PPV at a stated prevalence": (lambda: inside("predictive", 1, "ppv", estimate=0.08), "PPV in 1,000"),
+    "a thousand and one": (lambda: inside("predictive", 1, "per_thousand", negatives=981.0), "1,000 cases"),
+    "one more found": (lambda: inside("predictive", 1, "per_thousand", tp=14.0), "cells of 1,000"),
+    "a better model of a thousand": (
+        lambda: inside("predictive", 1, "per_thousand", tp=19.0, fn=1.0), "sensitivity and specificity in 1,000",
+    ),
+    "predictive values of a withheld level": (
+        lambda: asked("predictive", 3, attribute="site", level="Tiny hospital"), "predictive values of a row that is not shown",
+    ),
+    "another table at a point": (moved_point, "operating point high-sensitivity: the positive readings of all cases"),
+    "a level of a point left out": (
+        lambda: asked("operating_points", 0, performance=made.full().operating_points[0].performance[:-1]), "it has other rows",
+    ),
+    "a band upside down": (
+        lambda: inside("roc", 0, "band", lower=(1.0,) * 101, upper=(0.0,) * 101), "band of all cases: its bounds",
+    ),
+    "a band of another confidence": (lambda: inside("roc", 0, "band", confidence=0.9), "band of all cases: confidence"),
+    "a band cut off": (lambda: inside("roc", 0, "band", lower=(0.0, 0.1)), "band of all cases: its points"),
+    "a bin of parts of studies": (
+        lambda: inside("calibration", 0, "curve", studies=made.full().calibration[0].curve[0].studies + 1), "the share of a bin",
+    ),
+    "a bin's mean outside": (lambda: inside("calibration", 0, "curve", mean_score=0.9), "the mean score of a bin"),
+    "a withheld bin": (lambda: inside("calibration", 0, "curve", suppressed=True), "a withheld bin is shown"),
+    "calibration of a withheld level": (
+        lambda: asked("calibration", 1, attribute="site", level="Tiny hospital"), "calibration of a row that is not shown",
+    ),
+    "another stratum": (lambda: asked("strata", 1, positives=24), "strata: the share of a stratum"),
+    "a withheld stratum": (lambda: asked("strata", 1, suppressed=True), "strata: a withheld stratum is shown"),
+    "strata with a gap": (lambda: asked("strata", 1, lower=0.2), "strata: their bounds"),
+    "a version called as good": (lambda: version(4, non_inferior=True), "sensitivity .non-inferiority"),
+    "a wider margin": (lambda: version(4, margin=0.2), "sensitivity .non-inferiority"),
+    "another new version": (lambda: version(0, new=0.9), "auc .new minus earlier"),
+    "studies read differently": (lambda: reclassified(only_new=26), "do not add up"),
+    "too many false positives": (lambda: inside("detection", 0, "at", reached=0.5), "more false positives than are allowed"),
+    "detection of a withheld level": (
+        lambda: asked("detection", 1, attribute="site", level="Tiny hospital"), "detection of a row that is not shown",
+    ),
+    "another lesion sensitivity": (
+        lambda: inside("detection", 0, "at", sensitivity=made.full().detection[0].at[-1].sensitivity), "lesion sensitivity falls",
+    ),
+}  # fmt: skip
+
+
 TAMPERED: dict[str, tuple[Callable[[], Results], str]] = {
     "one more true positive": (lambda: counts(0, tp=1), "all cases: positives"),
     "one case moved between cells": (lambda: counts(1, tp=1, fn=-1), "sex: F: sensitivity"),
@@ -137,6 +230,13 @@ TAMPERED: dict[str, tuple[Callable[[], Results], str]] = {
 @pytest.mark.parametrize("what", TAMPERED)
 def test_results_that_were_tampered_with_are_found(what: str) -> None:
     make, where = TAMPERED[what]
+    with pytest.raises(SafelightError, match=f"E-REPORT-MISMATCH.*{where}"):
+        check(make())
+
+
+@pytest.mark.parametrize("what", ASKED)
+def test_what_was_tampered_with_beyond_the_table_is_found(what: str) -> None:
+    make, where = ASKED[what]
     with pytest.raises(SafelightError, match=f"E-REPORT-MISMATCH.*{where}"):
         check(make())
 

@@ -12,7 +12,12 @@ from typer.testing import CliRunner
 
 from tasks.evaluation.command import evaluate
 from tasks.report.command import report
-from tests.tasks.report.made_faces import document
+from tasks.report.document import SECTIONS
+from tasks.report.numbers import Numbers
+from tasks.report.sections import checklists, left_out
+from tasks.report.subject import Subject
+from tasks.report.wording import printable
+from tests.tasks.report import made
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE = (DOCS / "reports.md").read_text("utf-8")
@@ -39,9 +44,16 @@ def test_the_example_prints_what_the_page_says(tmp_path: Path, monkeypatch: pyte
         Path(name).write_text(content, "utf-8")
     run(block(evaluation, "sh"))
     assert run(block(PAGE, "sh")) == block(PAGE, "text")
-    assert all(Path(line.strip()).is_file() for line in block(PAGE, "text").splitlines()[1:])
+    named = {line.strip() for line in block(PAGE, "text").splitlines()[1:]}
+    assert named == {path.as_posix() for path in Path("out/report").iterdir()}
+    found = {path.name for path in Path("out/report").rglob("*") if path.is_file()}
+    assert set(re.findall(r"^\| `([a-z.-]+)` \|", PAGE, re.MULTILINE)) == {
+        name for name in found if not re.match(r"\d|contents", name)
+    }
 
 
-def test_the_page_names_the_sections_in_their_order() -> None:
-    named = re.findall(r"^\d+\. \*\*(.+?)\*\*", PAGE, re.MULTILINE) + re.findall(r"and \d+\. \*\*(.+?)\*\*", PAGE)
-    assert named == [section.title for section in document("measured").sections]
+def test_the_page_names_every_section_that_a_report_can_have_in_their_order() -> None:
+    named = re.findall(r"^\d+\. \*\*(.+?)\*\*", PAGE, re.MULTILINE)
+    results = printable(made.full())
+    known = [fill(Subject(results, Numbers(results))).title for fill in SECTIONS.values()]
+    assert named == [*known[:-2], left_out.section([]).title, checklists.TITLE, *known[-2:]]

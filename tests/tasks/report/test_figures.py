@@ -8,16 +8,18 @@ from xml.etree import ElementTree as ET
 import pytest
 from PIL import Image
 
-from tasks.report import figures
 from tasks.report.blocks import Figure
 from tasks.report.drawing import letters
+from tasks.report.figures import calibration, decision, froc, roc, versions
+from tasks.report.figures.forest import forests
 from tasks.report.flowchart import flowchart, steps
+from tasks.report.wording import group
 from tests.tasks.report import made
 from tests.tasks.report.made_faces import CASES, document
 
 
 def test_the_forest_plot_names_the_harder_subgroup() -> None:
-    (forest,) = figures.forests(made.realistic())
+    (forest,) = forests(made.realistic())
     assert forest.alternative.startswith("Forest plot of 4 subgroups with intervals. Worse than in all other cases: AUC for")
     assert "slice thickness: thick (> 3 mm) 0.442 (0.327–0.556)" in forest.alternative
     assert "thin" not in forest.alternative
@@ -26,7 +28,7 @@ def test_the_forest_plot_names_the_harder_subgroup() -> None:
 def test_a_forest_plot_without_a_harder_subgroup_says_so() -> None:
     whole = made.realistic()
     rows = tuple(row for row in whole.performance if row.attribute in {"", "sex"})
-    (forest,) = figures.forests(whole.model_copy(update={"performance": rows}))
+    (forest,) = forests(whole.model_copy(update={"performance": rows}))
     assert forest.alternative.endswith("None is worse than all other cases by the interval of the difference.")
 
 
@@ -47,18 +49,94 @@ def test_figures_fit_a_page_with_their_heading_and_caption(case: str) -> None:
 
 
 def test_nothing_to_estimate_draws_nothing() -> None:
-    assert figures.forests(made.nothing()) == []
-    assert figures.roc(made.nothing()) is None
-    assert figures.forests(made.bare()) == []
+    assert forests(made.nothing()) == []
+    assert roc.overall(made.nothing()) is None
+    assert forests(made.bare()) == []
 
 
-def test_the_roc_shows_the_attribute_whose_levels_lie_furthest_apart() -> None:
-    drawing = figures.roc(made.realistic())
+def test_the_roc_states_its_area_and_every_operating_point() -> None:
+    drawing = roc.overall(made.realistic())
     assert drawing is not None
-    assert drawing.alternative.startswith(
-        "ROC curves. All cases: area 0.810 (0.750–0.870); slice thickness: thick (> 3 mm): area"
+    assert drawing.alternative == (
+        "ROC curve of all cases: area 0.810 (0.750–0.870); operating point of all cases: sensitivity 0.692 at specificity 0.816."
     )
-    assert drawing.alternative.endswith("operating point of all cases: sensitivity 0.692 at specificity 0.816.")
+    several = roc.overall(made.full())
+    assert several is not None
+    assert several.alternative.count("operating point") == 3
+    assert "operating point high-sensitivity of all cases: sensitivity 0.879 at specificity 0.496" in several.alternative
+
+
+def test_every_attribute_with_curves_has_a_panel_that_names_its_lowest_and_highest_level() -> None:
+    (drawing,) = roc.by_attribute(made.realistic())
+    said = drawing.alternative
+    assert "ROC by slice thickness: from thick (> 3 mm) with an area of 0.442 (0.327–0.556) to thin (<= 3 mm)" in said
+    assert said.endswith("the intervals do not meet.")
+    assert "ROC by sex" in said
+    assert roc.by_attribute(made.bare()) == []
+    rows = [row for row in made.full().performance if row.attribute]
+    panels = [row for row in rows if row.attribute != "only_one_kind"]
+    (drawing,) = roc.by_attribute(made.full())
+    assert drawing.alternative.count("ROC by") == len({row.attribute for row in panels})
+    assert not any(row.level in drawing.alternative for row in rows if row.suppressed)
+
+
+def test_the_calibration_curve_says_which_scores_are_wrong_and_how() -> None:
+    found = made.full().calibration[0]
+    drawing = calibration.calibration(found)
+    assert drawing is not None
+    off = [
+        f"{each.lower_score:.2f}–{each.upper_score:.2f}" for each in found.curve
+        if each.mean_score is not None and each.observed.upper is not None and each.mean_score > each.observed.upper
+    ]  # fmt: skip
+    assert len(off) > 2
+    assert f"scores of {', '.join(off)} are too high" in drawing.alternative
+    assert drawing.alternative.startswith("Calibration: slope 1.178 (1.007–1.349), intercept −1.210 (−1.369 to −1.051)")
+    right = found.model_copy(
+        update={"curve": tuple(each.model_copy(update={"mean_score": each.observed.estimate}) for each in found.curve)}
+    )
+    drawn = calibration.calibration(right)
+    assert drawn is not None
+    assert drawn.alternative.endswith("no bin of scores is too high or too low by its interval.")
+    hidden = tuple(each.model_copy(update={"suppressed": True, "mean_score": None}) for each in found.curve)
+    assert calibration.calibration(found.model_copy(update={"curve": hidden})) is None
+
+
+def test_the_decision_curve_says_where_acting_on_the_model_is_better() -> None:
+    points = made.full().net_benefit
+    drawing = decision.decision(points)
+    assert drawing is not None
+    better = [each for each in points if each.model.lower is not None and each.model.lower > max(each.treat_all, 0)]
+    assert better
+    names = ", ".join(f"{100 * each.threshold_probability:g}\u202f%" for each in better)
+    assert f"is better than acting on every case and on none, by its interval, at {names}." in drawing.alternative
+    assert drawing.alternative.endswith("Its net benefit is below one of these at 60\u202f%.")
+    assert decision.decision(points[:1]) is None
+
+
+def test_the_figure_of_versions_counts_verdicts_and_names_what_is_not_shown() -> None:
+    found = made.full().comparison
+    assert found is not None
+    (drawing,) = versions.versions(found)
+    shown = sum(each.non_inferior for each in found.differences)
+    assert f"non-inferior in {shown} of {len(found.differences)} comparisons." in drawing.alternative
+    assert drawing.alternative.count(";") + 1 == len(found.differences) - shown
+    assert "Sensitivity in sex: F −0.036 (−0.093 to +0.021)" in drawing.alternative
+
+
+def test_the_froc_needs_three_points_and_says_where_they_begin_and_end() -> None:
+    found = made.full().detection[0]
+    drawing = froc.froc(found)
+    assert drawing is not None
+    assert "lesion sensitivity rises from 0.569" in drawing.alternative
+    assert "at 0.125 false positives a case to 0.795" in drawing.alternative
+    assert froc.froc(found.model_copy(update={"at": found.at[:2]})) is None
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_no_figure_tells_a_number_of_what_is_withheld(case: str) -> None:
+    hidden = {group(row.attribute, row.level) for row in getattr(made, case)().performance if row.suppressed}
+    said = [block.alternative for section in document(case).sections for block in section.blocks if isinstance(block, Figure)]
+    assert not [level for level in hidden for text in said if level in text]
 
 
 def test_the_flow_names_what_left_with_its_unit_and_reason() -> None:

@@ -13,7 +13,6 @@ from tasks.evaluation.results import Results
 from tasks.lake import Lake
 from tasks.report.publishing.archive import Archive
 from tasks.report.publishing.manifest import describe
-from tasks.report.render import faces
 from tasks.report.stage import publish_report
 from tests.tasks.report.made import bare, realistic, tampered
 from tests.tasks.report.made_faces import rendered
@@ -64,13 +63,13 @@ def test_the_report_is_published_once_for_each_state_of_the_results(lake: Lake) 
 
 
 def test_a_report_that_was_changed_or_lost_is_made_again(lake: Lake) -> None:
-    put(lake, realistic())
+    put(lake, bare())
     publish_report(lake)
     assert lake.root is not None
     target = lake.root / "reports" / "report.html"
-    target.write_bytes(target.read_bytes().replace(b"0.692", b"0.992"))
+    target.write_bytes(target.read_bytes().replace(b"0.", b"1.", 1))
     assert publish_report(lake) is not None
-    assert target.read_bytes() == rendered("realistic")["report.html"]
+    assert target.read_bytes() == rendered("bare")["report.html"]
     (lake.root / "reports" / "report.docx").unlink()
     assert publish_report(lake) is not None
     assert lake.exists("reports/report.docx")
@@ -90,7 +89,7 @@ def test_no_table_of_another_plan_stays_among_those_of_this_one(lake: Lake) -> N
         put(lake, results)
         publish_report(lake)
     latest = {path for path in lake.files("reports") if not path.startswith("reports/archive/")}
-    assert latest == {"reports/latest.json", *(f"reports/{name}" for name in faces(other))}
+    assert latest == {"reports/latest.json", *(f"reports/{name}" for name in rendered("bare"))}
     assert len(archive(lake).places()) == 2
 
 

@@ -153,7 +153,13 @@ def test_headings_count_themselves() -> None:
 
 
 def test_wide_tables_lie_on_their_side() -> None:
-    assert [section.page_width > section.page_height for section in opened("realistic").sections] == [False, True, False]
+    assert [section.page_width > section.page_height for section in opened("realistic").sections] == [
+        False,
+        True,
+        False,
+        True,
+        False,
+    ]
 
 
 def test_no_person_and_no_time_is_in_its_properties() -> None:
