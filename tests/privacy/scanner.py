@@ -17,6 +17,7 @@ import unicodedata
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -62,11 +63,13 @@ class Scanner:
         """Every file below `root` (or `root` itself) that holds an identifier in its name or content."""
         paths = sorted(path for path in root.rglob("*") if path.is_file()) if root.is_dir() else [root]
         found: dict[str, set[str]] = {}
+        read: dict[object, set[str]] = {}
         for path in paths:
             name = str(path.relative_to(root)) if root.is_dir() else path.name
-            hits = self.hits(name)
-            for text in texts(path):
-                hits |= self.hits(text)
+            key = tuple(path.suffixes[-2:]), sha256(path.read_bytes()).digest()
+            if key not in read:  # what lies there twice is read once
+                read[key] = {hit for text in texts(path) for hit in self.hits(text)}
+            hits = self.hits(name) | read[key]
             if hits:
                 found[name] = hits
         return found
@@ -143,15 +146,15 @@ def _pdf(path: Path) -> Iterator[str]:
 
 
 def pdf_texts(content: bytes) -> Iterator[str]:
-    """What a PDF says besides its pages as poppler reads them: properties, XMP, pages, every string and stream unpacked, attachments."""
+    """What a PDF says besides its pages as poppler reads them: properties, XMP, every string and stream unpacked, attachments."""
     reader = PdfReader(io.BytesIO(content))
     yield "\n".join(str(value) for value in (reader.metadata or {}).values())
     yield str(reader.xmp_metadata.rdf_root.toxml() if reader.xmp_metadata else "")
-    yield "\n".join(page.extract_text() for page in reader.pages)
     for number in range(1, int(str(reader.trailer["/Size"]))):
         held = reader.get_object(number)
         if isinstance(held, StreamObject):
-            yield from _raw(held.get_data())
+            data = held.get_data()
+            yield from (data.decode("ascii"),) if data.isascii() and b"\0" not in data else _raw(data)
         yield str(held)
     yield from _raw(content)
 
