@@ -88,7 +88,8 @@ class _Sums(NamedTuple):
 
 
 def _vertices(cases: Ranked) -> _Vertices | None:
-    positive, patients, ranks = (np.ascontiguousarray(each[::-1]) for each in (cases.positive, cases.patients, cases.ranks))
+    positive, patients = np.ascontiguousarray(cases.positive[::-1]), np.ascontiguousarray(cases.patients[::-1])
+    ranks = np.ascontiguousarray(cases.ranks[::-1])
     sides = []
     for kind in (positive, ~positive):
         here = patients[kind]
