@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -126,58 +127,65 @@ def moved_point() -> Results:
 
 #: Of the analyses that a plan asks for. The first goal is met and the second is not; the seventh level is withheld.
 ASKED: dict[str, tuple[Callable[[], Results], str]] = {
-    "a goal called met": (lambda: asked("goals", 1, met=True), "goal of all cases: sensitivity .the verdict"),
-    "a goal called missed": (lambda: asked("goals", 0, met=False), "goal of all cases: auc .the verdict"),
-    "a goal's limit moved": (lambda: asked("goals", 0, at_least=0.9), "auc .the verdict does not follow"),
-    "a goal of another number": (lambda: asked("goals", 0, estimate=0.9, upper=0.95), "auc .it is another in the table"),
-    "a goal's interval beside it": (lambda: asked("goals", 0, upper=0.8), "goal of all cases: auc .interval"),
+    "a goal called met": (lambda: asked("goals", 1, met=True), "all cases: goal of sensitivity: the verdict does not follow from bound and limit"),
+    "a goal called missed": (lambda: asked("goals", 0, met=False), "all cases: goal of auc: the verdict does not follow from bound and limit"),
+    "a goal's limit moved": (lambda: asked("goals", 0, at_least=0.9), "all cases: goal of auc: the verdict does not follow from bound and limit"),
+    "a goal of another number": (lambda: asked("goals", 0, estimate=0.9, upper=0.95), "all cases: goal of auc: estimate"),
+    "a goal's interval beside it": (lambda: asked("goals", 0, upper=0.8), "all cases: goal of auc: estimate outside its interval"),
     "a goal of a withheld level": (
-        lambda: asked("goals", 3, attribute="site", level="Tiny hospital"), "site: Tiny hospital: goals of a row that is not shown",
+        lambda: asked("goals", 3, attribute="site", level="Tiny hospital"), "site: Tiny hospital: goals: there is no such row that may be shown",
     ),
-    "a difference of another number": (lambda: asked("goals", -1, estimate=-0.2, upper=0.0), "auc .it is another in the table"),
-    "another prevalence": (lambda: asked("predictive", 0, prevalence=0.3), "predictive values of all cases: prevalence"),
-    "another PPV": (lambda: inside("predictive", 0, "ppv", estimate=0.7), "PPV and NPV"),
-    "another PPV at a stated prevalence": (lambda: inside("predictive", 1, "ppv", estimate=0.08), "PPV in 1,000"),
-    "a thousand and one": (lambda: inside("predictive", 1, "per_thousand", negatives=981.0), "1,000 cases"),
-    "one more found": (lambda: inside("predictive", 1, "per_thousand", tp=14.0), "cells of 1,000"),
+    "a difference of another number": (lambda: asked("goals", -1, estimate=-0.2, upper=0.0), "sex × slice_thickness: M × thick (> 3 mm): goal of auc: estimate"),
+    "another prevalence": (lambda: asked("predictive", 0, prevalence=0.3), "all cases: prevalence 0.3: it is not that of the data"),
+    "another PPV": (lambda: inside("predictive", 0, "ppv", estimate=0.7), "all cases: prevalence 0.390519: ppv"),
+    "another PPV at a stated prevalence": (lambda: inside("predictive", 1, "ppv", estimate=0.08), "all cases: prevalence 0.02: ppv (its interval does not follow from its counts)"),
+    "a thousand and one": (lambda: inside("predictive", 1, "per_thousand", negatives=981.0), "all cases: prevalence 0.02: per 1,000 cases: negatives"),
+    "one more found": (lambda: inside("predictive", 1, "per_thousand", tp=14.0), "all cases: prevalence 0.02: per 1,000 cases: tp"),
     "a better model of a thousand": (
-        lambda: inside("predictive", 1, "per_thousand", tp=19.0, fn=1.0), "sensitivity and specificity in 1,000",
+        lambda: inside("predictive", 1, "per_thousand", tp=19.0, fn=1.0), "all cases: prevalence 0.02: per 1,000 cases: tp",
     ),
     "predictive values of a withheld level": (
-        lambda: asked("predictive", 3, attribute="site", level="Tiny hospital"), "predictive values of a row that is not shown",
+        lambda: asked("predictive", 3, attribute="site", level="Tiny hospital"), "site: Tiny hospital: predictive values: there is no such row that may be shown",
     ),
-    "another table at a point": (moved_point, "operating point high-sensitivity: the positive readings of all cases"),
+    "another table at a point": (moved_point, "operating point high-sensitivity: all cases: tp: the readings do not follow the threshold 0.5"),
     "a level of a point left out": (
-        lambda: asked("operating_points", 0, performance=made.full().operating_points[0].performance[:-1]), "it has other rows",
+        lambda: asked("operating_points", 0, performance=made.full().operating_points[0].performance[:-1]), "operating point high-sensitivity: sex × slice_thickness: the levels' tp do not add up",
     ),
     "a band upside down": (
-        lambda: inside("roc", 0, "band", lower=(1.0,) * 101, upper=(0.0,) * 101), "band of all cases: its bounds",
+        lambda: inside("roc", 0, "band", lower=(1.0,) * 101, upper=(0.0,) * 101), "ROC curve of all cases: band: the curve leaves it",
     ),
-    "a band of another confidence": (lambda: inside("roc", 0, "band", confidence=0.9), "band of all cases: confidence"),
-    "a band cut off": (lambda: inside("roc", 0, "band", lower=(0.0, 0.1)), "band of all cases: its points"),
+    "a band of another confidence": (lambda: inside("roc", 0, "band", confidence=0.9), "ROC curve of all cases: band: confidence and method"),
+    "a band cut off": (lambda: inside("roc", 0, "band", lower=(0.0, 0.1)), "ROC curve of all cases: band: its lengths"),
     "a bin of parts of studies": (
-        lambda: inside("calibration", 0, "curve", studies=made.full().calibration[0].curve[0].studies + 1), "the share of a bin",
+        lambda: inside("calibration", 0, "curve", studies=made.full().calibration[0].curve[0].studies + 1), "all cases: calibration: bin 1: observed",
     ),
-    "a bin's mean outside": (lambda: inside("calibration", 0, "curve", mean_score=0.9), "the mean score of a bin"),
-    "a withheld bin": (lambda: inside("calibration", 0, "curve", suppressed=True), "a withheld bin is shown"),
+    "a bin's mean outside": (lambda: inside("calibration", 0, "curve", mean_score=0.9), "all cases: calibration: bin 1: the mean score is outside of the bin"),
+    "a withheld bin": (lambda: inside("calibration", 0, "curve", suppressed=True), "all cases: calibration: bin 1: the numbers of a withheld bin are shown"),
     "calibration of a withheld level": (
-        lambda: asked("calibration", 1, attribute="site", level="Tiny hospital"), "calibration of a row that is not shown",
+        lambda: asked("calibration", 1, attribute="site", level="Tiny hospital"), "site: Tiny hospital: calibration: it has no row that may be shown",
     ),
-    "another stratum": (lambda: asked("strata", 1, positives=24), "strata: the share of a stratum"),
-    "a withheld stratum": (lambda: asked("strata", 1, suppressed=True), "strata: a withheld stratum is shown"),
-    "strata with a gap": (lambda: asked("strata", 1, lower=0.2), "strata: their bounds"),
-    "a version called as good": (lambda: version(4, non_inferior=True), "sensitivity .non-inferiority"),
-    "a wider margin": (lambda: version(4, margin=0.2), "sensitivity .non-inferiority"),
-    "another new version": (lambda: version(0, new=0.9), "auc .new minus earlier"),
-    "studies read differently": (lambda: reclassified(only_new=26), "do not add up"),
-    "too many false positives": (lambda: inside("detection", 0, "at", reached=0.5), "more false positives than are allowed"),
+    "another stratum": (lambda: asked("strata", 1, positives=24), "strata: they hold more than there is"),
+    "a withheld stratum": (lambda: asked("strata", 1, suppressed=True), "stratum 2: the numbers of a withheld stratum are shown"),
+    "strata with a gap": (lambda: asked("strata", 1, lower=0.2), "strata: they do not follow each other"),
+    "a version called as good": (lambda: version(4, non_inferior=True), "sex: F: sensitivity of two versions: the verdict does not follow from bound and margin"),
+    "a wider margin": (lambda: version(4, margin=0.2), "sex: F: sensitivity of two versions: the verdict does not follow from bound and margin"),
+    "another new version": (lambda: version(0, new=0.9), "all cases: auc of two versions: difference"),
+    "studies read differently": (lambda: reclassified(only_new=26), "comparison of versions: the reclassified studies do not add up"),
+    "too many false positives": (lambda: inside("detection", 0, "at", reached=0.5), "all cases: detection: at 0.125 false positives a case: more false positives than allowed"),
     "detection of a withheld level": (
-        lambda: asked("detection", 1, attribute="site", level="Tiny hospital"), "detection of a row that is not shown",
+        lambda: asked("detection", 1, attribute="site", level="Tiny hospital"), "site: Tiny hospital: detection: it has no row that may be shown",
     ),
     "another lesion sensitivity": (
-        lambda: inside("detection", 0, "at", sensitivity=made.full().detection[0].at[-1].sensitivity), "lesion sensitivity falls",
+        lambda: inside("detection", 0, "at", sensitivity=made.full().detection[0].at[-1].sensitivity), "all cases: detection: from 0.125 to 0.25 false positives a case: fewer lesions are found",
     ),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ASKED)
+def test_contradictions_of_what_a_plan_may_ask_for_are_found(what: str) -> None:
+    make, where = ASKED[what]
+    with pytest.raises(SafelightError, match=rf"E-REPORT-MISMATCH.*{re.escape(where)}"):
+        check(make())
 
 
 TAMPERED: dict[str, tuple[Callable[[], Results], str]] = {
