@@ -22,6 +22,7 @@ TABLES = (
     "performance", "differences", "baseline", "accountability", "excluded", "roc", "goals", "heterogeneity", "predictive",
     "operating_points", "calibration", "calibration_curve", "net_benefit", "strata", "versions", "reclassified", "detection",
     "segmentation", "agreement", "repeatability", "density", "reader_study", "reader_figures", "reader_means", "reader_differences", "given",
+    "failures", "standardized_differences", "time_to_result",
     "operating_points", "calibration", "calibration_curve", "net_benefit", "strata", "versions", "reclassified", "detection", "roc_band",
 )  # fmt: skip
 
