@@ -135,21 +135,26 @@ ASKED: dict[str, tuple[Callable[[], Results], str]] = {
     "a goal of a withheld level": (
         lambda: asked("goals", 3, attribute="site", level="Tiny hospital"), "site: Tiny hospital: goals: there is no such row that may be shown",
     ),
-    "a difference of another number": (lambda: asked("goals", -1, estimate=-0.2, upper=0.0), "sex × slice_thickness: M × thick (> 3 mm): goal of auc: estimate"),
+    "a difference of another number": (lambda: asked("goals", -1, estimate=-0.2, upper=0.0),
+        "sex × slice_thickness: M × thick (> 3 mm): goal of auc: estimate"),
     "another prevalence": (lambda: asked("predictive", 0, prevalence=0.3), "all cases: prevalence 0.3: it is not that of the data"),
     "another PPV": (lambda: inside("predictive", 0, "ppv", estimate=0.7), "all cases: prevalence 0.390519: ppv"),
-    "another PPV at a stated prevalence": (lambda: inside("predictive", 1, "ppv", estimate=0.08), "all cases: prevalence 0.02: ppv (its interval does not follow from its counts)"),
-    "a thousand and one": (lambda: inside("predictive", 1, "per_thousand", negatives=981.0), "all cases: prevalence 0.02: per 1,000 cases: negatives"),
+    "another PPV at a stated prevalence": (lambda: inside("predictive", 1, "ppv", estimate=0.08),
+        "all cases: prevalence 0.02: ppv (its interval does not follow from its counts)"),
+    "a thousand and one": (lambda: inside("predictive", 1, "per_thousand", negatives=981.0),
+        "all cases: prevalence 0.02: per 1,000 cases: negatives"),
     "one more found": (lambda: inside("predictive", 1, "per_thousand", tp=14.0), "all cases: prevalence 0.02: per 1,000 cases: tp"),
     "a better model of a thousand": (
         lambda: inside("predictive", 1, "per_thousand", tp=19.0, fn=1.0), "all cases: prevalence 0.02: per 1,000 cases: tp",
     ),
     "predictive values of a withheld level": (
-        lambda: asked("predictive", 3, attribute="site", level="Tiny hospital"), "site: Tiny hospital: predictive values: there is no such row that may be shown",
+        lambda: asked("predictive", 3, attribute="site", level="Tiny hospital"),
+        "site: Tiny hospital: predictive values: there is no such row that may be shown",
     ),
     "another table at a point": (moved_point, "operating point high-sensitivity: all cases: tp: the readings do not follow the threshold 0.5"),
     "a level of a point left out": (
-        lambda: asked("operating_points", 0, performance=made.full().operating_points[0].performance[:-1]), "operating point high-sensitivity: sex × slice_thickness: the levels' tp do not add up",
+        lambda: asked("operating_points", 0, performance=made.full().operating_points[0].performance[:-1]),
+        "operating point high-sensitivity: sex × slice_thickness: the levels' tp do not add up",
     ),
     "a band upside down": (
         lambda: inside("roc", 0, "band", lower=(1.0,) * 101, upper=(0.0,) * 101), "ROC curve of all cases: band: the curve leaves it",
@@ -159,24 +164,29 @@ ASKED: dict[str, tuple[Callable[[], Results], str]] = {
     "a bin of parts of studies": (
         lambda: inside("calibration", 0, "curve", studies=made.full().calibration[0].curve[0].studies + 1), "all cases: calibration: bin 1: observed",
     ),
-    "a bin's mean outside": (lambda: inside("calibration", 0, "curve", mean_score=0.9), "all cases: calibration: bin 1: the mean score is outside of the bin"),
-    "a withheld bin": (lambda: inside("calibration", 0, "curve", suppressed=True), "all cases: calibration: bin 1: the numbers of a withheld bin are shown"),
+    "a bin's mean outside": (lambda: inside("calibration", 0, "curve", mean_score=0.9),
+        "all cases: calibration: bin 1: the mean score is outside of the bin"),
+    "a withheld bin": (lambda: inside("calibration", 0, "curve", suppressed=True),
+        "all cases: calibration: bin 1: the numbers of a withheld bin are shown"),
     "calibration of a withheld level": (
         lambda: asked("calibration", 1, attribute="site", level="Tiny hospital"), "site: Tiny hospital: calibration: it has no row that may be shown",
     ),
     "another stratum": (lambda: asked("strata", 1, positives=24), "strata: they hold more than there is"),
     "a withheld stratum": (lambda: asked("strata", 1, suppressed=True), "stratum 2: the numbers of a withheld stratum are shown"),
     "strata with a gap": (lambda: asked("strata", 1, lower=0.2), "strata: they do not follow each other"),
-    "a version called as good": (lambda: version(4, non_inferior=True), "sex: F: sensitivity of two versions: the verdict does not follow from bound and margin"),
+    "a version called as good": (lambda: version(4, non_inferior=True),
+        "sex: F: sensitivity of two versions: the verdict does not follow from bound and margin"),
     "a wider margin": (lambda: version(4, margin=0.2), "sex: F: sensitivity of two versions: the verdict does not follow from bound and margin"),
     "another new version": (lambda: version(0, new=0.9), "all cases: auc of two versions: difference"),
     "studies read differently": (lambda: reclassified(only_new=26), "comparison of versions: the reclassified studies do not add up"),
-    "too many false positives": (lambda: inside("detection", 0, "at", reached=0.5), "all cases: detection: at 0.125 false positives a case: more false positives than allowed"),
+    "too many false positives": (lambda: inside("detection", 0, "at", reached=0.5),
+        "all cases: detection: at 0.125 false positives a case: more false positives than allowed"),
     "detection of a withheld level": (
         lambda: asked("detection", 1, attribute="site", level="Tiny hospital"), "site: Tiny hospital: detection: it has no row that may be shown",
     ),
     "another lesion sensitivity": (
-        lambda: inside("detection", 0, "at", sensitivity=made.full().detection[0].at[-1].sensitivity), "all cases: detection: from 0.125 to 0.25 false positives a case: fewer lesions are found",
+        lambda: inside("detection", 0, "at", sensitivity=made.full().detection[0].at[-1].sensitivity),
+        "all cases: detection: from 0.125 to 0.25 false positives a case: fewer lesions are found",
     ),
 }  # fmt: skip
 
