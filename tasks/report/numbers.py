@@ -144,19 +144,26 @@ FORMS: Final[dict[str, Callable[..., str]]] = {
 }
 
 
-#: What a number of several values is worth. A form of one value is worth that value.
-WORTH: Final[dict[str, Callable[..., float | None]]] = {
-    "sum": lambda *values: sum(values),
-    "less": lambda whole, part: whole - part,
-    "share": lambda part, *whole: part / sum(whole) if sum(whole) else None,
+#: Forms whose one value is what they are worth.
+_AS_IT_STANDS: Final = frozenset(
+    {"estimate", "difference", "decimal", "signed", "general", "percent", "plain", "p", "minutes", "prevalence"}
+)  # fmt: skip
+#: What other forms are worth, and their bounds. A form that is in neither says more than one number, or none that can be reckoned with.
+WORTH: Final[dict[str, Callable[..., tuple[float | None, float | None, float | None]]]] = {
+    "sum": lambda *values: (sum(values), None, None),
+    "less": lambda whole, part: (whole - part, None, None),
+    "share": lambda part, *whole: (part / sum(whole) if sum(whole) else None, None, None),
+    "bounds": lambda value, lower, upper: (value, lower, upper),
+    "signed bounds": lambda value, lower, upper: (value, lower, upper),
+    "how many": lambda *values: (len(values), None, None),
 }
 
 
 def _worth(form: str, values: list[Any]) -> tuple[float | None, float | None, float | None]:
     """The value and its bounds."""
     if form in WORTH:
-        return WORTH[form](*values), None, None
-    value = values[0] if len(values) == 1 else None
+        return WORTH[form](*values)
+    value = values[0] if form in _AS_IT_STANDS and len(values) == 1 else None
     if isinstance(value, Estimate):
         return value.estimate, value.lower, value.upper
     return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None, None, None
