@@ -12,18 +12,19 @@ from pypdf import PdfReader, PdfWriter
 from pypdf.generic import ByteStringObject, ContentStream, NameObject, StreamObject, TextStringObject
 
 from tasks.evaluation.results import Results
+from tasks.report.material import Material
 from tasks.report.publishing.manifest import MANIFEST, RESULTS, describe
 from tasks.report.render import files as made_again
 from tests.tasks.report import made
 
-_made: dict[tuple[str, bytes | None], dict[str, bytes]] = {}
+_made: dict[tuple[object, ...], dict[str, bytes]] = {}
 
 
-def once(results: Results, content: bytes | None = None) -> dict[str, bytes]:
+def once(results: Results, content: bytes | None = None, material: Material | None = None) -> dict[str, bytes]:
     """`tasks.report.render.files`, remembered."""
-    key = results.model_dump_json(), content
+    key = results.model_dump_json(), content, tuple(sorted((material or Material()).files().items()))
     if key not in _made:
-        _made[key] = made_again(results, content)
+        _made[key] = made_again(results, content, material)
     return dict(_made[key])
 
 

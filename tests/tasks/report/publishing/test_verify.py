@@ -108,14 +108,20 @@ def in_pdf(change: Callable[..., None]) -> Callable[[dict[str, bytes]], dict[str
 
 
 def in_workbook(files: dict[str, bytes]) -> dict[str, bytes]:
-    def entry(name: str, content: bytes) -> bytes:
-        return (
-            re.sub(rb"(<c [^>]*><v>)0\.\d+(</v>)", rb"\g<1>9.5\g<2>", content, count=1)
-            if name == "xl/worksheets/sheet8.xml"
-            else content
-        )
+    """True positives of all cases, in whichever sheet they come first."""
+    changed = False
 
-    return files | {"report.xlsx": repacked(files["report.xlsx"], entry)}
+    def entry(name: str, content: bytes) -> bytes:
+        nonlocal changed
+        if changed or not name.startswith("xl/worksheets/"):
+            return content
+        content, n = re.subn(rb'(<c r="F5" s="\d+"><v>)92(</v>)', rb"\g<1>29\g<2>", content, count=1)
+        changed = n == 1
+        return content
+
+    workbook = repacked(files["report.xlsx"], entry)
+    assert changed
+    return files | {"report.xlsx": workbook}
 
 
 def in_csv(files: dict[str, bytes]) -> dict[str, bytes]:
@@ -140,7 +146,7 @@ def another_attachment(files: dict[str, bytes]) -> dict[str, bytes]:
     return files | {"report-archive.pdf": rewritten(pdf, change)}
 
 
-AREA, AUTHOR = 'alt="ROC curves. All cases: area ', ("<dc:creator></dc:creator>", "<dc:creator>x</dc:creator>")
+AREA, AUTHOR = 'alt="ROC curve of all cases: area ', ("<dc:creator></dc:creator>", "<dc:creator>x</dc:creator>")
 VIEWPORT = '<meta name="viewport"'
 TAMPERED = {
     "a digit in a cell of the page": (in_a_cell, r"column \w+: '0\.992 \(.*' instead of '0\.692 \("),
@@ -152,7 +158,7 @@ TAMPERED = {
     "a property of the page": (swapped("report.html", VIEWPORT, f'<meta name="author" content="x">{VIEWPORT}'), "author: 'x' instead of nothing"),
     "the page's policy": (swapped("report.html", "default-src 'none'", "default-src 'self'"), "Content-Security-Policy"),
     "a comment in the page": (swapped("report.html", "</body>", "<!-- x --></body>"), "other bytes from byte"),
-    "a digit in a cell of Word": (in_word("word/document.xml", ">0.692 (", ">0.992 ("), r"row .*, column \w+: '0\.992 \(.*' instead of '0\.692 \("),
+    "a digit in a cell of Word": (in_word("word/document.xml", ">0.692 (", ">0.992 ("), r"row .*, column .*: '0\.992 \(.*' instead of '0\.692 \("),
     "the author of the Word file": (in_word("docProps/core.xml", *AUTHOR), "property creator: 'x' instead of ''"),
     "a figure of Word": (another_word_picture, "part word/media/image2.png: "),
     "a number in the workbook": (in_workbook, r"sheet 'Table \d+', cell F5: '29' instead of '92'"),
