@@ -9,21 +9,23 @@ from tasks.errors import ConfigurationError
 from tasks.evaluation.results import Results
 from tasks.lake import Lake
 from tasks.report.material import MONITORING, VERDICT, Material, within
-from tasks.report.stage import images_of
+from tasks.report.stage import images_of, model_of
 
 
 def material_of(results: Results, lake: Lake | None, monitoring: Path | None, verdict: Path | None) -> Material:
     """What stands beside the results.
 
     Args:
-        lake: where their key images lie; none are shown without one.
+        lake: where their key images and the model's manifest lie; neither is there without one.
 
     Raises:
         ConfigurationError: E-REPORT-INPUT with the file that cannot be read.
         SafelightError: E-REPORT-MATERIAL with the file that is none of ours.
     """
     files = {name: _read(path) for name, path in ((MONITORING, monitoring), (VERDICT, verdict)) if path is not None}
-    return replace(within(files), images={} if lake is None else images_of(lake, results))
+    if lake is None:
+        return within(files)
+    return replace(within(files), images=images_of(lake, results), manifest=model_of(lake, results))
 
 
 def _read(path: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""What a report is made of besides `results.json`: key images, the monitoring of a period, a verdict of change control.
+"""What a report is made of besides `results.json`: key images, the model's manifest, the monitoring of a period, a verdict of change control.
 
 All of it lies in the report's folder, too, so that every face can be made again from the folder alone.
 """
@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # at run time they would bring the registry of models along
     from tasks.changes.monitoring import Monitored
     from tasks.changes.verdict import Verdict
 
+MANIFEST: Final = "model.yaml"
 MONITORING: Final = "monitoring.json"
 VERDICT: Final = "verdict.json"
 #: The report's folder for key images, and the lake's.
@@ -30,17 +31,21 @@ class Material:
 
     Args:
         images: pictures of cases (PNG) by their path in the lake.
+        manifest: of the model that was evaluated, as it is registered in the lake: what the model card says beyond the results.
         monitoring: of the period whose cases the results are about.
         verdict: on the candidate that the results are about.
     """
 
     images: Mapping[str, bytes] = field(default_factory=dict)
+    manifest: bytes | None = None
     monitoring: Monitored | None = None
     verdict: Verdict | None = None
 
     def files(self) -> dict[str, bytes]:
         """Path in the report's folder → content."""
         made = {f"{IMAGES}{path.removeprefix(IN_THE_LAKE)}": image for path, image in self.images.items()}
+        if self.manifest is not None:
+            made[MANIFEST] = self.manifest
         for name, each in ((MONITORING, self.monitoring), (VERDICT, self.verdict)):
             if each is not None:
                 made[name] = each.to_json()
@@ -76,4 +81,4 @@ def within(files: Mapping[str, bytes]) -> Material:
     except ValidationError as error:
         name = MONITORING if error.title == Monitored.__name__ else VERDICT
         raise SafelightError("E-REPORT-MATERIAL", f"{name}: not of this version of Safelight") from None
-    return Material(images, monitoring, verdict)
+    return Material(images, files.get(MANIFEST), monitoring, verdict)

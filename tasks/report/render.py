@@ -10,7 +10,9 @@ from tasks.report import csv, docx, html, pdf, xlsx
 from tasks.report.blocks import Document
 from tasks.report.checks import check, check_document
 from tasks.report.document import make
+from tasks.report.material import MANIFEST as MODEL
 from tasks.report.material import Material
+from tasks.report.model_card import model_card
 from tasks.report.publishing.manifest import MANIFEST, describe
 
 
@@ -23,7 +25,7 @@ def faces(results: Results, content: bytes | None = None, material: Material | N
 
     Raises:
         SafelightError: E-REPORT-MISMATCH where the results contradict themselves, or the document says another number than they do;
-            E-REPORT-MATERIAL where what stands beside them is about others.
+            E-REPORT-MATERIAL or E-REPORT-MODEL-CARD where what stands beside them is about others.
         ValueError: `content` says something else than the results.
     """
     check(results)
@@ -33,7 +35,13 @@ def faces(results: Results, content: bytes | None = None, material: Material | N
     beside.belongs_to(given)
     document = make(results, beside)
     check_document(document, results)
-    return faces_of(document, given) | beside.files()
+    return faces_of(document, given) | {"model-card.xml": _card(results, beside)} | beside.files()
+
+
+def _card(results: Results, material: Material) -> bytes:
+    from tasks.inference.manifest import parse
+
+    return model_card(results, None if material.manifest is None else parse(material.manifest, MODEL))
 
 
 def faces_of(document: Document, content: bytes) -> dict[str, bytes]:

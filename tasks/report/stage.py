@@ -24,11 +24,14 @@ from tasks.stage import digest
 
 STAGE = "publish"
 #: Raised by hand whenever the same results give another report than before.
-REVISION = 7
+REVISION = 8
 _RESULTS, _REPORTS, ARCHIVE = "results/results.json", "reports", "reports/archive"
 _LATEST = f"{_REPORTS}/latest.json"
 #: Where key images lie; a results.json that others wrote must not name anything else in the lake.
 _IMAGE = re.compile(r"results/failures/[0-9.]{1,64}\.png")
+
+#: Where manifests of registered models lie.
+_MODEL = re.compile(r"models/[a-z0-9_-]{1,80}/[0-9]+\.[0-9]+\.[0-9]+/manifest\.yaml")
 
 
 def publish_report(lake: Lake, year: int | None = None) -> Manifest | None:
@@ -51,7 +54,7 @@ def publish_report(lake: Lake, year: int | None = None) -> Manifest | None:
     except ValidationError:
         raise SafelightError("E-REPORT-INPUT", _RESULTS) from None
     key = results.provenance.plan_name
-    material = Material(images_of(lake, results))
+    material = Material(images_of(lake, results), model_of(lake, results))
     made_of = {
         "results": sha256(content).hexdigest(), "material": {path: sha256(part).hexdigest() for path, part in material.files().items()},
         "revision": REVISION, "version": version("safelight"),
@@ -78,6 +81,16 @@ def images_of(lake: Lake, results: Results) -> dict[str, bytes]:
     """The key images that the results name, by their path, as far as the lake has them."""
     named = {case.image for case in results.failures if _IMAGE.fullmatch(case.image)}
     return {path: lake.read(path) for path in sorted(named) if lake.exists(path)}
+
+
+def model_of(lake: Lake, results: Results) -> bytes | None:
+    """The manifest of the model that was evaluated; None where the lake has none with these weights."""
+    made = results.provenance
+    path = f"models/{made.model_name}/{made.model_version}/manifest.yaml"
+    if not _MODEL.fullmatch(path) or not lake.exists(path):
+        return None
+    content = lake.read(path)
+    return content if made.weights_sha256 and made.weights_sha256.encode() in content else None
 
 
 def _is_archived(lake: Lake) -> bool:
