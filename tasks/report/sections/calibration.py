@@ -36,7 +36,7 @@ def section(report: Subject) -> Section | LeftOut:
     rows = tuple(_row(report, number) for number, _ in found)
     header = ("Cases", *(name for name, _ in _MEASURES), "ECE")
     blocks.append(
-        Table(f"Calibration; ECE over {whole.binning}", header, rows, (False, *(True,) * 5), (1.5, 1.25, 1.45, 1.25, 1.25, 0.5))
+        Table(f"Calibration; ECE over {whole.binning}", header, rows, (False, *(True,) * 5), (2.2, 1.25, 1.45, 1.25, 1.25, 0.5))
     )
     if whole.curve:
         bins = tuple(_bin(report, ("calibration", place, "curve", number)) for number in range(len(whole.curve)))
