@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import once
 from tests.peers import programs
+from tests.prefect_home import shared_folder
 
 #: No test fails because the machine is slow.
 settings.register_profile("safelight", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -22,3 +24,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
                 if programs.required():
                     pytest.fail(f"{programs.missing(name)} (SAFELIGHT_REQUIRE_PEERS=1)", pytrace=False)
                 pytest.skip(programs.missing(name))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Where `tests.once` keeps what all processes of the session share."""
+    once.folder.append(shared_folder(tmp_path_factory))

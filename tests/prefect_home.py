@@ -31,7 +31,7 @@ def migrated_home(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home of the server that all processes of this test session share; the first that asks makes it."""
-    shared = _shared(tmp_path_factory)
+    shared = shared_folder(tmp_path_factory)
     home = shared / "prefect"
     with (shared / "prefect.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -41,7 +41,7 @@ def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def _shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of this test session: pytest-xdist's workers have theirs in one."""
     base = tmp_path_factory.getbasetemp()
     return base.parent if base.name.startswith("popen-") else base
@@ -49,7 +49,7 @@ def _shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home that is copied, made by the first process that asks, with Prefect's own command, while the others wait."""
-    shared = _shared(tmp_path_factory)
+    shared = shared_folder(tmp_path_factory)
     folder = shared / "migrated-prefect"
     with (shared / "migrated-prefect.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

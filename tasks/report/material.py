@@ -5,6 +5,7 @@ All of it lies in the report's folder, too, so that every face can be made again
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -21,8 +22,11 @@ if TYPE_CHECKING:  # at run time they would bring the registry of models along
 MANIFEST: Final = "model.yaml"
 MONITORING: Final = "monitoring.json"
 VERDICT: Final = "verdict.json"
+#: What may lie beside a report's faces, but for key images.
+PARTS: Final = (MANIFEST, MONITORING, VERDICT)
 #: The report's folder for key images, and the lake's.
 IMAGES, IN_THE_LAKE = "images/", "results/failures/"
+KEY_IMAGE: Final = re.compile(rf"{IMAGES}[0-9.]{{1,64}}\.png")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from tasks.report import csv, docx, html, pdf, xlsx
 from tasks.report.blocks import Document
 from tasks.report.checks import check, check_document
 from tasks.report.document import make
+from tasks.report.material import IMAGES, KEY_IMAGE, PARTS, Material
 from tasks.report.material import MANIFEST as MODEL
-from tasks.report.material import Material
 from tasks.report.model_card import model_card
 from tasks.report.publishing.manifest import MANIFEST, describe
 
@@ -70,7 +70,7 @@ def files(results: Results, content: bytes | None = None, material: Material | N
 def render(results: Results, folder: Path, content: bytes | None = None, material: Material | None = None) -> list[Path]:
     """Write all faces and their manifest into `folder`, each at once or not at all; returns their paths.
 
-    A table that an earlier report left in its folder and this one does not have is removed: it would be taken for a part of this one.
+    What an earlier report left in its folder and this one does not have is removed: it would be taken for a part of this one.
 
     Args:
         content, material: as in `faces`.
@@ -88,9 +88,10 @@ def render(results: Results, folder: Path, content: bytes | None = None, materia
             temporary = target.with_name(f".{target.name}.part")
             temporary.write_bytes(face)
             written.append(temporary.replace(target))
-        for found in (folder / csv.FOLDER).iterdir():
-            if csv.NAMES.fullmatch(found.name) and f"{csv.FOLDER}/{found.name}" not in made:
-                found.unlink()
+        for found in (*folder.glob(f"{csv.FOLDER}/*"), *folder.glob(f"{IMAGES}*"), *(folder / name for name in PARTS)):
+            path = found.relative_to(folder).as_posix()
+            if path not in made and (path in PARTS or csv.NAMES.fullmatch(found.name) or KEY_IMAGE.fullmatch(path)):
+                found.unlink(missing_ok=True)
     except OSError:
         raise ConfigurationError("E-REPORT-OUTPUT", str(folder)) from None
     return written

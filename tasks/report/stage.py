@@ -14,7 +14,7 @@ from tasks.errors import SafelightError
 from tasks.evaluation.results import Results
 from tasks.lake import Lake, Manifest
 from tasks.report import csv
-from tasks.report.material import Material
+from tasks.report.material import IMAGES, Material
 from tasks.report.publishing.archive import Archive
 from tasks.report.publishing.index import DATA, PAGE, refresh
 from tasks.report.publishing.manifest import MANIFEST
@@ -73,7 +73,8 @@ def publish_report(lake: Lake, year: int | None = None) -> Manifest | None:
                 publication.write(f"{_REPORTS}/{path}", face)
         publication.write(_LATEST, json.dumps({"path": f"archive/{place.path}"}).encode() + b"\n")
         manifest = publication.commit(passed=1)
-    lake.clear(f"{_REPORTS}/{csv.FOLDER}", manifest.files)  # a table of another plan's report would be taken for one of this
+    for folder in (csv.FOLDER, IMAGES.rstrip("/")):  # a table of another plan's report would be taken for one of this
+        lake.clear(f"{_REPORTS}/{folder}", manifest.files)
     return manifest
 
 

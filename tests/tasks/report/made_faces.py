@@ -14,6 +14,7 @@ from tasks.evaluation.results import canonical
 from tasks.report.blocks import Document, Table
 from tasks.report.document import make
 from tasks.report.render import faces_of
+from tests.once import once
 from tests.tasks.report import made
 
 CASES = ("realistic", "full", "measured", "awkward", "bare", "nothing")
@@ -21,12 +22,12 @@ CASES = ("realistic", "full", "measured", "awkward", "bare", "nothing")
 
 @cache
 def document(case: str) -> Document:
-    return make(getattr(made, case)())
+    return once(f"document-{case}", lambda: make(getattr(made, case)()))
 
 
 @cache
 def rendered(case: str) -> dict[str, bytes]:
-    return faces_of(document(case), canonical(getattr(made, case)()))
+    return once(f"faces-{case}", lambda: faces_of(document(case), canonical(getattr(made, case)())))
 
 
 def tables(case: str) -> list[Table]:

@@ -11,6 +11,7 @@ from tasks.errors import SafelightError
 from tasks.evaluation import results as schema
 from tasks.evaluation.results import Results
 from tasks.lake import Lake
+from tasks.report.model_card import model_card
 from tasks.report.publishing.archive import Archive
 from tasks.report.publishing.manifest import describe
 from tasks.report.stage import publish_report
@@ -51,7 +52,8 @@ def test_the_report_is_published_once_for_each_state_of_the_results(lake: Lake) 
     latest = {name: lake.read(name) for name in first.files}
     (archived,) = archive(lake).places()
     assert json.loads(latest.pop("reports/latest.json")) == {"path": f"archive/{archived.path}"}
-    assert latest == {f"reports/{name}": face for name, face in rendered("realistic").items()}
+    expected = rendered("realistic") | {"model-card.xml": model_card(realistic())}
+    assert latest == {f"reports/{name}": face for name, face in expected.items()}
     assert archive(lake).report(archived) == latest_with_manifest(latest)
     assert lake.read("reports/results.json") == lake.read("results/results.json")
     assert publish_report(lake) is None
@@ -89,7 +91,7 @@ def test_no_table_of_another_plan_stays_among_those_of_this_one(lake: Lake) -> N
         put(lake, results)
         publish_report(lake)
     latest = {path for path in lake.files("reports") if not path.startswith("reports/archive/")}
-    assert latest == {"reports/latest.json", *(f"reports/{name}" for name in rendered("bare"))}
+    assert latest == {"reports/latest.json", "reports/model-card.xml", *(f"reports/{name}" for name in rendered("bare"))}
     assert len(archive(lake).places()) == 2
 
 

@@ -15,6 +15,7 @@ from tasks.evaluation.results import Results
 from tasks.report.material import Material
 from tasks.report.publishing.manifest import MANIFEST, RESULTS, describe
 from tasks.report.render import files as made_again
+from tests.once import once as shared
 from tests.tasks.report import made
 
 _made: dict[tuple[object, ...], dict[str, bytes]] = {}
@@ -30,7 +31,7 @@ def once(results: Results, content: bytes | None = None, material: Material | No
 
 @cache
 def _of(case: str) -> dict[str, bytes]:
-    return once(getattr(made, case)())
+    return shared(f"folder-{case}", lambda: once(getattr(made, case)()))
 
 
 def whole(case: str = "realistic") -> dict[str, bytes]:

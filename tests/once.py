@@ -1,0 +1,30 @@
+"""What takes long to make and is the same for all tests is made once a test session, by the first of its processes that asks."""
+
+from __future__ import annotations
+
+import fcntl
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+Made = TypeVar("Made")
+#: The folder of this test session, which all its processes share; set by `tests/conftest.py`.
+folder: list[Path] = []
+
+
+def once(name: str, make: Callable[[], Made]) -> Made:
+    """What `make` gives, from the session's folder where another process has made it; a name means one thing in a session."""
+    if not folder:
+        return make()
+    path = folder[-1] / f"{name}.pickle"
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            made = make()
+            making = path.with_suffix(".part")
+            making.write_bytes(pickle.dumps(made))
+            making.rename(path)
+            return made
+    found: Made = pickle.loads(path.read_bytes())
+    return found
