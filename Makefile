@@ -16,14 +16,15 @@ help:
 	@echo "make train-demo-model   train the demo's model anew (under ten minutes on two cores)"
 
 # torch comes by its exact version, before anything asks for a range of it: a range may bring a build of several GB.
-# All processors compile what pip would with one; packages carry files of other Pythons, which no command needs and cannot be compiled.
+# All processors compile what pip would with one, but for what no command imports: tests of packages, and torch's compiler. Packages carry
+# files of other Pythons, too, which cannot be compiled.
 .venv/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed; name one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check "$$(grep '^torch==' constraints.txt)" -c constraints.txt
 	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	$(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null 2>&1 || true
+	$(BIN)/python -m compileall -q -j 0 -x '/(tests?|testing|_inductor|torch/(onnx|distributed|ao|fx))/' .venv/lib >/dev/null 2>&1 || true
 	touch $@
 
 setup: .venv/.installed
