@@ -208,7 +208,10 @@ def test_sections_have_anchors_of_their_own() -> None:
 
 
 def test_captions_claim_no_more_than_is_drawn() -> None:
-    captions = {case: [b.caption for s in document(case).sections for b in s.blocks if isinstance(b, Figure)] for case in CASES}
+    captions = {
+        case: [b.caption for s in document(case).sections for b in s.blocks if isinstance(b, Figure)]
+        for case in (*CASES, "realistic")
+    }
     assert captions["bare"] == ["Receiver operating characteristic of all cases"]
     assert captions["realistic"][2].startswith("Receiver operating characteristic by attribute")
     assert captions["nothing"] == ["From the archive to the analysis"]
