@@ -16,10 +16,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tasks.lake import Lake
 from tasks.ledger import Ledger
 from tasks.night import command
 from tasks.orchestrator import server
 from tasks.pacs.embedded.node import PacsNode
+from tasks.report.publishing.archive import Archive
+from tasks.report.publishing.verify import verify_archive
 from tasks.settings import PrefectSettings
 from tasks.synthetic.cohort import make_cohort
 from tasks.vault import Vault, write_private
@@ -70,14 +73,24 @@ class Ward:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
-    def _is_certificate(self, path: Path) -> bool:
+    def _is_of_its_course(self, path: Path) -> bool:
         place = str(path.relative_to(self.lake))
-        return place.startswith(("reports/certificate.", "manifests/certificate/"))
+        archive = ("reports/archive/", "reports/latest.json", "manifests/publish/")
+        return place.startswith(("reports/certificate.", "manifests/certificate/", *archive))
 
     def tree(self) -> dict[str, str]:
-        """Every file of the lake and its SHA-256, but for the certificate: it says when the release was made."""
-        files = (path for path in sorted(self.lake.rglob("*")) if path.is_file() and not self._is_certificate(path))
+        """Every file of the lake and its SHA-256, but for what tells of the night's course: the certificate says when the release was made, and
+        the archive keeps each report that was published on the way (`archived`)."""
+        files = (path for path in sorted(self.lake.rglob("*")) if path.is_file() and not self._is_of_its_course(path))
         return {str(path.relative_to(self.lake)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+    def archived(self) -> bytes:
+        """The latest report's results; every report of the archive, and its index, hold against themselves."""
+        lake = Lake(str(self.lake))
+        held = verify_archive(Archive(lake, "reports/archive"))
+        assert [each for each in held if not each.ok] == []
+        latest = json.loads(lake.read("reports/latest.json"))["path"]
+        return lake.read(f"reports/{latest}/results.json")
 
 
 @pytest.fixture(scope="session")

@@ -50,6 +50,7 @@ def test_a_night_that_is_killed_again_and_again_ends_as_if_it_had_not_been(ward:
     assert rough.night() == 0, rough.log.read_text()
 
     assert rough.tree() == calm.site.tree()
+    assert rough.archived() == calm.site.archived()
     assert [path for path in rough.folder.rglob("*") if _is_temporary(path)] == []
     ledger = rough.ledger()
     rows = ledger.results()
@@ -74,6 +75,7 @@ def test_two_nights_at_once_share_the_work_and_do_not_harm_each_other(ward: Make
     nights = [shared.begin(), shared.begin()]
     assert [night.wait(300) for night in nights] == [0, 0], shared.log.read_text()
     assert shared.tree() == calm.site.tree()
+    assert shared.archived() == calm.site.archived()
     ledger = shared.ledger()
     done = Counter((event["study_key"], event["stage"]) for key in ledger.studies() for event in ledger.events(key))
     assert set(done.values()) == {1}

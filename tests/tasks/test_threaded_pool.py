@@ -39,7 +39,9 @@ def process() -> Outcome:
 
 def meet(folder: str, own: str, other: str) -> Outcome:
     """Ends only where another piece of work is under way in the same process at the same time."""
-    (Path(folder) / own).write_text(str(os.getpid()))
+    coming = Path(folder) / f"{own}.part"
+    coming.write_text(str(os.getpid()))
+    coming.rename(Path(folder) / own)  # so that nobody sees the file before what it says
     for _ in range(3000):
         if (Path(folder) / other).exists():
             return said((Path(folder) / other).read_text())
