@@ -179,8 +179,8 @@ def _logistic(design: Array, offset: Array, truth: Array, codes: clusters.Codes)
     beta = np.zeros(design.shape[1])
     for _ in range(_STEPS):
         fitted = special.expit(design @ beta + offset)
-        information = (design * (fitted * (1.0 - fitted))[:, None]).T @ design
-        gradient = design.T @ (truth - fitted)
+        information = _product(design, design, fitted * (1.0 - fitted))
+        gradient = _product(design, (truth - fitted)[:, None])[:, 0]
         try:
             step = np.linalg.solve(information, gradient)
         except np.linalg.LinAlgError:
@@ -193,7 +193,13 @@ def _logistic(design: Array, offset: Array, truth: Array, codes: clusters.Codes)
     else:
         return None
     fitted = special.expit(design @ beta + offset)
-    bread = np.linalg.inv((design * (fitted * (1.0 - fitted))[:, None]).T @ design)
+    bread = np.linalg.inv(_product(design, design, fitted * (1.0 - fitted)))
     k, size = clusters.count(codes), int(codes.max()) + 1
     scores = np.stack([clusters.sums(codes, column * (truth - fitted), size) for column in design.T], axis=1)
-    return beta, np.asarray(k / (k - 1) * bread @ (scores.T @ scores) @ bread)
+    return beta, np.asarray(k / (k - 1) * bread @ _product(scores, scores) @ bread)
+
+
+def _product(one: Array, other: Array, weights: Array | None = None) -> Array:
+    """Σ over rows of the (weighted) products of columns, added in one order: a product by BLAS depends on its threads in the last digits."""
+    weighted = one if weights is None else one * weights[:, None]
+    return np.array([[np.sum(left * right) for right in other.T] for left in weighted.T])

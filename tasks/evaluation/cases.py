@@ -28,7 +28,7 @@ _SCORE, _INDETERMINATE = "E-EVAL-SCORE", "E-EVAL-INDETERMINATE"
 
 @dataclass(frozen=True)
 class Cases:
-    """Studies with a reference standard, in any order: nothing that is computed depends on it.
+    """Studies with a reference standard, in any order: nothing that is computed depends on it (`ordered`).
 
     Args:
         patients: the patient's number among all patients of the tables, in the order of their keys; int64 of shape (cases,).
@@ -43,6 +43,15 @@ class Cases:
     labels: NDArray[np.float64]
     levels: dict[str, Levels]
     places: NDArray[np.int64]
+
+    def ordered(self) -> Cases:
+        """The same cases by patient, score and label: sums of fractions depend on the order in their last digits."""
+        return self.taken(np.lexsort((self.labels, self.scores, self.patients)))
+
+    def taken(self, order: NDArray[np.int64]) -> Cases:
+        """The same cases in another order."""
+        inside = {name: Levels(found.names, found.codes[order]) for name, found in self.levels.items()}
+        return Cases(self.patients[order], self.scores[order], self.labels[order], inside, self.places[order])
 
     def with_(self, other: Cases) -> Cases:
         """These cases and others of the same tables."""

@@ -143,7 +143,7 @@ def wafroc(
         2.0 * alarms.size
     )
     per_case = clusters.sums(found.lesion_case, share * wins, found.cases)
-    order = np.argsort(found.lesion_score)
+    order = np.lexsort((share, found.lesion_score))
     above = np.concatenate(([0.0], np.cumsum(share[order])))
     ranked = found.lesion_score[order]
     lost = (above[np.searchsorted(ranked, highest)] + above[np.searchsorted(ranked, highest, side="right")]) / 2.0

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tasks.errors import ConfigurationError, SafelightError
 from tasks.evaluation import tables
-from tasks.evaluation.cases import Assembled
+from tasks.evaluation.cases import Assembled, Cases
 from tasks.evaluation.lesions import Marks, detection
 from tasks.evaluation.plan import Plan
 from tasks.evaluation.results import Detection
@@ -43,8 +43,8 @@ def detections(
         raise ConfigurationError("E-EVAL-MARKS", "marks, lesions and the plan's `detection` belong together")
     tables.require(marks, (_STUDY, "score", "lesion"), "marks")
     tables.require(lesions, (_STUDY, "lesion"), "lesions")
-    found = _of_cases(assembled, marks, lesions)
-    cases = assembled.analysed
+    cases = _by_key(assembled)
+    found = _of_cases(assembled, cases, marks, lesions)
     masks = [("", "", np.ones(cases.labels.size, dtype=np.bool_))]
     for attribute, level in shown:
         levels = cases.levels[attribute]
@@ -59,8 +59,13 @@ def detections(
     )  # fmt: skip
 
 
-def _of_cases(assembled: Assembled, marks: pa.Table, lesions: pa.Table) -> Marks:
-    cases = assembled.analysed
+def _by_key(assembled: Assembled) -> Cases:
+    """The analysed cases in the order of their studies' keys: sums over them must not depend on the order of the rows."""
+    keys = assembled.studies.take(pa.array(assembled.analysed.places))
+    return assembled.analysed.taken(np.asarray(pc.sort_indices(keys)).astype(np.int64))
+
+
+def _of_cases(assembled: Assembled, cases: Cases, marks: pa.Table, lesions: pa.Table) -> Marks:
     place = np.full(len(assembled.studies) + 1, -1, dtype=np.int64)
     place[cases.places] = np.arange(cases.places.size)
     lesion_case, mark_case = (_cases(table, assembled, place, what) for table, what in ((lesions, "lesions"), (marks, "marks")))
@@ -93,13 +98,14 @@ def _of_cases(assembled: Assembled, marks: pa.Table, lesions: pa.Table) -> Marks
     disagree = int(np.count_nonzero(has != (cases.labels == 1.0)))
     if disagree:
         raise SafelightError("E-EVAL-MARKS", f"{disagree} cases have lesions and a label of 0, or none and a label of 1")
-    return Marks(
-        lesion_case[kept],
-        best[kept],
-        np.array(false_case, dtype=np.int64),
-        np.array(false_score, dtype=np.float64),
-        cases.labels.size,
-    )
+    hit = _sorted(lesion_case[kept], best[kept])
+    false = _sorted(np.array(false_case, dtype=np.int64), np.array(false_score, dtype=np.float64))
+    return Marks(*hit, *false, cases.labels.size)
+
+
+def _sorted(case: NDArray[np.int64], score: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    order = np.lexsort((score, case))
+    return case[order], score[order]
 
 
 def _cases(table: pa.Table, assembled: Assembled, place: NDArray[np.int64], what: str) -> NDArray[np.int64]:

@@ -28,7 +28,9 @@ def further(entered: Entered, shown: Iterable[tuple[str, str]], plan: Plan) -> d
         shown: (attribute, level) of the rows that are shown with cases; each has its own calibration.
     """
     made: dict[str, Any] = {}
-    cases, ranked = entered.scored, entered.main
+    if plan.calibration is None and not plan.net_benefit and not plan.strata and plan.partial_auc is None:
+        return made
+    cases, ranked = entered.scored.ordered(), entered.main.ordered()
     if plan.calibration is not None:
         asked = plan.calibration
         rows = [("", "", np.ones(cases.labels.size, dtype=np.bool_))]

@@ -28,7 +28,7 @@ from tasks.stage import Count, digest
 
 STAGE = "evaluate"
 #: Raised by hand whenever the same inputs and plan give other results than before.
-REVISION = 4
+REVISION = 5
 
 
 def evaluate_lake(

@@ -45,20 +45,15 @@ def realistic() -> Results:
 
 
 @cache
-def measured() -> Results:
+def measured(order: int | None = None) -> Results:
     """Masks, measurements and readers as well, with a level too small to be shown."""
     predictions, reference, cohort = tables()
     few = {place: "F2" for place, who in enumerate(columns()["patient"]) if who in set(columns()["patient"][:3])}
     asked = ASKED | {"segmentation": {"structures": ["liver", "lesion"]}, "synthetic": True}
     said = plan(**asked, subgroups=[{"attribute": "sex", "levels": ["F", "M", "F2", "X"]}])
-    return analyse(
-        predictions,
-        reference,
-        changed(cohort, "sex", few),
-        said,
-        beside=Tables(overlaps(), measurements(), readings()),
-        accountability=NIGHT,
-    )
+    given = [moved(table, order) for table in (predictions, reference, changed(cohort, "sex", few))]
+    beside = Tables(*(moved(table, order) for table in (overlaps(), measurements(), readings())))
+    return analyse(*given, said, beside=beside, accountability=NIGHT)
 
 
 @cache
@@ -81,7 +76,7 @@ def awkward() -> Results:
 
 
 @cache
-def full() -> Results:
+def full(order: int | None = None) -> Results:
     """Everything that a plan can ask for, over 900 studies of two versions, with a small level and goals that pass, fail and can't be judged."""
     n, rng = 900, np.random.default_rng(7)
     predictions, reference, cohort = tables(n)
@@ -119,10 +114,16 @@ def full() -> Results:
         partial_auc={"specificity": [0.8, 1.0], "replicates": 200}, detection={"false_positives": [0.125, 0.25, 0.5, 1.0]},
     )  # fmt: skip
     history = PlanHistory(changed=True, openings=("a" * 64, "b" * 64))
+    given = [moved(table, order) for table in (pa.concat_tables([newer, earlier]), reference, cohort)]
     return analyse(
-        pa.concat_tables([newer, earlier]), reference, cohort, said, accountability=NIGHT, history=history, marks=marks, lesions=lesions,
-        role=Role.REGULATORY, year=2026,
+        *given, said, accountability=NIGHT, history=history, marks=moved(marks, order), lesions=moved(lesions, order), role=Role.REGULATORY,
+        year=2026,
     )  # fmt: skip
+
+
+def moved(table: pa.Table, order: int | None) -> pa.Table:
+    """The rows of a table in another order, each number another one; as they are without a number."""
+    return table if order is None else table.take(np.random.default_rng(order).permutation(table.num_rows))
 
 
 def _marks(n: int, rng: np.random.Generator) -> tuple[pa.Table, pa.Table]:

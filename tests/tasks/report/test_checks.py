@@ -29,6 +29,13 @@ def test_honest_results_pass(case: str) -> None:
     check(getattr(made, case)())
 
 
+@pytest.mark.parametrize("case", ["full", "measured"])
+def test_rows_in_another_order_give_the_same_results_to_the_last_digit(case: str) -> None:
+    make = getattr(made, case)
+    for order in (1, 2, 3):
+        assert make(order).model_dump_json() == make().model_dump_json()
+
+
 @pytest.mark.parametrize("measure", ["sensitivity", "specificity", "ppv", "npv", "auc"])
 def test_an_estimate_that_was_changed_by_hand_is_found(measure: str) -> None:
     for value in (0.9808, getattr(realistic().overall(), measure).estimate + 0.001):
