@@ -13,7 +13,7 @@ from tasks.errors import ConfigurationError
 from tasks.evaluation.results import Results
 from tasks.lake import Lake
 from tasks.report.csv import FOLDER
-from tasks.report.given import material_of
+from tasks.report.given import MonitoringOption, VerdictOption, material_of
 from tasks.report.render import render
 
 
@@ -25,12 +25,8 @@ def report(
     lake: Annotated[
         str | None, typer.Option(help="The lake that the evaluation was of: its key images of failures go into the report.")
     ] = None,
-    monitoring: Annotated[
-        Path | None, typer.Option(help="The monitoring.json that `safelight monitor` wrote beside these results.")
-    ] = None,
-    verdict: Annotated[
-        Path | None, typer.Option(help="The verdict.json that `safelight pccp` wrote beside these results.")
-    ] = None,
+    monitoring: MonitoringOption = None,
+    verdict: VerdictOption = None,
 ) -> None:
     """Make the validation report of an evaluation.
 

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from tasks.errors import ConfigurationError
 from tasks.evaluation.results import Results
 from tasks.lake import Lake
 from tasks.report.material import MONITORING, VERDICT, Material, within
 from tasks.report.stage import images_of, model_of
+
+MonitoringOption = Annotated[
+    Path | None, typer.Option(help="The monitoring.json that `safelight monitor` wrote beside these results.")
+]
+VerdictOption = Annotated[Path | None, typer.Option(help="The verdict.json that `safelight pccp` wrote beside these results.")]
 
 
 def material_of(results: Results, lake: Lake | None, monitoring: Path | None, verdict: Path | None) -> Material:

@@ -14,7 +14,7 @@ from tasks.console import one_sentence, say
 from tasks.errors import ConfigurationError, SafelightError
 from tasks.evaluation.results import Results
 from tasks.lake import Lake
-from tasks.report.given import material_of
+from tasks.report.given import MonitoringOption, VerdictOption, material_of
 from tasks.report.publishing.archive import Archive
 from tasks.report.publishing.index import DATA, PAGE, refresh
 from tasks.report.publishing.verify import Held, verify, verify_archive
@@ -33,12 +33,8 @@ def publish(
     lake: Annotated[
         str | None, typer.Option(help="Publish this lake's latest results instead: a folder or an s3:// URL.", show_default=False)
     ] = None,
-    monitoring: Annotated[
-        Path | None, typer.Option(help="The monitoring.json that `safelight monitor` wrote beside these results.")
-    ] = None,
-    verdict: Annotated[
-        Path | None, typer.Option(help="The verdict.json that `safelight pccp` wrote beside these results.")
-    ] = None,
+    monitoring: MonitoringOption = None,
+    verdict: VerdictOption = None,
 ) -> None:
     """Publish the validation report of an evaluation: checked, with a manifest, never over another one, and listed on the archive's page.
 
