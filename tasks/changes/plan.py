@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from tasks.errors import ConfigurationError
-from tasks.evaluation.plan import Metric, Name, Share, sentences
+from tasks import written
+from tasks.evaluation.plan import Metric, Name, Share
 from tasks.stage import digest
 
 #: Whom to reach is not for the lake: an e-mail address, a telephone number, or a day.
@@ -252,26 +250,9 @@ def load_change_plan(path: Path | str) -> ChangePlan:
     Raises:
         ConfigurationError: E-CHANGE-PLAN with the file and each field and what is wrong with it.
     """
-    source = Path(path).expanduser()
-    if source.is_file():
-        stem, content = source.stem, source.read_bytes()
-    else:
-        shipped = files("configs").joinpath("changes", f"{path}.yaml")
-        if "/" in str(path) or not shipped.is_file():
-            raise ConfigurationError("E-CHANGE-PLAN", f"{source}: there is no such file")
-        stem, content = str(path), shipped.read_bytes()
-    try:
-        said: Any = yaml.safe_load(content)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark is not None else ""
-        raise ConfigurationError("E-CHANGE-PLAN", f"{source.name}{where}: it is not valid YAML") from None
-    if not isinstance(said, dict):
-        raise ConfigurationError("E-CHANGE-PLAN", f"{source.name}: it must hold keys and values")
-    try:
-        return ChangePlan.model_validate({"name": stem, **said})
-    except ValidationError as error:
-        raise ConfigurationError("E-CHANGE-PLAN", f"{source.name}: {sentences(error)}") from None
+    where, stem, content = written.found(path, "changes", "E-CHANGE-PLAN")
+    said = {"name": stem, **written.mapping(content, where, "E-CHANGE-PLAN")}
+    return written.checked(ChangePlan, said, where, "E-CHANGE-PLAN")
 
 
 def evaluation_plan_of(plan: ChangePlan, path: Path | str) -> Path | str:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from tasks.errors import ConfigurationError
+from tasks import written
 from tasks.stage import digest
 
 #: The level of cases whose attribute is not known.
@@ -333,34 +331,6 @@ def load_plan(path: Path | str) -> Plan:
     Raises:
         ConfigurationError: E-EVAL-PLAN with the file and each field and what is wrong with it.
     """
-    source = Path(path).expanduser()
-    if source.is_file():
-        stem, content = source.stem, source.read_bytes()
-    else:
-        shipped = files("configs").joinpath("plans", f"{path}.yaml")
-        if "/" in str(path) or not shipped.is_file():
-            raise ConfigurationError("E-EVAL-PLAN", f"{source}: there is no such file")
-        stem, content = str(path), shipped.read_bytes()
-    try:
-        said: Any = yaml.safe_load(content)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark is not None else ""
-        raise ConfigurationError("E-EVAL-PLAN", f"{source.name}{where}: it is not valid YAML") from None
-    if not isinstance(said, dict):
-        raise ConfigurationError("E-EVAL-PLAN", f"{source.name}: it must hold keys and values")
-    try:
-        return Plan.model_validate({"name": stem, **said})
-    except ValidationError as error:
-        raise ConfigurationError("E-EVAL-PLAN", f"{source.name}: {sentences(error)}") from None
-
-
-def sentences(error: ValidationError) -> str:
-    """What is wrong with each field of a file, in one line, without a value of it."""
-    said = []
-    for problem in error.errors(include_input=False, include_url=False):
-        field = ".".join(str(part) for part in problem["loc"])
-        meaning = {"missing": "is missing", "extra_forbidden": "is not a known field"}.get(problem["type"], problem["msg"])
-        meaning = meaning.removeprefix("Value error, ")
-        said.append(f"{field} {meaning[0].lower()}{meaning[1:]}")
-    return "; ".join(said)
+    where, stem, content = written.found(path, "plans", "E-EVAL-PLAN")
+    said = {"name": stem, **written.mapping(content, where, "E-EVAL-PLAN")}
+    return written.checked(Plan, said, where, "E-EVAL-PLAN")

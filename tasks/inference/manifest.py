@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tasks.errors import ConfigurationError
+from tasks import written
 
 Range = tuple[float, float]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -380,12 +379,4 @@ class Manifest(_Part):
 
 def parse(content: bytes, where: str) -> Manifest:
     """A manifest from its YAML; raise ConfigurationError E-INFER-MANIFEST with the fields that are wrong."""
-    try:
-        said: Any = yaml.safe_load(content)
-        return Manifest.model_validate(said)
-    except yaml.YAMLError:
-        raise ConfigurationError("E-INFER-MANIFEST", f"{where}: not YAML") from None
-    except ValidationError as error:
-        problems = error.errors(include_input=False, include_url=False)
-        fields = "; ".join(f"{'.'.join(map(str, entry['loc'])) or 'the whole'}: {entry['msg']}" for entry in problems)
-        raise ConfigurationError("E-INFER-MANIFEST", f"{where}: {fields}") from None
+    return written.checked(Manifest, written.mapping(content, where, "E-INFER-MANIFEST"), where, "E-INFER-MANIFEST")

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from tasks.errors import ConfigurationError
-from tasks.release.rule import problems
+from tasks import written
 from tasks.section import Section
 
 #: Stands in the card and in the manifest wherever nobody has said anything.
@@ -45,9 +43,5 @@ def load_about(path: Path | None) -> About:
     """
     if path is None:
         return About()
-    try:
-        return About.model_validate(yaml.safe_load(path.read_text("utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError("E-RELEASE-ABOUT", f"{path.name}: {type(error).__name__}") from None
-    except ValidationError as error:
-        raise ConfigurationError("E-RELEASE-ABOUT", f"{path.name}: {problems(error)}") from None
+    said = written.mapping(written.read(path, "E-RELEASE-ABOUT"), path.name, "E-RELEASE-ABOUT")
+    return written.checked(About, said, path.name, "E-RELEASE-ABOUT")

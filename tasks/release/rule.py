@@ -8,10 +8,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from tasks.errors import ConfigurationError
+from tasks import written
 from tasks.section import Section
 
 #: A row of the table `volumes`.
@@ -106,18 +105,8 @@ def load_rule(path: Path | None) -> Rule:
     """
     if path is None:
         return Rule()
-    try:
-        return Rule.model_validate(yaml.safe_load(path.read_text("utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError("E-RELEASE-RULE", f"{path.name}: {type(error).__name__}") from None
-    except ValidationError as error:
-        raise ConfigurationError("E-RELEASE-RULE", f"{path.name}: {problems(error)}") from None
-
-
-def problems(error: ValidationError) -> str:
-    """What is wrong with a file of settings, field by field; no value is quoted."""
-    found = error.errors(include_input=False, include_url=False)
-    return "; ".join(f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in found)
+    said = written.mapping(written.read(path, "E-RELEASE-RULE"), path.name, "E-RELEASE-RULE")
+    return written.checked(Rule, said, path.name, "E-RELEASE-RULE")
 
 
 def reasons(rows: Sequence[Row], rule: Rule, chosen: Sequence[bool]) -> list[str]:

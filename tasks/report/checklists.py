@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Any, Final, Literal, Self, get_args
+from typing import Annotated, Final, Literal, Self, get_args
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tasks import written
 from tasks.errors import ConfigurationError
 
 SectionName = Literal[
@@ -171,15 +171,7 @@ class Counts:
 
 def parse(text: str, where: str) -> Checklist:
     """A checklist from its YAML; raise ConfigurationError E-REPORT-CHECKLIST with `where` and what is wrong."""
-    try:
-        said: Any = yaml.safe_load(text)
-        return Checklist.model_validate(said)
-    except yaml.YAMLError:
-        raise ConfigurationError("E-REPORT-CHECKLIST", f"{where}: not YAML") from None
-    except ValidationError as error:
-        problems = error.errors(include_input=False, include_url=False)
-        fields = "; ".join(f"{'.'.join(map(str, entry['loc'])) or 'the whole'}: {entry['msg']}" for entry in problems)
-        raise ConfigurationError("E-REPORT-CHECKLIST", f"{where}: {fields}") from None
+    return written.checked(Checklist, written.mapping(text, where, "E-REPORT-CHECKLIST"), where, "E-REPORT-CHECKLIST")
 
 
 def shipped() -> tuple[str, ...]:

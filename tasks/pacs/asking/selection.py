@@ -6,13 +6,12 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field
 
+from tasks import written
 from tasks.errors import ConfigurationError
 from tasks.pacs.asking.answers import fits, pattern
 from tasks.section import Section
@@ -23,6 +22,7 @@ DEEP = ("ImageType", "SliceThickness", "ConvolutionKernel")
 NO_RULE = "no_rule"
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+_CODE = "E-PULL-SELECTION"
 #: Gives the text of an attribute of a series by keyword; empty where the PACS does not say.
 Told = Callable[[str], str]
 
@@ -164,17 +164,12 @@ def load_selection(name: str | None) -> Selection | None:
     if name is None:
         return None
     path = Path(name)
-    source: Any = path if name.endswith(".yaml") else files("configs").joinpath("selections", f"{name}.yaml")
-    try:
-        content = source.read_bytes()
-        written = Written.model_validate(yaml.safe_load(content.decode("utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError("E-PULL-SELECTION", f"{path.name}: {type(error).__name__}") from None
-    except ValidationError as error:
-        problems = error.errors(include_input=False, include_url=False)
-        said = "; ".join(f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in problems)
-        raise ConfigurationError("E-PULL-SELECTION", f"{path.name}: {said}") from None
-    names = [rule.name for rule in written.rules]
+    if name.endswith(".yaml"):
+        content = written.read(path, _CODE)
+    else:
+        _, _, content = written.found(name, "selections", _CODE)
+    said = written.checked(Written, written.mapping(content, path.name, _CODE), path.name, _CODE)
+    names = [rule.name for rule in said.rules]
     if len(set(names)) < len(names) or NO_RULE in names:
-        raise ConfigurationError("E-PULL-SELECTION", f"{path.name}: each rule needs a name of its own, other than {NO_RULE}")
-    return Selection(written, hashlib.sha256(content).hexdigest())
+        raise ConfigurationError(_CODE, f"{path.name}: each rule needs a name of its own, other than {NO_RULE}")
+    return Selection(said, hashlib.sha256(content).hexdigest())

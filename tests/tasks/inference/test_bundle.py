@@ -103,7 +103,7 @@ def test_every_entry_of_the_manifest_is_required(tmp_path: Path, entry: str) -> 
     del said[entry]
     path.write_text(yaml.safe_dump(said), "utf-8")
     error = refusal(str(tmp_path / "m"))
-    assert (error.code, error.place) == ("E-INFER-MANIFEST", f"m: {entry}: Field required")
+    assert (error.code, error.place) == ("E-INFER-MANIFEST", f"m: {entry} is missing")
 
 
 @pytest.mark.parametrize("content", [b"a: [", b"\xff\xfe\xff", b"- a list", b"", b"just words"])
