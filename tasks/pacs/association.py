@@ -230,9 +230,7 @@ def _wait_while_active(association: Association, activity: Callable[[], int]) ->
 
     def get_msg(block: bool = False) -> Any:
         if not block:
-            # The association's own thread looks for requests. pynetdicom pauses it while we wait for answers, but not without a gap,
-            # and an answer that it takes is lost: a study would be missing from a C-FIND, and nobody would know.
-            return None, None
+            return None, None  # as for every `Caller`: the association's own thread takes no answer
         while True:
             before, since = activity(), time.monotonic()
             message = take(association.dimse, block)

@@ -26,6 +26,8 @@ from pydicom.uid import (
     RLELossless,
 )
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, _config, register_uid
+from pynetdicom.association import Association
+from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.service_class import StorageServiceClass
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
@@ -97,17 +99,27 @@ def shared_contexts(contexts: list[PresentationContext]) -> list[PresentationCon
 
 
 class Caller(AE):
-    """An application entity whose associations send at once, do not wait for ever, and leave no socket open when refused.
+    """An application entity whose associations send at once, do not wait for ever, lose no answer, and leave no socket open when refused.
 
     `associate` raises OSError where the host has no address.
     """
 
-    def _create_socket(self, *arguments: Any) -> AssociationSocket:
-        transport = super()._create_socket(*arguments)
+    def _create_socket(self, association: Association, *arguments: Any) -> AssociationSocket:
+        association.dimse.get_msg = partial(_asked_for, association.dimse)  # type: ignore[method-assign]
+        transport = super()._create_socket(association, *arguments)
         transport.connect = partial(_connected, transport, transport.connect, self.network_timeout)  # type: ignore[method-assign]
         transport._shutdown_socket = partial(_closed, transport, transport._shutdown_socket)  # type: ignore[method-assign]
         transport.recv = partial(_acknowledged, transport, transport.recv)  # type: ignore[method-assign]
         return transport
+
+
+def _asked_for(messages: DIMSEServiceProvider, block: bool = False) -> Any:
+    """The next message for whoever waits for one, and none for the association's own thread, which looks for requests.
+
+    pynetdicom pauses that thread while an answer is waited for, but not without a gap, and an answer that it takes is lost: a study would
+    be missing from a C-FIND, and nobody would know; a C-STORE would seem unanswered until its timeout.
+    """
+    return type(messages).get_msg(messages, block) if block else (None, None)
 
 
 def _connected(

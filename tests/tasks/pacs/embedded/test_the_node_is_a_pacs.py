@@ -11,7 +11,6 @@ from pydicom import dcmread
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
-from pynetdicom import AE
 from pynetdicom.association import Association
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     PatientRootQueryRetrieveInformationModelFind,
@@ -22,6 +21,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 
 from tasks.pacs.embedded.node import PacsNode, encoded_dataset
+from tasks.pacs.server import Caller
 from tests.tasks.pacs.hospital import ROOT, instance, save
 
 
@@ -41,7 +41,7 @@ class calling:  # noqa: N801 - reads as a verb in a with statement
     """An association to a node with all its query/retrieve services and CT storage."""
 
     def __init__(self, node: PacsNode) -> None:
-        entity = AE(ae_title="TESTER")
+        entity = Caller(ae_title="TESTER")
         for uid in (
             Verification, PatientRootQueryRetrieveInformationModelFind, PatientRootQueryRetrieveInformationModelMove,
             StudyRootQueryRetrieveInformationModelFind, StudyRootQueryRetrieveInformationModelMove,

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import queue
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BytesIO
 
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
-from pynetdicom import AE
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.dsutils import encode
@@ -20,6 +20,7 @@ from pynetdicom.pdu_primitives import A_ABORT, A_P_ABORT
 
 from tasks.pacs.receiving.desk import STATUS, Desk
 from tasks.pacs.receiving.intake import Intake
+from tasks.pacs.server import Caller
 from tests.tasks.pacs.hospital import Site, instance
 from tests.tasks.pacs.receiving.conftest import files, strays
 
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("receiver")
 @contextmanager
 def sending(site: Site, called: str = "SAFELIGHT") -> Iterator[Association]:
     """An association to the receiver, as some PACS opens it."""
-    entity = AE(ae_title="ANYBODY")
+    entity = Caller(ae_title="ANYBODY")
     entity.add_requested_context(CTImageStorage, ExplicitVRLittleEndian)
     association = entity.associate("127.0.0.1", site.receiver_port, ae_title=called)
     try:
@@ -60,12 +61,12 @@ def _answer(association: Association) -> C_STORE | None:
     """The answer to a C-STORE, or None as soon as the receiver has aborted: the library would go on waiting for its whole DIMSE timeout."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        ended = isinstance(
-            association.dul.peek_next_pdu(), (A_ABORT, A_P_ABORT)
-        )  # looked at first: an answer may have come before it
-        _, answer = association.dimse.get_msg(block=False)
-        if isinstance(answer, C_STORE):
-            return answer
+        # Looked at first: an answer may have come before it. The association's own thread takes the abort where it was not paused in time.
+        ended = association.is_aborted or isinstance(association.dul.peek_next_pdu(), (A_ABORT, A_P_ABORT))
+        with suppress(queue.Empty):
+            _, answer = association.dimse.msg_queue.get_nowait()
+            if isinstance(answer, C_STORE):  # an abort leaves a mark in the queue, too
+                return answer
         if ended:
             return None
         time.sleep(0.002)
@@ -187,7 +188,7 @@ def test_an_instance_of_a_class_that_is_not_taken_is_refused_though_it_comes_und
 
 
 def test_c_echo_is_answered(site: Site) -> None:
-    entity = AE(ae_title="ADMIN")
+    entity = Caller(ae_title="ADMIN")
     entity.add_requested_context("1.2.840.10008.1.1")
     association = entity.associate("127.0.0.1", site.receiver_port, ae_title="SAFELIGHT")
     assert association.send_c_echo().Status == 0x0000

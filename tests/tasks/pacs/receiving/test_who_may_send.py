@@ -23,6 +23,7 @@ from tasks.errors import ConfigurationError
 from tasks.pacs.receiving.admission import client_context
 from tasks.pacs.receiving.desk import Desk
 from tasks.pacs.receiving.intake import Intake
+from tasks.pacs.server import Caller
 from tasks.pacs.settings import TlsSettings
 from tests.tasks.pacs.hospital import Site, instance
 from tests.tasks.pacs.receiving.certificates import Authority
@@ -80,7 +81,7 @@ def test_a_stranger_by_calling_ae_title_is_rejected_as_not_recognized(
 
 def secured(port: int, tls: TlsSettings, **changes: object) -> AE:
     """A pynetdicom SCU with our requestor's context."""
-    entity = AE(ae_title="ANYBODY")
+    entity = Caller(ae_title="ANYBODY")
     entity.add_requested_context(instance().SOPClassUID)
     return entity.associate("127.0.0.1", port, ae_title="SAFELIGHT", tls_args=(client_context(tls), "127.0.0.1"))
 
