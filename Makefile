@@ -4,6 +4,9 @@ BIN := .venv/bin
 OUT ?= safelight-demo
 JOBS ?= 2
 
+# Compiled once for all processes of a night and of the tests, whatever the environment says: each would compile the same again.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo test tests setup lint style types docs bench train-demo-model clean
 .DEFAULT_GOAL := help
 
@@ -16,7 +19,7 @@ help:
 	@echo "make train-demo-model   train the demo's model anew (under ten minutes on two cores)"
 
 # torch comes by its exact version, before anything asks for a range of it: a range may bring a build of several GB.
-# All processors compile what pip would with one, but for what no command imports: tests of packages, and torch's compiler. Packages carry
+# All processors compile what pip would with one, but for what is seldom imported: tests of packages, and torch's compiler. Packages carry
 # files of other Pythons, too, which cannot be compiled.
 .venv/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -8,11 +8,15 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 import yaml
 
@@ -26,6 +30,7 @@ from tasks.report.publishing.verify import verify_archive
 from tasks.settings import PrefectSettings
 from tasks.synthetic.cohort import make_cohort
 from tasks.vault import Vault, write_private
+from tests.once import once
 from tests.ports import free_port
 from tests.prefect_home import shared_home
 
@@ -93,20 +98,27 @@ class Ward:
         return lake.read(f"reports/{latest}/results.json")
 
 
+def _synthetic(name: str, patients: int, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A synthetic hospital that all processes of a test session share, and only read."""
+
+    def make() -> Path:
+        folder = tmp_path_factory.mktemp(name)
+        make_cohort(folder, seed=SEED, patients=patients)
+        return folder
+
+    return once(name, make)
+
+
 @pytest.fixture(scope="session")
 def hospital(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small synthetic hospital: DICOM, labels, demographics, and the list of its planted identifiers."""
-    folder = tmp_path_factory.mktemp("hospital")
-    make_cohort(folder, seed=SEED, patients=PATIENTS)
-    return folder
+    return _synthetic("hospital", PATIENTS, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def clinic(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """As small a hospital as a night can be made of, where only its course matters."""
-    folder = tmp_path_factory.mktemp("clinic")
-    make_cohort(folder, seed=SEED, patients=4)
-    return folder
+    return _synthetic("clinic", 4, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
@@ -146,12 +158,7 @@ def _maker(stack: ExitStack, parent: Path, hospital: Path, prefect: dict[str, st
         vault = Vault.open(folder / "vault")
         write_private(vault.root / "site.key", bytes(range(32)))
         content = yaml.safe_load((ROOT / "configs" / "demo.yaml").read_text("utf-8"))
-        receiver = free_port()
-        pacs = content["pacs"]
-        node = PacsNode(over / "dicom", pacs["ae_title"], destinations={pacs["calling_ae_title"]: ("127.0.0.1", receiver)})
-        stack.enter_context(node)
-        pacs |= {"port": node.port}
-        content["receivers"][0]["port"] = receiver
+        _serve(content, over, stack)
         content["executor"] |= {"batch_size": batch_size, "workers": workers}
         for entry in content["imports"]:
             entry["file"] = str(over / Path(entry["file"]).name)
@@ -162,3 +169,70 @@ def _maker(stack: ExitStack, parent: Path, hospital: Path, prefect: dict[str, st
         return Ward(folder, config, prefect)
 
     return make
+
+
+def _serve(content: dict[str, Any], over: Path, stack: ExitStack) -> None:
+    """Start a PACS node over a hospital, and write into a site's configuration where it is and where it sends to."""
+    pacs, receiver = content["pacs"], free_port()
+    node = PacsNode(over / "dicom", pacs["ae_title"], destinations={pacs["calling_ae_title"]: ("127.0.0.1", receiver)})
+    stack.enter_context(node)
+    pacs |= {"port": node.port}
+    content["receivers"][0]["port"] = receiver
+
+
+class ProcessArguments(threading.Thread):
+    """Watches the command lines of a process and all its children."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.pid, self.seen, self.stop = pid, set[str](), threading.Event()
+
+    def run(self) -> None:
+        while not self.stop.wait(0.1):
+            try:
+                family = [psutil.Process(self.pid), *psutil.Process(self.pid).children(recursive=True)]
+                self.seen |= {" ".join(process.cmdline()) for process in family}
+            except psutil.Error:
+                continue  # a process that has just ended has no arguments any more
+
+
+@dataclass(frozen=True)
+class Calm:
+    """A site after one night in which nothing happened, the seconds that it took, and the command lines of its processes."""
+
+    site: Ward
+    seconds: float
+    arguments: set[str]
+
+
+@pytest.fixture(scope="session")
+def calm(hospital: Path, prefect: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Calm:
+    """A calm night that all processes of a test session share: they read of it, and begin no other there (`calm_again`)."""
+
+    def make() -> Calm:
+        with ExitStack() as stack:
+            site = _maker(stack, tmp_path_factory.mktemp("calm"), hospital, prefect)("calm")
+            began = time.monotonic()
+            process = site.begin()
+            arguments = ProcessArguments(process.pid)
+            arguments.start()
+            assert process.wait(300) == 0, site.log.read_text()
+            seconds = time.monotonic() - began
+            arguments.stop.set()
+            arguments.join()
+        time.sleep(1)  # Prefect's client sends its last log records in the background
+        return Calm(site, seconds, arguments.seen)
+
+    return once("calm-night", make)
+
+
+@pytest.fixture
+def calm_again(calm: Calm, hospital: Path, tmp_path: Path) -> Iterator[Ward]:
+    """A copy of the site of the calm night, with a PACS node of its own, for another night."""
+    site = replace(calm.site, folder=tmp_path / "calm", config=tmp_path / "calm" / calm.site.config.name)
+    shutil.copytree(calm.site.folder, site.folder)
+    content = yaml.safe_load(site.config.read_text("utf-8"))
+    with ExitStack() as stack:
+        _serve(content, hospital, stack)
+        site.config.write_text(yaml.safe_dump(content), "utf-8")
+        yield site

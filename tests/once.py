@@ -5,10 +5,12 @@ from __future__ import annotations
 import fcntl
 import pickle
 from collections.abc import Callable
+from functools import cache, wraps
 from pathlib import Path
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 Made = TypeVar("Made")
+P = ParamSpec("P")
 #: The folder of this test session, which all its processes share; set by `tests/conftest.py`.
 folder: list[Path] = []
 
@@ -28,3 +30,16 @@ def once(name: str, make: Callable[[], Made]) -> Made:
             return made
     found: Made = pickle.loads(path.read_bytes())
     return found
+
+
+def made_once(function: Callable[P, Made]) -> Callable[P, Made]:
+    """A function of what never changes, computed once a session for each of its arguments, and kept in each process that asks."""
+
+    @cache
+    def kept(*arguments: P.args, **named: P.kwargs) -> Made:
+        name = "-".join(
+            [function.__module__, function.__qualname__, *map(str, arguments), *(f"{key}={each}" for key, each in named.items())]
+        )
+        return once(name, lambda: function(*arguments, **named))
+
+    return wraps(function)(kept)

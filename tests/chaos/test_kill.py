@@ -5,31 +5,14 @@ import random
 import time
 import urllib.request
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from tests.nights import MakeWard, Ward
+from tests.nights import Calm, MakeWard, Ward
 
 KILLS, SEED = 5, 20261124
-
-
-@dataclass(frozen=True)
-class Calm:
-    """A site after one night in which nothing happened, and the seconds that it took."""
-
-    site: Ward
-    seconds: float
-
-
-@pytest.fixture(scope="module")
-def calm(module_ward: MakeWard) -> Calm:
-    site = module_ward("calm")
-    began = time.monotonic()
-    assert site.night() == 0, site.log.read_text()
-    return Calm(site, time.monotonic() - began)
 
 
 @pytest.mark.slow
@@ -83,8 +66,8 @@ def test_two_nights_at_once_share_the_work_and_do_not_harm_each_other(ward: Make
 
 
 @pytest.mark.slow
-def test_a_second_night_does_nothing_new(calm: Calm) -> None:
-    site = calm.site
+def test_a_second_night_does_nothing_new(calm_again: Ward) -> None:
+    site = calm_again
     before, ledger = site.tree(), site.ledger()
     rows = ledger.results()
     stamps = {path: path.stat().st_mtime_ns for path in site.lake.rglob("*") if path.is_file()}

@@ -107,7 +107,7 @@ def test_the_server_would_send_analytics_if_it_were_not_told_otherwise(prefect: 
 def test_a_night_that_a_worker_runs_completes_and_shows_its_table_and_report(
     deployed: dict[str, str], ward: Callable[..., Ward], tmp_path: Path
 ) -> None:
-    site = ward("site")
+    site = ward("site", workers=1)
     with worker(deployed, tmp_path / "worker.log"):
         said = prefect_command(
             deployed, "deployment", "run", "nightly/overnight-screening", "--param", f"config={site.config}", "--watch", "--watch-timeout", "240",

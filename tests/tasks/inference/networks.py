@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 import yaml
-from monai.networks.nets import UNet
 from safetensors.torch import save
 from torch import Tensor, nn
 
@@ -28,6 +27,8 @@ LABELS = [
 
 def unet() -> nn.Module:
     """MONAI's U-Net with random weights of a seed."""
+    from monai.networks.nets import UNet  # takes seconds, in each process that only collects tests too
+
     torch.manual_seed(11)
     made: nn.Module = UNet(**SHAPE).eval()
     return made

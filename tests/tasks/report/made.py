@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 import pyarrow as pa
 
@@ -11,6 +9,7 @@ from tasks.evaluation.analysis import analyse
 from tasks.evaluation.cases import THICK, THIN
 from tasks.evaluation.endpoints.further import Tables
 from tasks.evaluation.results import PlanHistory, Results, Role
+from tests.once import made_once
 from tests.tasks.evaluation.cohorts import changed, columns, patient, plan, tables
 from tests.tasks.evaluation.endpoints.made import ASKED, measurements, overlaps, readings
 
@@ -33,7 +32,7 @@ NIGHT = (
 )  # fmt: skip
 
 
-@cache
+@made_once
 def realistic() -> Results:
     """300 studies, some not read, one subgroup honestly harder."""
     predictions, reference, cohort = tables()
@@ -44,7 +43,7 @@ def realistic() -> Results:
     return analyse(predictions, reference, cohort, said, accountability=NIGHT)
 
 
-@cache
+@made_once
 def measured(order: int | None = None) -> Results:
     """Masks, measurements and readers as well, with a level too small to be shown."""
     predictions, reference, cohort = tables()
@@ -56,7 +55,7 @@ def measured(order: int | None = None) -> Results:
     return analyse(*given, said, beside=beside, accountability=NIGHT)
 
 
-@cache
+@made_once
 def awkward() -> Results:
     """Sixty scanners, long names, special characters, an empty level, withheld and not estimable ones."""
     n, rng = 3000, np.random.default_rng(11)
@@ -75,7 +74,7 @@ def awkward() -> Results:
     return analyse(predictions, reference, cohort, said, accountability=NIGHT)
 
 
-@cache
+@made_once
 def full(order: int | None = None) -> Results:
     """Everything that a plan can ask for, over 900 studies of two versions, with a small level and goals that pass, fail and can't be judged."""
     n, rng = 900, np.random.default_rng(7)
@@ -139,13 +138,13 @@ def _marks(n: int, rng: np.random.Generator) -> tuple[pa.Table, pa.Table]:
     return marks, pa.table({"StudyInstanceUID": found["study"][ill], "lesion": ["a"] * ill.size})
 
 
-@cache
+@made_once
 def bare() -> Results:
     """Nothing but the numbers: no subgroups, no night, nothing excluded, not synthetic."""
     return analyse(*tables(), plan(subgroups=[]))
 
 
-@cache
+@made_once
 def nothing() -> Results:
     """Too few patients to show anything."""
     return analyse(*tables(4), plan(minimum_cases=50), accountability=NIGHT)
@@ -160,7 +159,7 @@ def tampered(**change: float) -> Results:
     return made.model_copy(update={"performance": (wrong, *made.performance[1:])})
 
 
-@cache
+@made_once
 def many() -> Results:
     """So many scores that the curve is thinned out."""
     return analyse(*tables(6000), plan(subgroups=[]))
@@ -219,7 +218,7 @@ def further_tables(n: int, *, single: bool) -> Tables:
     return Tables(overlaps(n), measured, readings(n, cases=n - 10))
 
 
-@cache
+@made_once
 def everything(single: bool = False) -> Results:
     """Every analysis that a plan can ask for, and the night's times; `single`: each patient has one study."""
     n = 240

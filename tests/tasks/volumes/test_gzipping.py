@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterator
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,9 +17,8 @@ from tasks.volumes.gzipping import PIECE, gzipped, pieces
 
 def noise(size: int, seed: int = 1) -> bytes:
     """Bytes with something in them that repeats."""
-    source, runs = random.Random(seed), size // 2
-    values, lengths = source.choices(range(40), k=runs), source.choices(range(1, 6), k=runs)
-    return b"".join(bytes([value]) * length for value, length in zip(values, lengths, strict=True))[:size]
+    source, runs = np.random.default_rng(seed), size // 2
+    return np.repeat(source.integers(0, 40, runs, np.uint8), source.integers(1, 6, runs)).tobytes()[:size]
 
 
 CONTENT = noise(2_500_000)
