@@ -21,7 +21,7 @@ pytest_plugins = ["tests.nights"]
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """What is there before the first test stays to the end: the collector of garbage need not look at it, which took a quarter of all time."""
+    """What is there before the first test stays to the end: the collector of garbage need not look through it again and again."""
     gc.disable()
     try:
         return (yield)
