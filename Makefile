@@ -4,10 +4,7 @@ BIN := .venv/bin
 OUT ?= safelight-demo
 JOBS ?= 2
 
-# Compiled once for all processes of a night and of the tests, whatever the environment says: each would compile the same again.
-export PYTHONDONTWRITEBYTECODE :=
-
-.PHONY: demo test tests setup lint style types docs bench train-demo-model clean
+.PHONY: demo test tests setup lint style types docs bench train-demo-model train-text-model clean
 .DEFAULT_GOAL := help
 
 help:
@@ -17,9 +14,10 @@ help:
 	@echo "make docs               write the generated pages of docs/ anew"
 	@echo "make bench              every benchmark, with its ratio to the floor"
 	@echo "make train-demo-model   train the demo's model anew (under ten minutes on two cores)"
+	@echo "make train-text-model   train the network that finds dim text anew (an hour on two cores)"
 
 # torch comes by its exact version, before anything asks for a range of it: a range may bring a build of several GB.
-# All processors compile what pip would with one, but for what is seldom imported: tests of packages, and torch's compiler. Packages carry
+# All processors compile what pip would with one, but for what no command imports: tests of packages, and torch's compiler. Packages carry
 # files of other Pythons, too, which cannot be compiled.
 .venv/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -27,7 +25,7 @@ help:
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check "$$(grep '^torch==' constraints.txt)" -c constraints.txt
 	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	$(BIN)/python -m compileall -q -j 0 -x '/(tests?|_inductor|torch/onnx)/' .venv/lib >/dev/null 2>&1 || true
+	$(BIN)/python -m compileall -q -j 0 -x '/(tests?|testing|_inductor|torch/(onnx|distributed|ao|fx))/' .venv/lib >/dev/null 2>&1 || true
 	touch $@
 
 setup: .venv/.installed
@@ -51,7 +49,6 @@ test: style
 
 # Each file's tests stay in one of JOBS processes; the folders' order lets the long ones begin first.
 tests: .venv/.installed
-	$(BIN)/python -m compileall -q -j 0 tasks flows data_contracts benchmarks
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 docs: .venv/.installed
@@ -64,6 +61,9 @@ bench: .venv/.installed
 
 train-demo-model: .venv/.installed
 	$(BIN)/python -m tasks.inference.train
+
+train-text-model: .venv/.installed
+	$(BIN)/python -m tasks.deid.burned_in.dim_text.train
 
 clean:
 	rm -rf .venv build dist *.egg-info

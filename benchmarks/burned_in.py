@@ -1,6 +1,6 @@
 """How much burned-in text is found, by size and contrast, how many clean frames are touched, and how long a series takes.
 
-    python -m benchmarks.burned_in [--pictures 2] [--clean 1] [--slices 200] [--kinds CT MR PT US DX SC]
+    python -m benchmarks.burned_in [--pictures 2] [--clean 1] [--slices 200] [--kinds CT MR PT US DX SC MG XA]
 
 On generated pictures (`benchmarks/burned_in_pictures.py`), with the look that the stage takes at a single frame. A line counts as found when
 95 % of the pixels of its letters lie inside boxes. `--pictures`: how many pictures a size, contrast and kind, each with up to six lines that
@@ -21,15 +21,15 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from benchmarks.burned_in_pictures import KINDS, NOISE, RANGE, SHAPES, Line, clean, line, stored, written
-from tasks.deid.burned_in.letters import lines
 from tasks.deid.burned_in.looking import look
 from tasks.deid.burned_in.policy import PixelPolicy
+from tasks.deid.burned_in.searching import lines
 from tasks.evaluation.proportions import wilson
 
 SIZES = (7, 9, 12, 16, 24)
 CONTRASTS = (0.5, 0.25, 0.12, 0.06, 0.03)
 #: How many clean frames of each kind: 1,000 in all.
-CLEAN = {"CT": 140, "MR": 300, "PT": 400, "US": 60, "DX": 40, "SC": 60}
+CLEAN = {"CT": 140, "MR": 300, "PT": 340, "US": 60, "DX": 40, "SC": 60, "MG": 20, "XA": 40}
 #: The first seed of what is measured; those below it were used for tuning.
 FIRST = 30000
 POLICY = PixelPolicy()

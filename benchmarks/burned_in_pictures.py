@@ -1,7 +1,8 @@
-"""Pictures of six kinds without text, and lines of text to put on them: what the finding of text is measured with. All are drawn from a seed.
+"""Pictures of eight kinds without text, and lines of text to put on them: what the finding of text is measured with. All are drawn from a seed.
 
-Values are in stored units of their kind: CT in Hounsfield units, MR and PET in arbitrary units from 0, DX of 12 bit, ultrasound and secondary
-capture of 8 bit. Nothing is anatomy but the shapes that can be taken for text: bodies, ribs, vessels, edges, speckle, bars, grids.
+Values are in stored units of their kind: CT in Hounsfield units, MR and PET in arbitrary units from 0, DX, mammography and angiography
+of 12 bit, ultrasound and secondary capture of 8 bit. Nothing is anatomy but the shapes that can be taken for text: bodies, ribs, vessels,
+strands, edges, speckle, bars, grids.
 """
 
 from __future__ import annotations
@@ -18,12 +19,21 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 Array = NDArray[Any]
-KINDS = ("CT", "MR", "PT", "US", "DX", "SC")
+KINDS = ("CT", "MR", "PT", "US", "DX", "SC", "MG", "XA")
 #: Rows and columns of each kind.
-SHAPES = {"CT": (512, 512), "MR": (256, 256), "PT": (168, 168), "US": (480, 640), "DX": (1536, 1280), "SC": (512, 640)}
+SHAPES = {
+    "CT": (512, 512),
+    "MR": (256, 256),
+    "PT": (168, 168),
+    "US": (480, 640),
+    "DX": (1536, 1280),
+    "SC": (512, 640),
+    "MG": (1536, 1024),
+    "XA": (512, 512),
+}
 #: The noise (standard deviation) and the whole range of values of each kind, in its own units.
-NOISE = {"CT": 12.0, "MR": 25.0, "PT": 120.0, "US": 0.0, "DX": 18.0, "SC": 0.0}
-RANGE = {"CT": 2000.0, "MR": 1000.0, "PT": 8000.0, "US": 255.0, "DX": 4095.0, "SC": 255.0}
+NOISE = {"CT": 12.0, "MR": 25.0, "PT": 120.0, "US": 0.0, "DX": 18.0, "SC": 0.0, "MG": 24.0, "XA": 30.0}
+RANGE = {"CT": 2000.0, "MR": 1000.0, "PT": 8000.0, "US": 255.0, "DX": 4095.0, "SC": 255.0, "MG": 4095.0, "XA": 4095.0}
 FONTS = ("DejaVuSans.ttf", "DejaVuSansMono.ttf", "DejaVuSans-Bold.ttf", "pillow")
 WORDS = (
     "SAMPLE^PERSON", "ID 00471108", "12.04.1937", "Example, Maria F 83Y", "St. Example Clinic", "2021-03-17 10:11:12",
@@ -201,7 +211,54 @@ def _sc(rng: np.random.Generator) -> Array:
     return np.asarray(made.clip(0, 255))
 
 
-_DRAWN = {"CT": _ct, "MR": _mr, "PT": _pet, "US": _us, "DX": _dx, "SC": _sc}
+def _mg(rng: np.random.Generator) -> Array:
+    """A breast at one edge: skin, fat, glandular strands that thin out towards it, calcifications, a muscle's corner."""
+    shape = SHAPES["MG"]
+    rows, columns = np.indices(shape) / np.array(shape)[:, None, None]
+    depth = np.hypot((rows - rng.uniform(0.42, 0.58)) / rng.uniform(0.3, 0.42), columns / rng.uniform(0.5, 0.85))
+    breast = depth < 1
+    made = np.where(breast, 900 + 700 * np.sqrt(np.clip(1 - depth, 0, 1)), 40.0)
+    strands = (
+        ndimage.gaussian_filter(rng.standard_normal(shape), (3, 14)) * 6
+        + ndimage.gaussian_filter(rng.standard_normal(shape), (12, 5)) * 9
+    )
+    blobs = ndimage.gaussian_filter(rng.standard_normal(shape), 40) * 60
+    made += breast * np.clip(1.2 - depth, 0, 1) * (420 * np.tanh(strands) + 380 * np.tanh(blobs))
+    made[breast & (depth > 0.985)] += 300
+    made[breast & ((rows + 1.6 * columns) < rng.uniform(0.3, 0.6))] += 500
+    for _ in range(int(rng.integers(0, 30))):
+        y, x = rng.uniform(0.25, 0.75), rng.uniform(0.02, 0.5)
+        made[grown(shape, y, x, *rng.uniform(0.0006, 0.002, 2))] += 900
+    return np.asarray((ndimage.gaussian_filter(made, 0.8) + _noise(rng, "MG", 0.6)).clip(0, 4095))
+
+
+def _xa(rng: np.random.Generator) -> Array:
+    """A tree of contrast-filled vessels over ribs and a heart, in a round collimator."""
+    shape = SHAPES["XA"]
+    made = np.full(shape, 2400.0)
+    for level in range(7):
+        ring = grown(shape, 0.15 + level * 0.13, 0.4, 0.12, 0.6, 0.35) & ~grown(shape, 0.17 + level * 0.13, 0.4, 0.12, 0.6, 0.35)
+        made[ring] -= 250
+    made[grown(shape, 0.6, 0.55, 0.28, 0.24, 0.5)] -= 500
+    vessels = Image.new("L", (2 * shape[1], 2 * shape[0]))
+    draw = ImageDraw.Draw(vessels)
+    ends = [(np.array([rng.uniform(0.3, 0.5), 0.05]) * 2 * shape[1], np.pi / 2, 14.0)]
+    while ends:
+        at, heading, width = ends.pop()
+        points = [at]
+        for _ in range(int(rng.integers(12, 30))):
+            heading += rng.normal(0, 0.16)
+            points.append(points[-1] + 12 * np.array([np.cos(heading), np.sin(heading)]))
+        draw.line([(float(x), float(y)) for x, y in points], 255, max(1, round(width)), "curve")
+        if width > 2.5:
+            ends += [(points[-1], heading + turn, width * rng.uniform(0.55, 0.8)) for turn in rng.uniform(0.2, 0.8, 2) * (1, -1)]
+    made -= np.asarray(vessels.resize(shape[::-1], Image.Resampling.BOX), float) / 255 * rng.uniform(500, 1300)
+    made = ndimage.gaussian_filter(made, 1.2)
+    made[~grown(shape, 0.5, 0.5, 0.49, 0.49)] = 30
+    return np.asarray((made + _noise(rng, "XA", 0.8)).clip(0, 4095))
+
+
+_DRAWN = {"CT": _ct, "MR": _mr, "PT": _pet, "US": _us, "DX": _dx, "SC": _sc, "MG": _mg, "XA": _xa}
 
 
 @dataclass(frozen=True)

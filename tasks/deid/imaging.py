@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from tasks.deid.burned_in.box import Box
-from tasks.deid.burned_in.looking import Look, look
+from tasks.deid.burned_in.evidence import Look
+from tasks.deid.burned_in.looking import look
 from tasks.deid.faces.check import FaceCheck
 from tasks.deid.faces.deface import deface
 from tasks.deid.faces.judge import judge

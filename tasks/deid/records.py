@@ -8,7 +8,7 @@ from typing import Any
 
 from data_contracts import deid_audit, deid_evidence
 from tasks.deid.audit.sample import modality_label
-from tasks.deid.burned_in.looking import Look
+from tasks.deid.burned_in.evidence import Look
 from tasks.deid.header import Audit
 from tasks.deid.rules import keyword
 from tasks.deid.study import StudyWork

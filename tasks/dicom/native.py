@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,24 +15,46 @@ from tasks.dicom.fields import Fields
 from tasks.dicom.instances import Instance
 
 
-def frames_of(instance: Instance, header: Dataset | Fields) -> NDArray[Any] | None:
-    """(frames, rows, columns) of native grey pixels of 8 or 16 bits, their unused bits included; None for all others.
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How grey pixels of 8 or 16 bits lie in a native element: frames, rows, columns, bits a pixel, and whether they have signs."""
 
-    Args:
-        header: the instance's data set.
+    frames: int
+    rows: int
+    columns: int
+    bits: int
+    signed: bool
+
+
+def layout(header: Dataset | Fields) -> Layout | None:
+    """What a data set says of it; None where it describes other pixels.
 
     Raises:
-        SafelightError: E-DEID-CHANGED; ValueError, AttributeError and TypeError for headers that do not describe the pixels.
+        ValueError, AttributeError, TypeError: the header does not describe the pixels.
     """
     bits = header.get("BitsAllocated")
     if bits not in (8, 16) or (header.get("BitsStored") != bits and bits != 16) or header.get("SamplesPerPixel") != 1:
         return None
-    value = instance.native() if header.PhotometricInterpretation in ("MONOCHROME1", "MONOCHROME2") else None
-    if value is None or instance.pixels[0][0] != PIXELS[0] or (instance.encoding.big_endian and bits == 8):
+    if header.PhotometricInterpretation not in ("MONOCHROME1", "MONOCHROME2"):
         return None
-    order, kind = ">" if instance.encoding.big_endian else "<", "i" if header.PixelRepresentation else "u"
-    count, rows, columns = max(1, int(header.get("NumberOfFrames") or 1)), int(header.Rows), int(header.Columns)
-    return np.frombuffer(value, np.dtype(f"{order}{kind}{bits // 8}"), count * rows * columns).reshape(count, rows, columns)
+    count = max(1, int(header.get("NumberOfFrames") or 1))
+    return Layout(count, int(header.Rows), int(header.Columns), bits, bool(header.PixelRepresentation))
+
+
+def frames_of(instance: Instance, as_described: Layout | None) -> NDArray[Any] | None:
+    """(frames, rows, columns) of native grey pixels of 8 or 16 bits, their unused bits included; None for all others.
+
+    Raises:
+        SafelightError: E-DEID-CHANGED; ValueError where there are fewer pixels than described.
+    """
+    if as_described is None or (instance.encoding.big_endian and as_described.bits == 8):
+        return None
+    value = instance.native()
+    if value is None or instance.pixels[0][0] != PIXELS[0]:
+        return None
+    order, kind = ">" if instance.encoding.big_endian else "<", "i" if as_described.signed else "u"
+    shape = as_described.frames, as_described.rows, as_described.columns
+    return np.frombuffer(value, np.dtype(f"{order}{kind}{as_described.bits // 8}"), math.prod(shape)).reshape(shape)
 
 
 def stored(values: NDArray[Any], header: Dataset | Fields) -> NDArray[Any]:

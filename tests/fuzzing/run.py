@@ -27,7 +27,7 @@ import numpy as np
 from pydicom import config, dcmread
 
 from tasks.deid import quarantine
-from tasks.deid.burned_in.letters import lines
+from tasks.deid.burned_in.searching import lines
 from tasks.deid.folder import take_in
 from tasks.deid.stage import DeidentifyStage
 from tasks.errors import catalogue

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+#: Two boxes that meet become one if that has at most so many times the pixels that they have together.
+_LOOSE = 1.3
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Box:
@@ -29,6 +32,13 @@ class Box:
         """The box with a margin of so many pixels on each side."""
         return Box(self.left - by, self.top - by, self.right + by, self.bottom + by)
 
+    def longer(self, by: float) -> Box:
+        """The box, longer at both ends by so many times its shorter side."""
+        width, height = self.right - self.left, self.bottom - self.top
+        if width >= height:
+            return Box(self.left - int(height * by), self.top, self.right + int(height * by), self.bottom)
+        return Box(self.left, self.top - int(width * by), self.right, self.bottom + int(width * by))
+
     def meets(self, other: Box) -> bool:
         """Whether the two share a pixel."""
         return self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom
@@ -45,18 +55,44 @@ class Box:
 
 
 def merged(boxes: Iterable[Box]) -> tuple[Box, ...]:
-    """Boxes that cover all of `boxes`, and of which no two share a pixel; in order, without empty ones."""
+    """Boxes that cover all of `boxes`, and little more, and of which no two share a pixel; in order, without empty ones.
+
+    Two that meet become the smallest box that has both where that is hardly larger than they are; of others, one gives up what it shares.
+    """
     done: list[Box] = []
     for box in boxes:
-        if not box.area:
-            continue
         grown = box
-        while meeting := [each for each in done if each.meets(grown)]:
-            done = [each for each in done if each not in meeting]
-            for each in meeting:
+        while near := [each for each in done if _fit(each, grown)]:
+            done = [each for each in done if each not in near]
+            for each in near:
                 grown = grown.around(each)
-        done.append(grown)
+        parts = [grown] if grown.area else []
+        for other in done:
+            parts = [piece for part in parts for piece in _without(part, other)]
+        done += parts
     return tuple(sorted(done))
+
+
+def _fit(one: Box, other: Box) -> bool:
+    """Whether two boxes share a pixel, and the smallest that has both is hardly larger than they are together."""
+    if not one.meets(other) or not one.area or not other.area:
+        return False
+    shared = Box(
+        max(one.left, other.left), max(one.top, other.top), min(one.right, other.right), min(one.bottom, other.bottom)
+    ).area
+    return one.around(other).area <= _LOOSE * (one.area + other.area - shared)
+
+
+def _without(box: Box, other: Box) -> list[Box]:
+    """What a box has that another has not, as up to four boxes: above and below it, left and right of it."""
+    if not box.meets(other):
+        return [box]
+    top, bottom = max(box.top, other.top), min(box.bottom, other.bottom)
+    pieces = (
+        Box(box.left, box.top, box.right, top), Box(box.left, bottom, box.right, box.bottom),
+        Box(box.left, top, other.left, bottom), Box(other.right, top, box.right, bottom),
+    )  # fmt: skip
+    return [piece for piece in pieces if piece.area and piece.left < piece.right and piece.top < piece.bottom]
 
 
 def outside(regions: Sequence[Box], rows: int, columns: int) -> tuple[Box, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.deid.burned_in import letters
+from tasks.deid.burned_in import searching
 from tasks.deid.burned_in.box import Box
 
 #: Around a place so many pixels are looked at.
@@ -16,6 +16,8 @@ _AROUND = 32
 CONFIRMED = 0.3
 #: Frames that correlate so much in a place show the same there: text that the network saw in one need not be looked for in the other.
 _SAME = 0.9
+#: From so many frames on their spread tells strokes that are in all of them: this part of the usual spread or less, in this part of a place's pixels.
+_FRAMES_TO_TELL, _STILL, _STROKES = 8, 0.25, 0.05
 
 
 class Confirmation:
@@ -55,9 +57,25 @@ class Confirmation:
 def within(frame: NDArray[Any], place: Box, threshold: float) -> tuple[Box, ...]:
     """Lines of letters of a frame that share a pixel with a place; only the place and a margin are looked at."""
     area = place.grown(_AROUND).clipped(*frame.shape[:2])
-    lines = letters.lines(frame[area.slices()], threshold, side=max(frame.shape[:2]))
+    lines = searching.lines(frame[area.slices()], threshold, side=max(frame.shape[:2]))
     moved = (Box(box.left + area.left, box.top + area.top, box.right + area.left, box.bottom + area.top) for box in lines)
     return tuple(box for box in moved if box.meets(place))
+
+
+def is_steady(spread: NDArray[Any], place: Box, frames: int) -> bool:
+    """Whether letters of one value are in all frames: their strokes are pixels that hardly differ between frames, where those around do.
+
+    Of eight frames and more, noise alone leaves next to no pixel with less than a quarter of the usual spread.
+
+    Args:
+        spread: largest minus smallest value of each pixel over all frames, (rows, columns).
+        place: where lines were found in it.
+        frames: how many there are.
+    """
+    if frames < _FRAMES_TO_TELL:
+        return False
+    usual = float(np.median(spread[place.grown(_AROUND).clipped(*spread.shape).slices()]))
+    return float(np.mean(spread[place.slices()] < _STILL * usual)) >= _STROKES
 
 
 def _normalised(crop: NDArray[Any]) -> NDArray[np.float32]:

@@ -29,11 +29,14 @@ _OFFSETS = (0x7FE00001, 0x7FE00002)
 _PERCENTILES = (0.1, 99.9)
 
 
-def decoded(source: Source, header: Dataset, frames: Iterable[int] | None = None) -> Iterator[NDArray[Any]]:
+def decoded(
+    source: Source, header: Dataset, layout: native.Layout | None, frames: Iterable[int] | None = None
+) -> Iterator[NDArray[Any]]:
     """The frames of a file in order, one at a time: (rows, columns) of stored values, or (rows, columns, 3) in red, green, blue.
 
     Args:
         header: the file's data set without its pixels.
+        layout: how native grey pixels lie by the header; nothing for all others.
         frames: which frames, from 0; all where nothing is said.
 
     Raises:
@@ -43,7 +46,7 @@ def decoded(source: Source, header: Dataset, frames: Iterable[int] | None = None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             instance = instances.read(source)
-            plain = native.frames_of(instance, header)
+            plain = native.frames_of(instance, layout)
             if plain is not None:
                 yield from plain if frames is None else (plain[number] for number in frames)
                 return

@@ -27,24 +27,27 @@ _LONG_TOGETHER = 4.0
 _LONG = 1.5
 #: The network must be so much surer of a box that is shorter than this many times its height.
 _COMPACT, _SURER = 2.5, 0.3
+#: A box grows by so many times its height at both ends: letters there may lie on ground that drowns them for the network.
+_ENDS = 0.5
 #: A box that is taller, in pixels, and compact may be an organ.
 _TALL = 20
 
 
-def lines(frame: NDArray[Any], threshold: float, *, side: int | None = None) -> tuple[Box, ...]:
+def lines(frame: NDArray[Any], threshold: float, *, side: int | None = None, enlarged: bool = True) -> tuple[Box, ...]:
     """The boxes of a frame that hold a line of letters.
 
     Args:
         frame: values of any range, (rows, columns) or (rows, columns, 3).
         threshold: the least mean probability of text.
         side: the longer side of the image that the frame was cut out of; nothing for a whole one.
+        enlarged: small frames are enlarged for small letters.
 
     Raises:
         SafelightError: E-DEID-TEXT-DETECTOR.
     """
     plain, local = frames.pictures(frame)
     tallest = max(_TALLEST, _TALLEST_PART * min(local.shape[:2]))
-    found = [each for each in find(local, threshold, side) if min(_sides(each.box)) <= tallest]
+    found = [each for each in find(local, threshold, side, enlarged) if min(_sides(each.box)) <= tallest]
     alone = [
         each.score >= (threshold + _SURER if _is_compact(each.box) else threshold) and is_struck(plain, local, each.box)
         for each in found
@@ -56,7 +59,7 @@ def lines(frame: NDArray[Any], threshold: float, *, side: int | None = None) -> 
             boxes = [found[small[piece]].box for piece in pieces]
             if len(boxes) > 1 and (any(alone[small[piece]] for piece in pieces) or is_struck_together(local, boxes)):
                 lines.append(reduce(Box.around, boxes))
-    return tuple(_with_ends(box).clipped(*local.shape[:2]) for box in lines)
+    return tuple(box.longer(_ENDS).clipped(*local.shape[:2]) for box in lines)
 
 
 def _sides(box: Box) -> tuple[int, int]:
@@ -92,14 +95,6 @@ def is_struck(plain: NDArray[np.uint8], local: NDArray[np.uint8], box: Box) -> b
     if count < least:
         return False
     return (count >= _CROSSINGS_OF_DIM and short <= _TALLEST) or crossings(plain[box.slices()]) >= least
-
-
-def _with_ends(box: Box) -> Box:
-    """The box, longer by half its height at both ends: letters at an end may lie on ground that drowns them for the network."""
-    width, height = box.right - box.left, box.bottom - box.top
-    if width >= height:
-        return Box(box.left - height // 2, box.top, box.right + height // 2, box.bottom)
-    return Box(box.left, box.top - width // 2, box.right, box.bottom + width // 2)
 
 
 def crossings(crop: NDArray[np.uint8]) -> int:

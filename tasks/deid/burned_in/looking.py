@@ -8,45 +8,25 @@ the dozen, and one at their first frame; every other image is looked at alone. A
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import Dataset
-from pydicom.datadict import tag_for_keyword
 
-from tasks.deid.burned_in import catalogue, frames, letters, ultrasound
-from tasks.deid.burned_in.box import Box, merged, outside
-from tasks.deid.burned_in.confirming import CONFIRMED, Confirmation, within
+from tasks.deid.burned_in import frames, searching
+from tasks.deid.burned_in.box import Box, merged
+from tasks.deid.burned_in.confirming import CONFIRMED, Confirmation, is_steady, within
+from tasks.deid.burned_in.evidence import Look
+from tasks.deid.burned_in.opening import File, opened
 from tasks.deid.burned_in.policy import PixelPolicy
 from tasks.deid.burned_in.projecting import Projection
 from tasks.deid.burned_in.singling import Singling
-from tasks.dicom import headers, instances
+from tasks.dicom import instances
 from tasks.errors import SafelightError
-
-Source = Literal["text", "catalogue", "ultrasound", "declared", "face"]
-#: All that is read of the header of a grey image: SpecificCharacterSet, the catalogue's fields, and what describes pixels and regions.
-_READ = tuple(
-    tag_for_keyword(name) or 0
-    for name in (
-        "SpecificCharacterSet", *catalogue.FIELDS, "NumberOfFrames", "PhotometricInterpretation", "SamplesPerPixel", "BitsAllocated", "BitsStored",
-        "HighBit", "PixelRepresentation", "SequenceOfUltrasoundRegions", "SOPClassUID", "SharedFunctionalGroupsSequence",
-    )
-)  # fmt: skip
 
 #: How sure the look at the spread alone must be of a place that no single frame shows.
 _STEADY = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """A row of evidence: what one look was at, how many frames it covered, and how many boxes came of it."""
-
-    source: Source
-    view: str
-    frames: int
-    boxes: int
 
 
 @dataclass(frozen=True)
@@ -69,25 +49,6 @@ class SeriesFindings:
         return tuple(merged(box for boxes in each.values() for box in boxes) for each in self.frames)
 
 
-@dataclass
-class _File:
-    source: instances.Source
-    header: Dataset
-    count: int
-    suspect: bool
-    declared: bool
-    outside: tuple[Box, ...] = ()
-    at: tuple[float, ...] = ()
-    found: dict[int, tuple[Box, ...]] = field(default_factory=dict)
-    code: str = ""
-
-    def add(self, frame: int, boxes: Sequence[Box]) -> None:
-        """Note boxes of one frame, clipped to the image."""
-        clipped = [box.clipped(int(self.header.Rows), int(self.header.Columns)) for box in boxes]
-        if joined := merged([*self.found.get(frame, ()), *clipped]):
-            self.found[frame] = joined
-
-
 def look(sources: Sequence[instances.Source], *, policy: PixelPolicy) -> SeriesFindings:
     """Look at the original files of one series.
 
@@ -96,8 +57,7 @@ def look(sources: Sequence[instances.Source], *, policy: PixelPolicy) -> SeriesF
         OSError: a file can't be read.
     """
     looks: list[Look] = []
-    alike: dict[object, _File] = {}
-    files = [_open(source, policy, looks, alike) for source in sources]
+    files = opened(sources, policy, looks)
     for chunk in _chunks([file for file in files if not file.code], policy):
         _look_at(chunk, policy, looks)
     for file in files:
@@ -112,97 +72,26 @@ def look(sources: Sequence[instances.Source], *, policy: PixelPolicy) -> SeriesF
     )
 
 
-def _open(
-    source: instances.Source,
-    policy: PixelPolicy,
-    looks: list[Look],
-    alike: dict[object, _File],
-) -> _File:
-    """A file's header, with what header and catalogue say of text. Slices that agree in all that is read here share one header."""
-    try:
-        instance = instances.read(source)
-        key = (instance.syntax, *map(instance.stated, _READ))
-        if (like := alike.get(key)) is not None:
-            return replace(like, source=source, found={}, at=_along(instance))
-        file = _opened(source, instance.light(), policy, looks)
-        file.at = _along(instance)
-    except SafelightError:
-        return _File(source, Dataset(), 0, False, False, code="E-DEID-PIXELS-UNREADABLE")
-    if not file.code and not file.found and file.header.PhotometricInterpretation in ("MONOCHROME1", "MONOCHROME2"):
-        alike[key] = file
-    return file
-
-
-def _opened(source: instances.Source, header: Dataset, policy: PixelPolicy, looks: list[Look]) -> _File:
-    try:
-        count, rows, columns = max(1, int(header.get("NumberOfFrames") or 1)), int(header.Rows), int(header.Columns)
-        readable = str(header.PhotometricInterpretation) in frames.PHOTOMETRIC
-    except (AttributeError, TypeError, ValueError):
-        return _File(source, header, 0, False, False, code="E-DEID-PIXELS-UNREADABLE")
-    known = catalogue.ask(header)
-    declared = str(header.get("BurnedInAnnotation") or "").strip().upper() == "YES"
-    file = _File(source, header, count, known.suspect or declared, declared)
-    if not readable:
-        file.code = "E-DEID-PIXELS-UNREADABLE"
-    elif known.screen or (declared and policy.declared == "quarantine"):
-        file.code = "E-DEID-BURNED-IN"
-        looks.append(Look("catalogue" if known.screen else "declared", "header", count, 0))
-    elif known.boxes and policy.catalogue == "quarantine":
-        file.code = "E-DEID-TEXT-FOUND"
-        looks.append(Look("catalogue", "header", count, len(known.boxes)))
-    if file.code:
-        return file
-    regions = ultrasound.regions(header)
-    if regions:
-        file.outside = outside(regions, rows, columns)
-    fixed: list[tuple[Source, tuple[Box, ...]]] = [("catalogue", known.boxes)]
-    if policy.ultrasound == "outside":
-        fixed.append(("ultrasound", file.outside))
-    for kind, boxes in fixed:
-        if boxes:
-            looks.append(Look(kind, "header", count, len(boxes)))
-            for frame in range(count):
-                file.add(frame, boxes)
-    return file
-
-
-def _along(instance: instances.Instance) -> tuple[float, ...]:
-    """What slices of a series are ordered by: the place along their normal, then their number."""
-    header = instance.fields()
-    position, orientation = headers.numbers(header, "ImagePositionPatient"), headers.numbers(header, "ImageOrientationPatient")
-    along = 0.0
-    if position is not None and orientation is not None and len(position) == 3 and len(orientation) == 6:
-        along = float(np.dot(np.cross(orientation[:3], orientation[3:]), position))
-    return along, headers.number(header, "InstanceNumber") or 0.0
-
-
-def _is_sliced(header: Dataset) -> bool:
-    """Whether an image is one of many alike: an original grey CT, MR or PET."""
-    image_type = [str(value).strip().upper() for value in header.get("ImageType") or ()][:2]
-    return (
-        str(header.get("Modality")) in ("CT", "MR", "PT")
-        and image_type == ["ORIGINAL", "PRIMARY"]
-        and header.PhotometricInterpretation in ("MONOCHROME1", "MONOCHROME2")
-    )
-
-
 @dataclass
 class _Chunk:
     """Frames that share one look: of several files, or several of one file."""
 
-    files: list[_File]
-    frames: list[tuple[_File, int]]
+    files: list[File]
+    frames: list[tuple[File, int]]
     sliced: bool
 
-    def decoded(self) -> Iterator[tuple[_File, int, NDArray[Any]]]:
+    def decoded(self) -> Iterator[tuple[File, int, NDArray[Any]]]:
         """Each frame with its file and number; a file that can't be decoded is noted and left out."""
+        wanted_of: dict[int, list[int]] = {}
+        for file, number in self.frames:
+            wanted_of.setdefault(id(file), []).append(number)
         for file in self.files:
-            wanted = [number for each, number in self.frames if each is file]
             if file.code:
                 continue
+            wanted = wanted_of[id(file)]
             try:
                 got = 0
-                for number, frame in zip(wanted, frames.decoded(file.source, file.header, wanted), strict=False):
+                for number, frame in zip(wanted, frames.decoded(file.source, file.header, file.layout, wanted), strict=False):
                     got += 1
                     yield file, number, frame
                 if got < len(wanted):
@@ -211,19 +100,15 @@ class _Chunk:
                 file.code = refused.code
 
 
-def _chunks(files: Sequence[_File], policy: PixelPolicy) -> Iterator[_Chunk]:
-    groups: dict[tuple[Any, ...], list[_File]] = {}
+def _chunks(files: Sequence[File], policy: PixelPolicy) -> Iterator[_Chunk]:
+    groups: dict[tuple[object, ...], list[File]] = {}
     for file in files:
-        header = file.header
-        if not _is_sliced(header) or file.suspect:
+        if file.group is None or file.suspect:
             step = 1 if file.suspect else policy.frames_a_look
             for start in range(0, file.count, step):
                 yield _Chunk([file], [(file, number) for number in range(start, min(start + step, file.count))], False)
             continue
-        shape = tuple(
-            header.get(name) for name in ("Rows", "Columns", "PhotometricInterpretation", "PixelRepresentation", "BitsAllocated")
-        )
-        groups.setdefault(shape, []).append(file)
+        groups.setdefault(file.group, []).append(file)
     for group in groups.values():
         group.sort(key=lambda file: file.at)
         every = [(file, number) for file in group for number in range(file.count)]
@@ -235,7 +120,7 @@ def _chunks(files: Sequence[_File], policy: PixelPolicy) -> Iterator[_Chunk]:
 def _look_at(chunk: _Chunk, policy: PixelPolicy, looks: list[Look]) -> None:
     """Look at one chunk, and note for each of its frames what is to be blanked."""
     projection, single = Projection(), Singling()
-    taken: list[tuple[_File, int]] = []
+    taken: list[tuple[File, int]] = []
     for file, number, frame in chunk.decoded():
         projection.add(frame)
         if chunk.sliced and frame.dtype.itemsize <= 2:
@@ -247,11 +132,12 @@ def _look_at(chunk: _Chunk, policy: PixelPolicy, looks: list[Look]) -> None:
     head = chunk.files[0]
     threshold = policy.suspect_threshold if head.suspect else policy.threshold
     views = projection.views(with_first=not chunk.sliced)
+    shared = chunk.sliced and projection.count > 1  # one look for many slices: small letters in it are left to our network
     places: list[Box] = []
     for names, shown in _shown(views):
-        here = letters.lines(shown, threshold)
+        here = searching.lines(shown, threshold, enlarged=not shared)
         if head.outside and policy.ultrasound == "text":  # where consoles print, less is enough
-            near = letters.lines(shown, policy.suspect_threshold)
+            near = searching.lines(shown, policy.suspect_threshold, enlarged=not shared)
             here += tuple(box for box in near if any(box.meets(each) for each in head.outside))
         places += here
         looks.extend(Look("text", name, projection.count, len(here)) for name in names)
@@ -265,12 +151,12 @@ def _look_at(chunk: _Chunk, policy: PixelPolicy, looks: list[Look]) -> None:
     _confirm(chunk, found, views["spread"])
 
 
-def _look_at_odd(odd: Sequence[tuple[_File, int, NDArray[Any]]], policy: PixelPolicy, looks: list[Look]) -> None:
+def _look_at_odd(odd: Sequence[tuple[File, int, NDArray[Any]]], policy: PixelPolicy, looks: list[Look]) -> None:
     """Look at slices that differ from both of their neighbours, by that difference: what is written on one slice alone shows there."""
     if not odd:
         return
     most, least = (pick([beyond for _, _, beyond in odd], axis=0) for pick in (np.max, np.min))
-    places = merged(letters.lines(np.stack([most, least, most - least], axis=-1), policy.threshold))
+    places = searching.lines(np.stack([most, least, most - least], axis=-1), policy.threshold, enlarged=False)
     looks.append(Look("text", "difference", len(odd), len(places)))
     for file, number, beyond in odd:
         for place in places:
@@ -298,12 +184,18 @@ def _grey(view: str, array: NDArray[Any]) -> NDArray[Any]:
 def _confirm(chunk: _Chunk, found: tuple[Box, ...], spread: NDArray[Any]) -> None:
     """Find out which frames have the places of a projection.
 
-    A place that the spread shows and no single frame does is the same in all frames and as dim as their noise: it is blanked in all.
+    A place that the spread shows and no single frame does is the same in all frames and as dim as their noise: it is blanked in all, and so
+    is one that single frames show here and there, where the spread says that its letters are in all of them.
     A place that only the maximum or minimum shows, and no frame, was put together from several frames: it is nobody's text.
     """
     confirmation = Confirmation(found)
     for file, number, frame in chunk.decoded():
         file.add(number, confirmation.boxes(frame))
-    steady = [place for place in found if place not in confirmation.seen and within(_grey("spread", spread), place, _STEADY)]
+    grey = _grey("spread", spread)
+    steady = [
+        place
+        for place in found
+        if (is_steady(grey, place, len(chunk.frames)) if place in confirmation.seen else within(grey, place, _STEADY))
+    ]
     for file, number in chunk.frames if steady else ():
         file.add(number, steady)

@@ -67,8 +67,7 @@ class Singling:
 
     def _count(self, own: NDArray[Any], one: NDArray[Any], other: NDArray[Any]) -> int:
         """How many pixels of every second row stand out."""
-        beyond = _beyond(own[::_ROWS], one[::_ROWS], other[::_ROWS])
-        return int(np.count_nonzero(beyond > self._least) + np.count_nonzero(beyond < -self._least))
+        return beyond_by(int(self._least), own[::_ROWS], one[::_ROWS], other[::_ROWS])
 
     def _steady(self, one: NDArray[Any], other: NDArray[Any]) -> float:
         """How many pixels an end may differ by from its one neighbour, where this and the next differ as they do."""
@@ -89,6 +88,19 @@ class Singling:
         around = [near for near in (place - 1, place + 1) if 0 <= near < len(self._counts) and self._usual[near] is None]
         most = max((self._counts[near] for near in around), default=0) if usual is None else usual
         return self._counts[place] >= most + _STROKES
+
+
+def beyond_by(least: int, own: NDArray[Any], one: NDArray[Any], other: NDArray[Any]) -> int:
+    """How many values lie outside of the range of two others by more than `least`, which is 0 or greater.
+
+    Nothing is widened: a distance that leaves the range of the stored integers comes out right where it is read without a sign.
+    """
+    unsigned = np.dtype(f"u{own.dtype.itemsize}")
+    if least > np.iinfo(unsigned).max:
+        return 0
+    most, fewest = np.maximum(one, other), np.minimum(one, other)
+    above, below = np.subtract(own, most).view(unsigned), np.subtract(fewest, own).view(unsigned)
+    return int(np.count_nonzero((own > most) & (above > least)) + np.count_nonzero((own < fewest) & (below > least)))
 
 
 def _least(frame: NDArray[Any]) -> float:

@@ -186,7 +186,7 @@ def rescaled(plane: Plane, rows: NDArray[np.intp] | None = None, columns: NDArra
         try:
             instance = instances.read(plane.source)
             header = instance.fields()
-            plain = native.frames_of(instance, header)
+            plain = native.frames_of(instance, native.layout(header))
             values = plain[plane.frame] if plain is not None else pixel_array(instance.whole(), index=plane.frame)
             shape = values.shape
             if rows is not None and columns is not None:

@@ -34,3 +34,23 @@ def test_merged_boxes_cover_all_and_share_no_pixel(some: list[Box]) -> None:
     joined = mask(merged(some))
     assert joined.max(initial=0) <= 1
     assert (joined >= (mask(some) > 0)).all()
+
+
+@given(st.lists(boxes(), max_size=6))
+def test_merged_boxes_cover_little_more(some: list[Box]) -> None:
+    """Each step covers at most 1.3 times what it joins; five steps make 1.3 to the fifth of it at worst."""
+    kept = [box.clipped(ROWS, COLUMNS) for box in some]
+    assert mask(merged(kept)).sum() <= 1.3**5 * (mask(kept) > 0).sum()
+
+
+def test_lines_at_two_edges_of_a_picture_do_not_take_what_lies_between() -> None:
+    """A column at the right and a row at the bottom that share a corner: the smallest box that has both would be the picture."""
+    column, row = Box(287, 0, 320, 240), Box(18, 223, 304, 240)
+    joined = merged([column, row])
+    assert sum(box.area for box in joined) == column.area + row.area - 17 * 17
+    assert merged([Box(0, 0, 42, 16), Box(0, 8, 51, 27)]) == (Box(0, 0, 51, 27),), "lines close together become one box"
+
+
+def test_a_line_grows_at_its_ends_whether_it_lies_or_stands() -> None:
+    assert Box(10, 20, 50, 30).longer(0.5) == Box(5, 20, 55, 30)
+    assert Box(20, 10, 30, 50).longer(1.0) == Box(20, 0, 30, 60)

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.burned_in import recall, touched
 from benchmarks.burned_in_pictures import SHAPES, clean, line, stored, written
-from tasks.deid.burned_in.letters import lines
+from tasks.deid.burned_in.searching import lines
 
 
 @pytest.mark.parametrize("size", [7, 16])

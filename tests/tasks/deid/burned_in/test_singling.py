@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks.deid.burned_in.singling import Odd, Singling
+from tasks.deid.burned_in.singling import Odd, Singling, beyond_by
 
 ROWS, COLUMNS = np.indices((96, 96))
 
@@ -79,3 +79,21 @@ def test_differences_do_not_run_over(dtype: str) -> None:
     slices[3][5:15, 5:35:3] = high
     [one] = found(slices)
     assert (one.place, one.beyond.max(), one.beyond.min()) == (3, high - low, 0)
+
+
+@pytest.mark.parametrize("dtype", ["i2", "u2", "u1", "i1"])
+@pytest.mark.parametrize("least", [0, 1, 7, 100, 127, 255, 40000, 70000])
+def test_counting_in_stored_integers_is_counting_in_wide_ones(dtype: str, least: int) -> None:
+    """Values at the ends of their range too, where a sum would leave it."""
+    limits = np.iinfo(dtype)
+    rng = np.random.default_rng(least)
+    ends = np.array([limits.min, limits.min + 1, limits.max - 1, limits.max, 0])
+    own, one, other = (
+        np.where(rng.random((40, 50)) < 0.4, rng.choice(ends, (40, 50)), rng.integers(limits.min, limits.max, (40, 50))).astype(
+            dtype
+        )
+        for _ in range(3)
+    )
+    wide = own.astype(np.int64), np.minimum(one, other).astype(np.int64), np.maximum(one, other).astype(np.int64)
+    wanted = np.count_nonzero(wide[0] - wide[2] > least) + np.count_nonzero(wide[1] - wide[0] > least)
+    assert beyond_by(least, own, one, other) == wanted
