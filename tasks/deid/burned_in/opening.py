@@ -94,7 +94,12 @@ def _described(source: instances.Source, header: Dataset, policy: PixelPolicy, l
         return File(source, code="E-DEID-PIXELS-UNREADABLE")
     known = catalogue.ask(header)
     declared = str(header.get("BurnedInAnnotation") or "").strip().upper() == "YES"
-    file = File(source, header, count, known.suspect or declared, declared, shape, _layout(header), _group(header))
+    try:
+        file = File(source, header, count, known.suspect or declared, declared, shape, native.layout(header), _group(header))
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - pydicom decodes values now, and raises anything on damaged ones, with the value in its message
+        return File(source, code="E-DEID-PIXELS-UNREADABLE")
     if known.screen or (declared and policy.declared == "quarantine"):
         file.code = "E-DEID-BURNED-IN"
         looks.append(Look("catalogue" if known.screen else "declared", "header", count, 0))
@@ -115,14 +120,6 @@ def _described(source: instances.Source, header: Dataset, policy: PixelPolicy, l
             for frame in range(count):
                 file.add(frame, boxes)
     return file
-
-
-def _layout(header: Dataset) -> native.Layout | None:
-    """How native pixels lie; nothing where the header does not say it, which a decoder will then complain of."""
-    try:
-        return native.layout(header)
-    except (AttributeError, TypeError, ValueError):
-        return None
 
 
 def _along(instance: instances.Instance) -> tuple[float, ...]:
