@@ -36,7 +36,7 @@ def find(picture: NDArray[np.uint8], threshold: float = 0.5, side: int | None = 
         picture: 8-bit grey of shape (rows, columns), or colour of shape (rows, columns, 3), red first.
         threshold: the least mean probability of a place that counts.
         side: the longer side of the image that the picture was cut out of, which tells the scale; the picture's own where nothing is said.
-        enlarged: small pictures are enlarged for letters of 7 pixels.
+        enlarged: pictures of 321 to 1152 pixels are enlarged for letters of 7 pixels; smaller ones always are.
 
     Raises:
         SafelightError: E-DEID-TEXT-DETECTOR, when the network can't be loaded.
@@ -62,8 +62,9 @@ def scales(side: int, enlarged: bool) -> tuple[float, ...]:
     """At which scales a picture of this longer side is looked at: letters of 7 pixels need to be enlarged, those of 100 reduced."""
     if side > _LARGE:
         return (1.0, 640 / side)
-    least = 3.0 if side <= 320 else 2.0 if side <= 680 else 1.5
-    return (least if enlarged else max(1.0, least / 2),)
+    if side <= 320:
+        return (3.0,)
+    return ((2.0 if side <= 680 else 1.5) if enlarged else 1.0,)
 
 
 def _scaled(picture: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:

@@ -24,7 +24,7 @@ _PIXEL = 0.3
 #: A line is so long at least, in pixels: letters of 7 pixels are some 5 wide, and three make a line.
 _SHORTEST = 12
 #: Taller lines, and those of the reduced picture, must be so much surer: folds of a brain and rows of ribs are as tall as large letters.
-_TALL, _SURER = 20, 0.1
+_TALL, _SURER = 20, 0.03
 #: A box grows by so many pixels: the map is coarse, and lines were drawn for training to the last pixel of their letters.
 _MARGIN = 3
 #: And by so many times its height at both ends: letters at an end may lie on ground that drowns them.
@@ -36,7 +36,7 @@ def find(picture: NDArray[Any], threshold: float) -> tuple[Found, ...]:
 
     Args:
         picture: values of any range, (rows, columns) or (rows, columns, 3): colours, or maximum, minimum and spread of many frames.
-        threshold: the least mean probability of a line; tall ones need 0.1 more.
+        threshold: the least mean probability of a line; tall ones need 0.03 more.
 
     Raises:
         SafelightError: E-DEID-TEXT-DETECTOR, when the network can't be loaded.
