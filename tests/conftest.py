@@ -30,6 +30,11 @@ def pytest_collection() -> Iterator[None]:
         gc.enable()
 
 
+def pytest_unconfigure() -> None:
+    """At the end all may go: extension modules complain of what is kept."""
+    gc.unfreeze()
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Hold a test back whose peer is missing."""
     for mark in item.iter_markers("peer"):
