@@ -42,7 +42,8 @@ def find(picture: NDArray[Any], threshold: float) -> tuple[Found, ...]:
         SafelightError: E-DEID-TEXT-DETECTOR, when the network can't be loaded.
     """
     shape = picture.shape[0], picture.shape[1]
-    return tuple(found for by in _REDUCED for found in _found(_reduced(picture, by), threshold, by, shape))
+    steps = (by for by in _REDUCED if by <= min(shape))
+    return tuple(found for by in steps for found in _found(_reduced(picture, by), threshold, by, shape))
 
 
 def _found(picture: NDArray[Any], threshold: float, by: int, shape: tuple[int, int]) -> Iterator[Found]:

@@ -59,6 +59,11 @@ def test_pictures_of_any_size_and_lines_across_tiles(shape: tuple[int, int]) -> 
     assert covered(picture, letters) > 0.95
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (2, 3), (7, 9, 3), (1, 4, 3)])
+def test_pictures_too_small_for_any_letter_have_none(shape: tuple[int, ...]) -> None:
+    assert find(np.random.default_rng(0).integers(0, 255, shape).astype("u1"), 0.5) == ()
+
+
 def test_its_description_is_of_this_network() -> None:
     folder = files("configs") / "text"
     told = yaml.safe_load((folder / "dim_text.yaml").read_text("utf-8"))
