@@ -1,5 +1,5 @@
 """Files that people write in YAML: found by path or by the name of one that is shipped, read, checked by their model, and told in one sentence where
-they are wrong. No value is quoted: somebody may have pasted what must not be shown."""
+they are wrong. The reader's and the model's own messages quote no value: somebody may have pasted what must not be shown."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def mapping(content: bytes | str, where: str, code: str) -> dict[str, Any]:
     """
     try:
         said = yaml.safe_load(content)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # a ValueError is a day that no calendar has, or bytes that are no text
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""
         raise ConfigurationError(code, f"{where}{line}: it is not valid YAML") from None

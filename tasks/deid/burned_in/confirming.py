@@ -65,7 +65,8 @@ def within(frame: NDArray[Any], place: Box, threshold: float) -> tuple[Box, ...]
 def is_steady(spread: NDArray[Any], place: Box, frames: int) -> bool:
     """Whether letters of one value are in all frames: their strokes are pixels that hardly differ between frames, where those around do.
 
-    Of eight frames and more, noise alone leaves next to no pixel with less than a quarter of the usual spread.
+    Of eight frames and more, noise alone leaves next to no pixel with less than a quarter of the usual spread. Where as many are still around
+    the place, it is the ground that is still (what lies outside of a scanner's field, say), not letters.
 
     Args:
         spread: largest minus smallest value of each pixel over all frames, (rows, columns).
@@ -74,8 +75,11 @@ def is_steady(spread: NDArray[Any], place: Box, frames: int) -> bool:
     """
     if frames < _FRAMES_TO_TELL:
         return False
-    usual = float(np.median(spread[place.grown(_AROUND).clipped(*spread.shape).slices()]))
-    return float(np.mean(spread[place.slices()] < _STILL * usual)) >= _STROKES
+    area = place.grown(_AROUND).clipped(*spread.shape).slices()
+    still = spread < _STILL * float(np.median(spread[area]))
+    inside, both = int(still[place.slices()].sum()), int(still[area].sum())
+    around = (both - inside) / max(spread[area].size - place.area, 1)
+    return inside >= max(_STROKES, 2 * around) * place.area
 
 
 def _normalised(crop: NDArray[Any]) -> NDArray[np.float32]:

@@ -52,6 +52,12 @@ def fonts(folder: Path) -> tuple[Path, ...]:
     )
 
 
+def script_fonts(folder: Path) -> dict[str, str]:
+    """The file under a folder that each other script is drawn with; scripts without one are not drawn."""
+    found = {name: _script_font(folder, part) for name, (_, part) in _SCRIPTS.items()}
+    return {name: path.name for name, path in found.items() if path is not None}
+
+
 @cache
 def _script_font(folder: Path, part: str) -> Path | None:
     return next((path for path in sorted(folder.rglob(f"*{part}*")) if path.suffix in (".ttf", ".otf", ".ttc")), None)

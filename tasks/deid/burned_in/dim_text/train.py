@@ -81,7 +81,7 @@ def train(folder: Path, fonts: Path, recipe: Recipe, report: Say = lambda _line:
         "data": "pictures drawn by tasks.deid.burned_in.dim_text.examples; no image of a patient", "seed": recipe.seed,
         "pictures": recipe.pictures, "side": recipe.side, "steps": recipe.steps, "loss": round(float(np.mean(losses[-200:])), 4),
         "parameters": sum(each.numel() for each in network.parameters()), "torch": torch.__version__.partition("+")[0],
-        "fonts": [path.name for path in files],
+        "scripts": printing.script_fonts(fonts), "fonts": [path.name for path in files],
     }  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{NAME}.onnx").write_bytes(weights)

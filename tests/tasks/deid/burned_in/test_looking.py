@@ -119,6 +119,12 @@ def test_the_spread_of_noise_is_not_steady_and_that_of_letters_in_all_frames_is(
     drawn[:, LETTERS] = 105
     assert is_steady(np.ptp(drawn, axis=0), TEXT, frames)
     assert not is_steady(np.ptp(drawn[:4], axis=0), TEXT, 4), "four frames tell nothing"
+    outside = np.random.default_rng(frames).normal(100, 10, (frames, *SHAPE))
+    outside[:, :, :110] = 0
+    outside[frames // 2] += 400 * ink()
+    assert not is_steady(np.ptp(outside, axis=0), TEXT, frames), (
+        "what lies outside of the scanner's field is still, and no letter"
+    )
 
 
 def test_the_same_text_is_looked_for_once_and_other_frames_are_asked_about(
