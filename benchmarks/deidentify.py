@@ -6,6 +6,7 @@ One study a patient, one CT series a study. All take turns (A B C A B C …):
 
 - the stage on one core, with the full profile, the residue check, and the looks at pixels for text and faces;
 - the same without the looks: headers, residue check, publication;
+- the same without forcing the files to disk either, as the peers do it;
 - the floor: each file read, written, and forced to disk (fsync), as the stage must;
 - pydicom reads and writes the same files without any change, and forces nothing to disk;
 - `dicom-anonymizer`, where the Python that is named has it: `python -m venv peer && peer/bin/pip install dicom-anonymizer==2.1.0`;
@@ -33,6 +34,7 @@ from benchmarks.cohort import SIZES, add_arguments, spooled
 from benchmarks.measure import Contender, alternate, arguments, show
 from benchmarks.peers import DicomAnonymizer, PeerMissingError
 from benchmarks.series import make
+from tasks import forcing
 from tasks.deid.imaging import Imaging
 from tasks.deid.stage import DeidentifyStage
 from tasks.guard import ErrorLog
@@ -79,6 +81,10 @@ def measure(folder: Path, size: str, patients: int, slices: int, repeat: int, pe
         with patch.object(Imaging, "judge", lambda self, _images: self.found):
             whole(sum(stage.run(key, "", "benchmark").passed for key in keys))
 
+    def unforced() -> None:
+        with patch.object(forcing, "_forced", os.close):
+            unseen()
+
     def shared(pool: WorkerPool) -> None:
         whole(sum(each.result().passed for each in [pool.submit(stage.run, key, "", "benchmark") for key in keys]))
 
@@ -86,6 +92,7 @@ def measure(folder: Path, size: str, patients: int, slices: int, repeat: int, pe
         contenders = [
             Contender("stage", lambda: whole(sum(stage.run(key, "", "benchmark").passed for key in keys)), clear),
             Contender("the same, no looks at pixels", unseen, clear),
+            Contender("the same, not forced to disk either", unforced, clear),
             Contender("floor: copy, to disk", lambda: copy(files, out), clear),
             Contender("pydicom reads and writes, no change", lambda: rewrite(files, out), clear),
         ]

@@ -16,7 +16,6 @@ lines that it does not understand; here each line must become an action, or the 
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from typing import Any, Protocol
 
 from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag, tag_for_keyword
 
-from tasks.deid import declared
+from tasks.deid import declared, package
 from tasks.deid.rules import Profile, load
 from tasks.deid.words import standard
 from tasks.errors import ConfigurationError
@@ -182,18 +181,10 @@ def _lines(text: str) -> list[tuple[int, str]]:
 
 def _understood(recipe: Path) -> list[dict[str, str]]:
     """What the `deid` package reads in the header section."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the package's own code is deprecated in places
-        from deid.config import DeidRecipe
-        from deid.logger import bot
-
-        before, bot.level = bot.level, -5  # it prints every line that it reads
-        try:
-            actions = DeidRecipe(str(recipe.resolve())).get_actions()
-        except SystemExit:  # how the package refuses
-            raise ConfigurationError("E-DEID-RECIPE", f"{recipe.name} is refused by the deid package") from None
-        finally:
-            bot.level = before
+    try:
+        actions = package.recipes()(str(recipe.resolve())).get_actions()
+    except SystemExit:  # how the package refuses
+        raise ConfigurationError("E-DEID-RECIPE", f"{recipe.name} is refused by the deid package") from None
     return list(actions)
 
 

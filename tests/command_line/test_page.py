@@ -34,6 +34,7 @@ def test_the_page_on_the_command_line_runs_as_it_stands(tmp_path: Path, tmp_path
     )
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
+    assert "DEBUG" not in said, "a package talks to itself"
     assert "deidentify: studies 9 done" in said
     assert "infer:demo_nodule@" in said
     assert "ok   PACS ARCHIVE: ARCHIVE" in said

@@ -13,6 +13,7 @@ from typing import Any
 from pydicom import Dataset
 from pydicom.dataset import FileDataset
 
+from tasks.deid import package
 from tasks.deid.burned_in.box import Box
 
 #: What the catalogue's rules read; images that agree in these have one verdict.
@@ -81,10 +82,10 @@ def _boxes(coordinates: list[Any]) -> Iterator[Box]:
 
 @cache
 def _catalogue() -> Callable[[Dataset], dict[str, Any]]:
-    """The package's check with its own recipe. Imported when first needed: it takes time, and uses deprecated names of pydicom's."""
+    """The package's check with its own recipe."""
     sys.modules.setdefault(_CLEANER.__name__, _CLEANER)
+    recipe = package.recipes()("dicom")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        from deid.config import DeidRecipe
         from deid.dicom import has_burned_pixels
-    return partial(has_burned_pixels, deid=DeidRecipe("dicom"))
+    return partial(has_burned_pixels, deid=recipe)

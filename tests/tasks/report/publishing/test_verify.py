@@ -9,6 +9,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Callable
+from functools import cache
 
 import openpyxl
 import pytest
@@ -37,9 +38,13 @@ from tests.tasks.report.publishing.made_folders import (
 
 @pytest.fixture(autouse=True)
 def _made_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Making the faces again is deterministic (tests/tasks/report/test_faces.py), so that here each is made once."""
+    """Making the faces again is deterministic (tests/tasks/report/test_faces.py), and so is reading them: here each is made and read once."""
     if "really" not in request.node.name:
         monkeypatch.setattr(module, "made_again", once)
+        monkeypatch.setattr(module, "read", _read)
+
+
+_read = cache(read)
 
 
 def bad(files: dict[str, bytes]) -> list[str]:
