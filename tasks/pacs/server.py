@@ -110,6 +110,7 @@ class Caller(AE):
         transport.connect = partial(_connected, transport, transport.connect, self.network_timeout)  # type: ignore[method-assign]
         transport._shutdown_socket = partial(_closed, transport, transport._shutdown_socket)  # type: ignore[method-assign]
         transport.recv = partial(_acknowledged, transport, transport.recv)  # type: ignore[method-assign]
+        association.dul.run = partial(_served, transport, association.dul.run)  # type: ignore[method-assign]
         return transport
 
 
@@ -134,6 +135,14 @@ def _connected(
         # Without TCP_NODELAY each C-STORE waits 40 ms for the peer's delayed ACK.
         transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         transport.socket.settimeout(timeout_s)
+
+
+def _served(transport: AssociationSocket, serve: Callable[[], None]) -> None:
+    """Serve a connection until its thread ends; whatever ended it (a timeout, an abort that the peer does not hear), no socket stays open."""
+    try:
+        serve()
+    finally:
+        transport._shutdown_socket()
 
 
 def _closed(transport: AssociationSocket, shut_down: Callable[[], None]) -> None:

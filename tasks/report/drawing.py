@@ -19,6 +19,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 INK, SOFT, FAINT, ACCENT, SECOND, PALE = "#1c2733", "#6b7a89", "#dfe5ea", "#0b5cad", "#b3540e", "#eef4fa"
 #: Inches of a line of a page in portrait: figures are drawn at this width, so that their letters keep their size.
 LINE = 6.85
+#: Decimals of the place of axes, as a part of the figure's side.
+_PLACES = 6
 _STYLE = {
     "font.family": "DejaVu Sans", "font.size": 8, "axes.edgecolor": SOFT, "axes.labelcolor": INK, "xtick.color": INK,
     "ytick.color": INK, "text.color": INK, "text.parse_math": False, "svg.hashsalt": "safelight", "svg.fonttype": "path",
@@ -70,6 +72,9 @@ def finish(figure: Figure, alternative: str, mark: str) -> Drawing:
         figure.text(0.997, 0.02 / figure.get_figheight(), mark, ha="right", va="bottom", fontsize=6.5, color=SECOND)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # laid out once: the same for both forms, in half the time
+    for axes in figure.axes:
+        # The layout's solver sums in the order of addresses in memory: last bits differ from run to run, and names in the SVG are made of them.
+        axes.set_position([round(each, _PLACES) for each in axes.get_position(original=True).bounds])
     vectors, pixels = io.BytesIO(), io.BytesIO()
     figure.savefig(vectors, format="svg", metadata={"Date": None, "Creator": None})
     figure.savefig(pixels, format="png", dpi=200, metadata={"Software": None})

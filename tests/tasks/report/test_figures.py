@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 from xml.etree import ElementTree as ET
 
+import matplotlib as mpl
+import matplotlib.figure
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -155,6 +158,24 @@ def test_drawings_are_valid_and_repeat_themselves(case: str) -> None:
     first, second = (flowchart(getattr(made, case)(), "SYNTHETIC DATA") for _ in range(2))
     assert first == second
     assert ET.fromstring(first.svg).tag.endswith("svg")
+
+
+def test_last_bits_of_the_layout_change_no_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The layout's solver keeps its variables by their address: another process gets other last bits of where axes lie."""
+    results = made.realistic()
+    before = [roc.overall(results), *forests(results)]
+    laid_out = mpl.figure.Figure.draw_without_rendering
+
+    def nudged(figure: mpl.figure.Figure) -> None:
+        laid_out(figure)
+        figure.set_layout_engine("none")
+        for axes in figure.axes:
+            moved = [float(np.nextafter(np.nextafter(each, 2), 2)) for each in axes.get_position(original=True).bounds]
+            axes.set_position(moved)
+
+    monkeypatch.setattr(mpl.figure.Figure, "draw_without_rendering", nudged)
+    after = [roc.overall(results), *forests(results)]
+    assert [(each.svg, each.png) for each in after] == [(each.svg, each.png) for each in before]
 
 
 def test_letters_that_the_font_lacks_become_boxes() -> None:
