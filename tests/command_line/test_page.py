@@ -17,6 +17,7 @@ COMMAND_LINE = (Path(__file__).parents[2] / "docs" / "command-line.md").read_tex
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1300)
 def test_the_page_on_the_command_line_runs_as_it_stands(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     page = COMMAND_LINE
     for port in ("11112", "11113", "4210"):
@@ -30,7 +31,7 @@ def test_the_page_on_the_command_line_runs_as_it_stands(tmp_path: Path, tmp_path
         "XDG_STATE_HOME": str(tmp_path / "state"),
     }
     done = subprocess.run(
-        ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=500, check=False
+        ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=1200, check=False
     )
     said = done.stdout + done.stderr
     assert done.returncode == 0, said

@@ -25,7 +25,7 @@ DEPLOYMENTS = {
 
 def prefect_command(environment: dict[str, str], *arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "prefect", "--no-prompt", *arguments], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=180,
+        [sys.executable, "-m", "prefect", "--no-prompt", *arguments], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=500,
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -110,7 +110,7 @@ def test_a_night_that_a_worker_runs_completes_and_shows_its_table_and_report(
     site = ward("site", workers=1)
     with worker(deployed, tmp_path / "worker.log"):
         said = prefect_command(
-            deployed, "deployment", "run", "nightly/overnight-screening", "--param", f"config={site.config}", "--watch", "--watch-timeout", "240",
+            deployed, "deployment", "run", "nightly/overnight-screening", "--param", f"config={site.config}", "--watch", "--watch-timeout", "450",
         )  # fmt: skip
         (run,) = [
             found
