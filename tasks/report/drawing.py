@@ -74,7 +74,8 @@ def finish(figure: Figure, alternative: str, mark: str) -> Drawing:
     figure.set_layout_engine("none")  # laid out once: the same for both forms, in half the time
     for axes in figure.axes:
         # The layout's solver sums in the order of addresses in memory: last bits differ from run to run, and names in the SVG are made of them.
-        axes.set_position([round(each, _PLACES) for each in axes.get_position(original=True).bounds])
+        left, bottom, width, height = (round(each, _PLACES) for each in axes.get_position(original=True).bounds)
+        axes.set_position((left, bottom, width, height))
     vectors, pixels = io.BytesIO(), io.BytesIO()
     figure.savefig(vectors, format="svg", metadata={"Date": None, "Creator": None})
     figure.savefig(pixels, format="png", dpi=200, metadata={"Software": None})
