@@ -60,28 +60,19 @@ Picture = Plane | tuple[Plane, ...]
 
 
 def _stack(rng: np.random.Generator, behind: Ground) -> Picture:
-    """Some slices that pass into one another: the same shapes, moved and bent, each with noise of its own; or one in colours."""
+    """Some slices that pass into one another: the same shapes, moved, some gone, each with noise of its own; or one in colours."""
     if rng.random() < 0.25:
         tint = rng.uniform(0.1, 1, 3).astype(np.float32)
         if rng.random() < 0.5:
             return np.asarray(behind.seen(rng)[..., None] * tint, np.float32)
         others = (ground(rng, len(behind.shapes)).seen(rng) if rng.random() < 0.5 else behind.seen(rng) for _ in range(3))
         return np.stack([shade * each for shade, each in zip(tint, others, strict=True)], -1)
-    step = rng.normal(0, rng.choice([0.3, 2.0]), 2)[:, None, None]
-    bend = _bend(rng, len(behind.shapes)) if rng.random() < 0.5 else np.float32(0)
-    here = np.indices(behind.shapes.shape, np.float32)
+    step = rng.normal(0, rng.choice([0.3, 2.0]), 2)
     made = []
     for number in range(int(rng.integers(3, 7))):
-        at = here - number * (step + bend)
-        shapes = ndimage.map_coordinates(behind.shapes, at, order=1, mode="nearest") * np.float32(1 + rng.normal(0, 0.03))
+        shapes = ndimage.shift(behind.shapes, step * number, order=1, mode="nearest") * np.float32(1 + rng.normal(0, 0.03))
         made.append(Ground(shapes, behind.noise, behind.grain, behind.kind).seen(rng))
     return tuple(made)
-
-
-def _bend(rng: np.random.Generator, side: int) -> NDArray[np.float32]:
-    """How far each place moves from slice to slice, down and across, of shape (2, side, side): neighbours nearly alike."""
-    grains = ndimage.gaussian_filter(rng.standard_normal((2, side, side), np.float32), (0, *[10 ** rng.uniform(0.8, 1.5)] * 2))
-    return np.asarray(grains / grains.std() * np.float32(rng.uniform(0.3, 3)), np.float32)
 
 
 def _printed(rng: np.random.Generator, picture: Picture, wanted: NDArray[np.uint8], folder: Path) -> Picture:

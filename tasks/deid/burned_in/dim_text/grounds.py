@@ -1,4 +1,4 @@
-"""Drawn grounds without text, for training: noise of several kinds under shapes, rims, folds, vessels, rulers, bars, grids and heads.
+"""Drawn grounds without text, for training: noise of several kinds under shapes, rims, folds, vessels, rulers, bars and grids.
 
 They share no code with the pictures of `benchmarks/burned_in_pictures.py`, by which the network is measured. All come from a random generator that
 is given, as float32 of shape (side, side); units mean nothing, the noise's standard deviation is told.
@@ -12,8 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage
-
-from tasks.deid.burned_in.dim_text.brains import brain
 
 Plane = NDArray[np.float32]
 
@@ -60,8 +58,8 @@ class Ground:
 def ground(rng: np.random.Generator, side: int) -> Ground:
     """One of them."""
     shapes = np.full((side, side), rng.choice([0.0, rng.uniform(0, 1)]), np.float32)
-    makers = (_bodies, _rims, _folds, _clouds, _vessels, _ladder, _rulers, _bars, _wave, _trabeculae, _fan, _shade, brain)
-    chances = np.array([4, 4, 3, 3, 3, 2, 1.5, 2.5, 1, 2, 1.5, 2, 4])
+    makers = (_bodies, _rims, _folds, _clouds, _vessels, _ladder, _rulers, _bars, _wave, _trabeculae, _fan, _shade)
+    chances = np.array([4, 4, 3, 3, 3, 2, 1.5, 2.5, 1, 2, 1.5, 1.5])
     for number in rng.choice(len(makers), int(rng.integers(1, 5)), p=chances / chances.sum()):
         shapes = makers[number](rng, shapes)
     if rng.random() < 0.8:

@@ -47,7 +47,7 @@ class Recipe:
     seed: int = 1
     processes: int = 2
     threads: int = 1
-    pictures: int = 10000
+    pictures: int = 9000
     side: int = 192
     steps: int = 7000
 
