@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+#: Below the least of the package's levels of messages, -5.
 _NOTHING = -6
 
 
