@@ -99,7 +99,7 @@ def shared_contexts(contexts: list[PresentationContext]) -> list[PresentationCon
 
 
 class Caller(AE):
-    """An application entity whose associations send at once, do not wait for ever, lose no answer, and leave no socket open when refused.
+    """An application entity whose associations send at once, do not wait for ever, lose no answer, and leave no socket open.
 
     `associate` raises OSError where the host has no address.
     """

@@ -73,7 +73,7 @@ def finish(figure: Figure, alternative: str, mark: str) -> Drawing:
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # laid out once: the same for both forms, in half the time
     for axes in figure.axes:
-        # The layout's solver sums in the order of addresses in memory: last bits differ from run to run, and names in the SVG are made of them.
+        # Names in the SVG are made of all bits of these; a solver that orders its variables by address need not give the same last ones twice.
         left, bottom, width, height = (round(each, _PLACES) for each in axes.get_position(original=True).bounds)
         axes.set_position((left, bottom, width, height))
     vectors, pixels = io.BytesIO(), io.BytesIO()

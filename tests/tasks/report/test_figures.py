@@ -161,7 +161,7 @@ def test_drawings_are_valid_and_repeat_themselves(case: str) -> None:
 
 
 def test_last_bits_of_the_layout_change_no_byte(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The layout's solver keeps its variables by their address: another process gets other last bits of where axes lie."""
+    """A layout whose last bits are others, as another process may get them, gives the same files."""
     results = made.realistic()
     before = [roc.overall(results), *forests(results)]
     laid_out = mpl.figure.Figure.draw_without_rendering
