@@ -5,7 +5,8 @@
 On generated pictures (`benchmarks/burned_in_pictures.py`), with the look that the stage takes at a single frame. A line counts as found when
 95 % of the pixels of its letters lie inside boxes. `--pictures`: how many pictures a size, contrast and kind, each with up to six lines that
 do not touch; `--clean`: how many times the 1,000 clean frames (0: none). The contrast is a part of the kind's whole range; the figure beside a
-kind is its noise on the same scale; beside the whole stands what the network of PP-OCRv4 finds alone, as the stage once looked. Seeds below
+kind is its noise on the same scale; beside the whole stands how many are found of those that can be read (`benchmarks/legibility.py`), and what
+the network of PP-OCRv4 finds alone, as the stage once looked. Seeds below
 30,000 were used for tuning, and are not used here. Intervals are Wilson's, 95 %.
 """
 
@@ -15,13 +16,17 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from benchmarks.burned_in_pictures import KINDS, NOISE, RANGE, SHAPES, Line, clean, line, stored, written
+from benchmarks.legibility import is_legible
 from tasks.deid.burned_in import letters
 from tasks.deid.burned_in.box import Box
 from tasks.deid.burned_in.looking import look
@@ -54,20 +59,45 @@ def apart(shape: tuple[int, int], size: int, seed: int, most: int = 6) -> list[L
     return chosen
 
 
+@dataclass(frozen=True)
+class Recall:
+    """How many lines are found, of how many, and the same of those that can be read by one who is told where they are."""
+
+    found: int = 0
+    lines: int = 0
+    legible_found: int = 0
+    legible: int = 0
+
+    def __add__(self, other: Recall) -> Recall:
+        return Recall(*map(sum, zip(astuple(self), astuple(other), strict=True)))
+
+
+Seek = Callable[[NDArray[Any], float], tuple[Box, ...]]
+
+
 def recall(
-    kind: str, size: int, contrast: float, pictures: int, first: int = FIRST, seek: Callable[..., tuple[Box, ...]] = lines
-) -> tuple[int, int]:
-    """How many lines are found on so many pictures of a kind, and of how many, by what the stage looks with, or by `seek`."""
-    found = count = 0
+    kind: str, size: int, contrast: float, pictures: int, first: int = FIRST, seekers: Sequence[Seek] = (lines,)
+) -> list[Recall]:
+    """How many lines each seeker finds on so many pictures of a kind; without any, by what the stage looks with."""
+    counts = [Recall() for _ in seekers]
     for seed in range(first, first + pictures):
         ground = clean(kind, seed)
         lines_on_it = apart(ground.shape[:2], size, seed)
         for each in lines_on_it:
             ground = written(kind, ground, each, contrast)
-        seen = seek(stored(kind, ground), POLICY.threshold)
-        found += sum(each.share_covered(seen) >= 0.95 for each in lines_on_it)
-        count += len(lines_on_it)
-    return found, count
+        picture = stored(kind, ground)
+        legible = [is_legible(picture, each) for each in lines_on_it]
+        for number, seek in enumerate(seekers):
+            seen = seek(picture, POLICY.threshold)
+            found = [each.share_covered(seen) >= 0.95 for each in lines_on_it]
+            both = sum(each and other for each, other in zip(found, legible, strict=True))
+            counts[number] += Recall(sum(found), len(found), both, sum(legible))
+    return counts
+
+
+def alone(picture: NDArray[Any], threshold: float) -> tuple[Box, ...]:
+    """What PP-OCRv4's network finds, all that it is sure enough of."""
+    return tuple(each.box for each in letters.lines(picture, threshold))
 
 
 def touched(kind: str, first: int, count: int) -> int:
@@ -77,6 +107,8 @@ def touched(kind: str, first: int, count: int) -> int:
 
 def interval(part: int, whole: int) -> str:
     """Wilson's interval of a proportion, as percentages."""
+    if not whole:
+        return "none"
     low, high = wilson(part, whole, 0.95)
     return f"{100 * part / whole:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
 
@@ -124,15 +156,17 @@ def main(given: Sequence[str] | None = None) -> None:
     for kind in said.kinds if said.pictures else ():
         print(f"\n{kind} (noise {NOISE[kind] / RANGE[kind]:.3f}): lines found, by size (down) and contrast")
         print("      " + "".join(f"{contrast:>9}" for contrast in CONTRASTS), flush=True)
-        totals, alone = np.zeros((len(CONTRASTS), 2), int), np.zeros((len(CONTRASTS), 2), int)
+        both, theirs = [Recall()] * len(CONTRASTS), [Recall()] * len(CONTRASTS)
         for size in SIZES:
-            counts = [recall(kind, size, contrast, said.pictures) for contrast in CONTRASTS]
-            totals += np.array(counts)
-            alone += np.array([recall(kind, size, contrast, said.pictures, seek=letters.lines) for contrast in CONTRASTS])
-            print(f"{size:>4}  " + "".join(f"{f'{found}/{of}':>9}" for found, of in counts), flush=True)
-        for contrast, (found, of), (first, _) in zip(CONTRASTS, totals, alone, strict=True):
+            row = [recall(kind, size, contrast, said.pictures, seekers=(lines, alone)) for contrast in CONTRASTS]
+            both = [done + each for done, (each, _) in zip(both, row, strict=True)]
+            theirs = [done + each for done, (_, each) in zip(theirs, row, strict=True)]
+            print(f"{size:>4}  " + "".join(f"{f'{each.found}/{each.lines}':>9}" for each, _ in row), flush=True)
+        for contrast, seen, other in zip(CONTRASTS, both, theirs, strict=True):
             print(
-                f"      {contrast}: {interval(int(found), int(of))}; PP-OCRv4 alone {interval(int(first), int(of))}", flush=True
+                f"      {contrast}: {interval(seen.found, seen.lines)}; of {seen.legible} that can be read"
+                f" {interval(seen.legible_found, seen.legible)}; PP-OCRv4 alone {interval(other.found, other.lines)}",
+                flush=True,
             )
     wrong = np.zeros(2, int)
     for kind in said.kinds if said.clean else ():

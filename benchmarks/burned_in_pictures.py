@@ -263,10 +263,11 @@ _DRAWN = {"CT": _ct, "MR": _mr, "PT": _pet, "US": _us, "DX": _dx, "SC": _sc, "MG
 
 @dataclass(frozen=True)
 class Line:
-    """A line of text on a picture: its ink, of the picture's (rows, columns), from 0 to 1."""
+    """A line of text on a picture: its ink, of the picture's (rows, columns), from 0 to 1; its font's size in pixels; what it says."""
 
     ink: Array
     size: int
+    text: str
 
     @property
     def read(self) -> NDArray[np.bool_]:
@@ -294,7 +295,7 @@ def line(shape: tuple[int, int], size: int, seed: int, *, turned: int = 0) -> Li
     y = rng.integers(2, max(3, shape[0] - int(bottom) - 2))
     drawn = Image.new("L", shape[::-1])
     ImageDraw.Draw(drawn).text((int(x - left), int(y - top)), text, fill=255, font=font)
-    return Line(np.rot90(np.asarray(drawn) / 255.0, turned), size)
+    return Line(np.rot90(np.asarray(drawn) / 255.0, turned), size, text)
 
 
 @cache

@@ -43,6 +43,12 @@ class Box:
         """Whether the two share a pixel."""
         return self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom
 
+    def shared(self, other: Box) -> int:
+        """How many pixels the two share."""
+        return Box(
+            max(self.left, other.left), max(self.top, other.top), min(self.right, other.right), min(self.bottom, other.bottom)
+        ).area
+
     def around(self, other: Box) -> Box:
         """The smallest box that has both."""
         return Box(
@@ -77,10 +83,7 @@ def _fit(one: Box, other: Box) -> bool:
     """Whether two boxes share a pixel, and the smallest that has both is hardly larger than they are together."""
     if not one.meets(other) or not one.area or not other.area:
         return False
-    shared = Box(
-        max(one.left, other.left), max(one.top, other.top), min(one.right, other.right), min(one.bottom, other.bottom)
-    ).area
-    return one.around(other).area <= _LOOSE * (one.area + other.area - shared)
+    return one.around(other).area <= _LOOSE * (one.area + other.area - one.shared(other))
 
 
 def _without(box: Box, other: Box) -> list[Box]:

@@ -47,8 +47,9 @@ def find(picture: NDArray[np.uint8], threshold: float = 0.5, side: int | None = 
         scaled = _scaled(picture, scale)
         chances = mapping.tiled(scaled.shape[:2], lambda part, shown=scaled: _chances(shown[part]))  # type: ignore[misc]
         ratio = shape[0] / chances.shape[0], shape[1] / chances.shape[1]
-        for part, score in mapping.parts(chances, _PIXEL):
-            height, width = (each.stop - each.start for each in part)
+        for part, inside in mapping.parts(chances, _PIXEL):
+            height, width = inside.shape
+            score = mapping.mean(inside)
             if score < threshold or min(height, width) < 3:
                 continue
             grow = height * width * _UNCLIP / (2 * (height + width)) + 1

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tasks.deid.burned_in import frames, joining
 from tasks.deid.burned_in.box import Box
 from tasks.deid.burned_in.detector import find
+from tasks.deid.burned_in.mapping import Found
 
 #: The tallest line, in pixels, and as a part of the picture's shorter side: letters of 24 pixels give a box of some 40.
 _TALLEST, _TALLEST_PART = 48, 0.1
@@ -33,8 +34,8 @@ _ENDS = 0.5
 _TALL = 20
 
 
-def lines(frame: NDArray[Any], threshold: float, *, side: int | None = None, enlarged: bool = True) -> tuple[Box, ...]:
-    """The boxes of a frame that hold a line of letters.
+def lines(frame: NDArray[Any], threshold: float, *, side: int | None = None, enlarged: bool = True) -> tuple[Found, ...]:
+    """The places of a frame that hold a line of letters; one of several pieces is as sure as the least sure of them.
 
     Args:
         frame: values of any range, (rows, columns) or (rows, columns, 3).
@@ -52,14 +53,14 @@ def lines(frame: NDArray[Any], threshold: float, *, side: int | None = None, enl
         each.score >= (threshold + _SURER if _is_compact(each.box) else threshold) and is_struck(plain, local, each.box)
         for each in found
     ]
-    lines = [found[number].box for number, is_line in enumerate(alone) if is_line]
+    lines = [found[number] for number, is_line in enumerate(alone) if is_line]
     small = [number for number, each in enumerate(found) if min(_sides(each.box)) <= _TALLEST]  # vertebrae stand in a row too
     for upright in (False, True):
         for pieces in joining.joined([found[number].box for number in small], upright=upright):
             boxes = [found[small[piece]].box for piece in pieces]
             if len(boxes) > 1 and (any(alone[small[piece]] for piece in pieces) or is_struck_together(local, boxes)):
-                lines.append(reduce(Box.around, boxes))
-    return tuple(box.longer(_ENDS).clipped(*local.shape[:2]) for box in lines)
+                lines.append(Found(reduce(Box.around, boxes), min(found[small[piece]].score for piece in pieces)))
+    return tuple(Found(each.box.longer(_ENDS).clipped(*local.shape[:2]), each.score) for each in lines)
 
 
 def _sides(box: Box) -> tuple[int, int]:

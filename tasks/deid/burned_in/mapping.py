@@ -16,7 +16,7 @@ _TILE, _OVERLAP = 1024, 96
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A place with text, and the mean probability of its pixels (0 to 1)."""
+    """A place with text, and how sure the network is of it (0 to 1)."""
 
     box: Box
     score: float
@@ -31,14 +31,31 @@ def tiles(length: int) -> Iterator[slice]:
         yield slice(start, start + side)
 
 
-def parts(chances: NDArray[np.float32], pixel: float) -> Iterator[tuple[tuple[slice, slice], float]]:
-    """Rows and columns of each connected part of a map whose pixels are above `pixel`, and its mean."""
+def parts(chances: NDArray[np.float32], pixel: float) -> Iterator[tuple[tuple[slice, slice], NDArray[np.float32]]]:
+    """Rows and columns of each connected part of a map whose pixels are above `pixel`, and its own part of the map, 0 around it."""
     from scipy import ndimage
 
-    labels, count = ndimage.label(chances > pixel, np.ones((3, 3)))
-    if count:
-        means = np.atleast_1d(ndimage.mean(chances, labels, np.arange(1, count + 1)))
-        yield from zip(ndimage.find_objects(labels), map(float, means), strict=True)
+    labels, _ = ndimage.label(chances > pixel, np.ones((3, 3)))
+    for number, part in enumerate(ndimage.find_objects(labels), 1):
+        yield part, np.where(labels[part] == number, chances[part], np.float32(0))
+
+
+def mean(part: NDArray[np.float32]) -> float:
+    """The mean of a part of a map, without what is 0 around it."""
+    return float(part.sum(dtype=np.float64)) / int(np.count_nonzero(part))
+
+
+def surest(part: NDArray[np.float32], stretch: float, shortest: int) -> float:
+    """The greatest mean of a stretch of a part of a map, along its longer side; across, its greatest value counts.
+
+    Args:
+        stretch: how long, in heights of the part.
+        shortest: and at least so long, in pixels of the map; all of a part that is shorter.
+    """
+    along = part.max(0 if part.shape[1] >= part.shape[0] else 1)
+    length = min(len(along), max(shortest, int(stretch * min(part.shape))))
+    sums = np.cumsum([0.0, *along])
+    return float((sums[length:] - sums[:-length]).max()) / length
 
 
 def box(part: tuple[slice, slice], grow: float, margin: int, scale: tuple[float, float], shape: tuple[int, int]) -> Box:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,10 @@ from tasks.deid.burned_in.dim_text.planes import planes
 
 #: Fewer characters are no line: a side marker is no identifier, and may be found or not.
 _CHARACTERS = 3
-#: Strokes that rise less than this many standard deviations above what is around them can't be read; they may be found or not.
+#: Strokes that rise less than this many standard deviations of the noise behind them can't be read; they may be found or not.
 _READABLE = 1.0
+#: Of so many places, the one with the most behind it, when a line is to cross an edge.
+_PLACES = 5
 #: Around a line so many pixels may be found or not.
 _MARGIN = 3
 
@@ -60,19 +62,28 @@ Picture = Plane | tuple[Plane, ...]
 
 
 def _stack(rng: np.random.Generator, behind: Ground) -> Picture:
-    """Some slices that pass into one another: the same shapes, moved, some gone, each with noise of its own; or one in colours."""
+    """Some slices that pass into one another: the same shapes, moved and bent, each with noise of its own; or one in colours."""
     if rng.random() < 0.25:
         tint = rng.uniform(0.1, 1, 3).astype(np.float32)
         if rng.random() < 0.5:
             return np.asarray(behind.seen(rng)[..., None] * tint, np.float32)
         others = (ground(rng, len(behind.shapes)).seen(rng) if rng.random() < 0.5 else behind.seen(rng) for _ in range(3))
         return np.stack([shade * each for shade, each in zip(tint, others, strict=True)], -1)
-    step = rng.normal(0, rng.choice([0.3, 2.0]), 2)
+    step = rng.normal(0, rng.choice([0.3, 2.0]), 2)[:, None, None]
+    bend = _bend(rng, len(behind.shapes)) if rng.random() < 0.5 else np.float32(0)
+    here = np.indices(behind.shapes.shape, np.float32)
     made = []
     for number in range(int(rng.integers(3, 7))):
-        shapes = ndimage.shift(behind.shapes, step * number, order=1, mode="nearest") * np.float32(1 + rng.normal(0, 0.03))
-        made.append(Ground(shapes, behind.noise, behind.grain, behind.kind).seen(rng))
+        at = here - number * (step + bend)
+        shapes = ndimage.map_coordinates(behind.shapes, at, order=1, mode="nearest") * np.float32(1 + rng.normal(0, 0.03))
+        made.append(replace(behind, shapes=shapes).seen(rng))
     return tuple(made)
+
+
+def _bend(rng: np.random.Generator, side: int) -> NDArray[np.float32]:
+    """How far each place moves from slice to slice, down and across, of shape (2, side, side): neighbours nearly alike."""
+    grains = ndimage.gaussian_filter(rng.standard_normal((2, side, side), np.float32), (0, *[10 ** rng.uniform(0.8, 1.5)] * 2))
+    return np.asarray(grains / grains.std() * np.float32(rng.uniform(0.3, 3)), np.float32)
 
 
 def _printed(rng: np.random.Generator, picture: Picture, wanted: NDArray[np.uint8], folder: Path) -> Picture:
@@ -81,16 +92,14 @@ def _printed(rng: np.random.Generator, picture: Picture, wanted: NDArray[np.uint
     ink, side = line.ink, len(wanted)
     rows, columns = min(ink.shape[0], side), min(ink.shape[1], side)
     ink = ink[:rows, :columns]
-    top, left = int(rng.integers(0, side - rows + 1)), int(rng.integers(0, side - columns + 1))
-    if rng.random() < 0.3:  # consoles print along the edges
-        top = int(rng.choice([rng.integers(0, min(12, side - rows + 1)), max(0, side - rows - rng.integers(0, 12))]))
+    first = picture[0] if isinstance(picture, tuple) else picture if picture.ndim == 2 else picture.mean(-1)
+    top, left = _place(rng, first, rows, columns)
     part = np.s_[top : top + rows, left : left + columns]
     around = np.s_[max(0, top - _MARGIN) : top + rows + _MARGIN, max(0, left - _MARGIN) : left + columns + _MARGIN]
     if wanted[around].any() or not (ink > 0.35).any():
         return picture
-    first = picture[0] if isinstance(picture, tuple) else picture if picture.ndim == 2 else picture.mean(-1)
     here = first[part]
-    fine = float((here - ndimage.uniform_filter(here, 7)).std()) + 1e-4
+    fine = _noise(here)
     reach = float(np.ptp(first)) + 1e-4
     rise = rng.choice([fine * 10 ** rng.uniform(-0.1, 1.3), reach * 10 ** rng.uniform(-1.5, 0)])
     rise = float(min(rise, 1.2 * reach) * rng.choice([1, -1], p=[0.8, 0.2]))
@@ -128,6 +137,26 @@ def _printed(rng: np.random.Generator, picture: Picture, wanted: NDArray[np.uint
     if readable:
         wanted[where] = 1
     return picture
+
+
+def _place(rng: np.random.Generator, ground: Plane, rows: int, columns: int) -> tuple[int, int]:
+    """The top and left of a line of so many rows and columns: anywhere, along an edge of the picture as consoles print, or across edges in it."""
+    most = len(ground) - rows, len(ground) - columns
+    places = [(int(rng.integers(0, most[0] + 1)), int(rng.integers(0, most[1] + 1))) for _ in range(_PLACES)]
+    kind = rng.random()
+    if kind < 0.3:
+        return int(rng.choice([int(rng.integers(0, min(12, most[0] + 1))), max(0, most[0] - int(rng.integers(0, 12)))])), places[
+            0
+        ][1]
+    if kind < 0.6:
+        return max(places, key=lambda place: float(np.ptp(ground[place[0] : place[0] + rows, place[1] : place[1] + columns])))
+    return places[0]
+
+
+def _noise(ground: Plane) -> float:
+    """The standard deviation of the noise in a part of a picture, from the median deviation: a rim that crosses it counts little."""
+    fine = ground - ndimage.median_filter(ground, 7)
+    return float(1.4826 * np.median(np.abs(fine))) + 1e-4
 
 
 def _degraded(rng: np.random.Generator, picture: Plane) -> Plane:

@@ -15,16 +15,17 @@ from tasks.deid.burned_in.dim_text.planes import planes
 from tasks.deid.burned_in.mapping import Found
 
 _WEIGHTS = "text/dim_text.onnx"
-#: The picture is looked at as it is, and reduced by two for letters of 24 pixels and more.
-_REDUCED = (1, 2)
+#: The picture is looked at as it is, reduced by two for letters of 24 pixels and more, and a large one by four.
+_REDUCED = {1: 0, 2: 2, 4: 1153}
 #: One pixel of the map stands for two by two; sides of what the network takes are multiples of 8.
 _STEP, _STRIDE = 2, 8
 #: A pixel belongs to a line from this probability on.
 _PIXEL = 0.3
+#: A line is as sure as the surest stretch of it, of so many heights and at least so many pixels of the map: where it crosses an edge or lies on
+#: speckle, the rest of it is less so.
+_STRETCH = 2.5, 4
 #: A line is so long at least, in pixels: letters of 7 pixels are some 5 wide, and three make a line.
 _SHORTEST = 12
-#: Taller lines, and those of the reduced picture, must be so much surer: folds of a brain and rows of ribs are as tall as large letters.
-_TALL, _SURER = 20, 0.03
 #: A box grows by so many pixels: the map is coarse, and lines were drawn for training to the last pixel of their letters.
 _MARGIN = 3
 #: And by so many times its height at both ends: letters at an end may lie on ground that drowns them.
@@ -32,17 +33,17 @@ _ENDS = 1.0
 
 
 def find(picture: NDArray[Any], threshold: float) -> tuple[Found, ...]:
-    """The lines of text in a picture, of letters up to some 60 pixels.
+    """The lines of text in a picture, of letters up to some 60 pixels, twice as large in pictures of more than 1152 pixels.
 
     Args:
         picture: values of any range, (rows, columns) or (rows, columns, 3): colours, or maximum, minimum and spread of many frames.
-        threshold: the least mean probability of a line; tall ones need 0.03 more.
+        threshold: the least probability of a line, the mean of its surest stretch.
 
     Raises:
         SafelightError: E-DEID-TEXT-DETECTOR, when the network can't be loaded.
     """
     shape = picture.shape[0], picture.shape[1]
-    steps = (by for by in _REDUCED if by <= min(shape))
+    steps = (by for by, least in _REDUCED.items() if max(shape) >= least and min(shape) >= by)
     return tuple(found for by in steps for found in _found(_reduced(picture, by), threshold, by, shape))
 
 
@@ -50,10 +51,10 @@ def _found(picture: NDArray[Any], threshold: float, by: int, shape: tuple[int, i
     """The lines of a reduced picture, as boxes of the whole one; of large letters only those that run across: ribs stand one above the other."""
     shown = planes(picture)
     chances = mapping.tiled((shown.shape[1], shown.shape[2]), lambda part: _chances(shown[:, part[0], part[1]]), _STEP)
-    for part, score in mapping.parts(chances, _PIXEL):
-        height, width = (_STEP * (each.stop - each.start) for each in part)
-        least = threshold + _SURER if by > 1 or min(height, width) > _TALL else threshold
-        if score < least or max(height, width) < _SHORTEST or (by > 1 and height > width):
+    for part, inside in mapping.parts(chances, _PIXEL):
+        height, width = (_STEP * size for size in inside.shape)
+        score = mapping.surest(inside, *_STRETCH)
+        if score < threshold or max(height, width) < _SHORTEST or (by > 1 and height > width):
             continue
         yield Found(mapping.box(part, 0, _MARGIN, (_STEP * by, _STEP * by), shape).longer(_ENDS).clipped(*shape), score)
 

@@ -1,4 +1,4 @@
-"""Drawn grounds without text, for training: noise of several kinds under shapes, rims, folds, vessels, rulers, bars and grids.
+"""Drawn grounds without text, for training: noise of several kinds under shapes, rims, folds, vessels, rulers, bars, grids, heads and consoles.
 
 They share no code with the pictures of `benchmarks/burned_in_pictures.py`, by which the network is measured. All come from a random generator that
 is given, as float32 of shape (side, side); units mean nothing, the noise's standard deviation is told.
@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
+from tasks.deid.burned_in.dim_text.brains import brain
+from tasks.deid.burned_in.dim_text.consoles import console
+
 Plane = NDArray[np.float32]
 
 
@@ -25,15 +28,27 @@ class Ground:
         noise: the noise's standard deviation in the same units; 0 for none.
         grain: how far the noise is smoothed, in pixels down and across.
         kind: `added`, `magnitude` (as of complex numbers), `speckle` (logarithm of it), `counted` (grows with the root of brightness).
+        quiet: where no noise is, as outside of a fan.
+        drawn: what a console draws over it, from 0 to 1 where it does.
     """
 
     shapes: Plane
     noise: float
     grain: tuple[float, float]
     kind: str
+    quiet: NDArray[np.bool_] | None = None
+    drawn: Plane | None = None
 
     def seen(self, rng: np.random.Generator) -> Plane:
         """The ground once, with noise of its own."""
+        made = self._noisy(rng)
+        if self.quiet is not None:
+            made = np.where(self.quiet, self.shapes, made)
+        if self.drawn is not None:
+            made = np.where(self.drawn > 0, self.drawn * np.float32(max(1.0, made.max())), made)
+        return made
+
+    def _noisy(self, rng: np.random.Generator) -> Plane:
         if self.noise == 0:
             return self.shapes
         if self.kind == "magnitude":
@@ -56,22 +71,29 @@ class Ground:
 
 
 def ground(rng: np.random.Generator, side: int) -> Ground:
-    """One of them."""
+    """One of them; some are noise alone."""
     shapes = np.full((side, side), rng.choice([0.0, rng.uniform(0, 1)]), np.float32)
-    makers = (_bodies, _rims, _folds, _clouds, _vessels, _ladder, _rulers, _bars, _wave, _trabeculae, _fan, _shade)
-    chances = np.array([4, 4, 3, 3, 3, 2, 1.5, 2.5, 1, 2, 1.5, 1.5])
-    for number in rng.choice(len(makers), int(rng.integers(1, 5)), p=chances / chances.sum()):
+    makers = (_bodies, _rims, _folds, _clouds, _vessels, _ladder, _rulers, _bars, _wave, _trabeculae, _shade, brain)
+    chances = np.array([4, 4, 3, 3, 3, 2, 1.5, 2.5, 1, 2, 2, 4])
+    for number in rng.choice(len(makers), int(rng.integers(1, 5)), p=chances / chances.sum()) if rng.random() < 0.93 else ():
         shapes = makers[number](rng, shapes)
     if rng.random() < 0.8:
         shapes = ndimage.gaussian_filter(shapes, rng.choice([0.5, 0.8, 1.2, 2.5], p=[0.35, 0.35, 0.2, 0.1]))
     if rng.random() < 0.4:
         ramp = np.linspace(-1, 1, side, dtype=np.float32)
         shapes = shapes * (1 + rng.uniform(-0.3, 0.3) * ramp[:, None] + rng.uniform(-0.3, 0.3) * ramp[None])
-    kind = str(rng.choice(["added", "magnitude", "speckle", "counted"], p=[0.45, 0.2, 0.2, 0.15]))
+    kind = str(rng.choice(["added", "magnitude", "speckle", "counted"], p=[0.4, 0.2, 0.25, 0.15]))
+    quiet = None
+    if rng.random() < (0.5 if kind == "speckle" else 0.1):
+        quiet = ~_fan(rng, side)
+        shapes = np.where(quiet, np.float32(rng.choice([0.0, shapes.min()])), shapes)
+    drawn = console(rng, side) if rng.random() < (0.5 if quiet is not None else 0.15) else None
     if kind == "speckle":
-        return Ground(shapes, float(rng.uniform(0.05, 0.25)), (float(rng.uniform(0.5, 1.5)), float(rng.uniform(0.8, 3))), kind)
-    grain = float(rng.choice([0, 0.4, 0.6, 0.9, 1.3]))
-    return Ground(shapes, float(rng.choice([0, 10 ** rng.uniform(-2.7, -1)], p=[0.15, 0.85])), (grain, grain), kind)
+        noise, grain = float(rng.uniform(0.05, 0.25)), (float(rng.uniform(0.5, 1.5)), float(rng.uniform(0.8, 3)))
+    else:
+        across = float(rng.choice([0, 0.4, 0.6, 0.9, 1.3]))
+        noise, grain = float(rng.choice([0, 10 ** rng.uniform(-2.7, -1)], p=[0.15, 0.85])), (across, across)
+    return Ground(np.asarray(shapes, np.float32), noise, grain, kind, quiet, drawn)
 
 
 def _ellipse(side: int, y: float, x: float, down: float, across: float, angle: float) -> NDArray[np.bool_]:
@@ -249,12 +271,14 @@ def _shade(rng: np.random.Generator, shapes: Plane) -> Plane:
     return np.asarray(np.maximum(shapes * np.float32(rng.choice([0, 1])), made), np.float32)
 
 
-def _fan(rng: np.random.Generator, shapes: Plane) -> Plane:
-    """All outside of a fan or a disc is even, as in ultrasound and fluoroscopy."""
-    side = len(shapes)
+def _fan(rng: np.random.Generator, side: int) -> NDArray[np.bool_]:
+    """Inside of a fan, a disc or a rectangle: all outside is even, as in ultrasound and fluoroscopy."""
     rows, columns = np.indices((side, side), np.float32)
+    if rng.random() < 0.3:
+        (top, left), (high, wide) = rng.uniform(-0.3, 0.5, 2) * side, rng.uniform(0.3, 1, 2) * side
+        return np.asarray((rows >= top) & (rows < top + high) & (columns >= left) & (columns < left + wide))
     y, x = rng.uniform(-1, 0.3) * side, rng.uniform(-0.3, 1.3) * side
-    inside = (np.hypot(rows - y, columns - x) < rng.uniform(0.6, 2) * side) & (
-        np.abs(np.arctan2(columns - x, rows - y)) < rng.uniform(0.4, 1.5)
+    return np.asarray(
+        (np.hypot(rows - y, columns - x) < rng.uniform(0.6, 2) * side)
+        & (np.abs(np.arctan2(columns - x, rows - y)) < rng.uniform(0.4, 1.5))
     )
-    return np.where(inside, shapes, np.float32(rng.choice([0.0, shapes.min()]))).astype(np.float32)

@@ -18,7 +18,7 @@ class LineNet(nn.Module):
     Takes (batch, 6, rows, columns) of `planes` as float, rows and columns multiples of 8; gives logits of shape (batch, 1, rows / 2, columns / 2).
     """
 
-    def __init__(self, half: int = 16, quarter: int = 32, eighth: int = 48) -> None:
+    def __init__(self, half: int = 24, quarter: int = 48, eighth: int = 64) -> None:
         super().__init__()
         self.stem = nn.Sequential(_step(4 * CHANNELS, half), _step(half, half))
         self.down = _step(half, quarter, stride=2)

@@ -46,10 +46,10 @@ class Recipe:
 
     seed: int = 1
     processes: int = 2
-    threads: int = 1
-    pictures: int = 9000
+    threads: int = 2
+    pictures: int = 20000
     side: int = 192
-    steps: int = 7000
+    steps: int = 16000
 
 
 def train(folder: Path, fonts: Path, recipe: Recipe, report: Say = lambda _line: None) -> None:

@@ -43,8 +43,8 @@ def test_letters_as_dim_as_a_hundredth_of_the_window_are_found_and_without_local
 ) -> None:
     values = ground() + ink() * 300
     mask = np.zeros(SHAPE, bool)
-    for box in lines(values, 0.5):
-        mask[box.slices()] = True
+    for found in lines(values, 0.5):
+        mask[found.box.slices()] = True
     assert mask[LETTERS].mean() > 0.95
     monkeypatch.setattr(
         frames.contrast, "local", lambda values, low, high: ((values.clip(low, high) - low) / (high - low) * 255).astype("u1")

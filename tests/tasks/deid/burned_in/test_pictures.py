@@ -11,13 +11,15 @@ from tasks.deid.burned_in.searching import lines
 
 @pytest.mark.parametrize("size", [7, 16])
 def test_bright_lines_are_found(size: int) -> None:
-    found, count = recall("PT", size, 0.5, 1)
-    assert found == count >= 3
+    [seen] = recall("PT", size, 0.5, 1)
+    assert seen.found == seen.lines >= 3
+    assert seen.legible_found == seen.legible == seen.lines
 
 
 def test_lines_as_dim_as_the_noise_are_not_found_and_the_measurement_says_so() -> None:
-    found, count = recall("MR", 7, 0.03, 1)
-    assert found < count
+    [seen] = recall("MR", 7, 0.03, 1)
+    assert seen.found < seen.lines
+    assert seen.legible < seen.lines
 
 
 @pytest.mark.parametrize(("kind", "count"), [("MR", 1), ("PT", 2)])

@@ -80,3 +80,27 @@ def test_all_kinds_of_ground_are_drawn_and_none_is_broken() -> None:
         assert seen.shape == (96, 96)
         assert np.isfinite(seen).all()
         assert planes(seen).shape == (6, 96, 96)
+
+
+def test_a_rim_across_a_line_is_not_its_noise() -> None:
+    """What is dim beside a bright rim can be read all the same: the noise is told by the median, not by the spread."""
+    rng = np.random.default_rng(0)
+    ground: Plane = np.asarray(rng.normal(0, 10, (16, 120)), np.float32)
+    even = examples._noise(ground)
+    assert even == pytest.approx(10, rel=0.15)
+    ground[7:9] += 1000
+    assert examples._noise(ground) < 2.5 * even
+    assert ground.std() > 20 * even
+
+
+def test_lines_lie_anywhere_along_the_edges_and_across_what_is_behind() -> None:
+    rng = np.random.default_rng(1)
+    ground: Plane = np.zeros((SIDE, SIDE), np.float32)
+    ground[60:64, 60:64] = 1
+    places = [examples._place(rng, ground, 10, 40) for _ in range(600)]
+    assert all(0 <= top <= SIDE - 10 and 0 <= left <= SIDE - 40 for top, left in places)
+    across = np.mean([bool(ground[top : top + 10, left : left + 40].any()) for top, left in places])
+    by_chance = 13 * 43 / (SIDE - 9) / (SIDE - 39)
+    assert across > 1.4 * by_chance
+    assert np.mean([top < 12 or top > SIDE - 10 - 12 for top, _ in places]) > 0.3
+    assert examples._place(rng, ground[:10, :10], 10, 10) == (0, 0)

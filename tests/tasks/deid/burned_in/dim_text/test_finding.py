@@ -29,7 +29,7 @@ def noise(shape: tuple[int, int], seed: int = 0) -> np.ndarray:
 
 def covered(picture: np.ndarray, letters: np.ndarray) -> float:
     mask = np.zeros(letters.shape, bool)
-    for found in find(picture, 0.5):
+    for found in find(picture, 0.99):
         mask[found.box.slices()] = True
     return float(mask[letters].mean())
 
@@ -40,8 +40,9 @@ def test_letters_are_found_from_two_and_a_half_noises_on_bright_or_dark(rise: fl
 
 
 def test_noise_alone_is_left_alone() -> None:
+    """With ten times the doubt that counts as a rule: so much is allowed where a projection has shown text."""
     for seed in range(20):
-        assert find(noise((256, 256), seed), 0.5) == ()
+        assert find(noise((256, 256), seed), 0.9) == ()
 
 
 def test_letters_weaker_than_noise_are_not_found_so_the_tests_above_can_fail() -> None:
@@ -76,7 +77,7 @@ def test_without_its_weights_nothing_passes(monkeypatch: pytest.MonkeyPatch) -> 
     finding._session.cache_clear()
     monkeypatch.setattr(finding, "_WEIGHTS", "text/none.onnx")
     with pytest.raises(SafelightError, match="E-DEID-TEXT-DETECTOR"):
-        find(noise(SHAPE), 0.5)
+        find(noise(SHAPE), 0.9)
     finding._session.cache_clear()
 
 
