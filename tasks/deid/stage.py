@@ -42,7 +42,7 @@ class DeidentifyStage:
 
     name: ClassVar[str] = "deidentify"
     upstream: ClassVar[str | None] = "pull"
-    revision: ClassVar[int] = 4
+    revision: ClassVar[int] = 5
 
     vault: Vault
     lake: Lake
