@@ -28,6 +28,7 @@ from pydicom.uid import (
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, _config, register_uid
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
+from pynetdicom.pdu_primitives import A_ASSOCIATE
 from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.service_class import StorageServiceClass
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
@@ -37,6 +38,8 @@ _config.LOG_HANDLER_LEVEL = "none"
 _config.LOG_REQUEST_IDENTIFIERS = False
 _config.LOG_RESPONSE_IDENTIFIERS = False
 
+#: Results of an A-ASSOCIATE that mean rejected: for good, and for now (PS3.8 section 9.3.4).
+_REJECTED = (1, 2)
 #: Bytes of a P-DATA PDU that we take; the default of 16 kB costs a turn of the reactor for each.
 MAXIMUM_PDU = 131072
 
@@ -103,6 +106,19 @@ class Caller(AE):
 
     `associate` raises OSError where the host has no address.
     """
+
+    def associate(self, *arguments: Any, **named: Any) -> Association:
+        """As pynetdicom's, but that a rejection is always told as one.
+
+        Where a PACS rejects and hangs up before the calling thread looks whether the connection stands, pynetdicom takes it for one that never
+        stood, and aborts what is over; the answer lies unread.
+        """
+        association = super().associate(*arguments, **named)
+        answers = [each for each in list(association.dul.to_user_queue.queue) if isinstance(each, A_ASSOCIATE)]
+        if association.is_aborted and answers and answers[0].result in _REJECTED:
+            association.acceptor.primitive = answers[0]
+            association.is_rejected, association.is_aborted = True, False
+        return association
 
     def _create_socket(self, association: Association, *arguments: Any) -> AssociationSocket:
         association.dimse.get_msg = partial(_asked_for, association.dimse)  # type: ignore[method-assign]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +23,22 @@ Listen = Callable[..., Receiver]
 @pytest.fixture(autouse=True)
 def _nothing_stays(site: Site) -> Iterator[None]:
     """When a test is over, so are its threads and its open files."""
-    threads, descriptors = set(threading.enumerate()), len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    threads, before = set(threading.enumerate()), opened()
     yield
     for thread in set(threading.enumerate()) - threads:
         thread.join(30)
         assert not thread.is_alive(), thread
-    assert len(os.listdir("/proc/self/fd")) <= descriptors  # noqa: PTH208
+    after = opened()
+    assert len(after) <= len(before), {number: after[number] for number in after if after[number] != before.get(number)}
+
+
+def opened() -> dict[str, str]:
+    """This process's open files: what each number stands for."""
+    found = {}
+    for entry in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # that of the listing itself is gone again
+            found[entry.name] = str(entry.readlink())
+    return found
 
 
 @pytest.fixture(params=ENGINES)
