@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -49,3 +49,19 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def _shared_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Where `tests.once` keeps what all processes of the session share."""
     once.folder.append(shared_folder(tmp_path_factory))
+
+
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Has lines written at the end of the run; what a test prints is lost in pytest-xdist's workers."""
+    return lambda lines: record_property("told", lines)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests had to tell."""
+    reports = [each for kind in terminalreporter.stats.values() for each in kind if isinstance(each, pytest.TestReport)]
+    told = [value for report in reports if report.when == "call" for name, value in report.user_properties if name == "told"]
+    if told:
+        terminalreporter.section("what tests measured")
+    for lines in told:
+        terminalreporter.write_line(str(lines))

@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from functools import reduce
 from io import BytesIO
 from itertools import pairwise
@@ -44,21 +45,18 @@ def result(process: subprocess.Popen[str], seconds: float = SECONDS) -> dict[str
 
 
 @pytest.mark.slow
-def test_every_mutant_ends_and_none_passes_unchecked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_mutant_ends_and_none_passes_unchecked(tmp_path: Path, tell: Callable[[str], None]) -> None:
     borders = [MUTANTS * part // PROCESSES for part in range(PROCESSES + 1)]
     running = [start(tmp_path / str(first), first, last) for first, last in pairwise(borders)]
     results = [result(process) for process in running]
     ends: Counter[str] = reduce(add, (Counter(each["ends"]) for each in results))
     codes: Counter[str] = reduce(add, (Counter(each["quarantined"]) for each in results))
     released, linked = (sum(each[name] for each in results) for name in ("released", "linked"))
-    with capsys.disabled():
-        print(
-            f"\nfuzzer: {MUTANTS} mutants, {sum(each['studies'] for each in results)} studies, {released} released, {dict(ends)}"
-        )
-        print(f"quarantined: {dict(codes.most_common())}")
-        print(
-            f"seconds {[each['seconds'] for each in results]}, slowest study {max(each['slowest_study'] for each in results)} s"
-        )
+    tell(
+        f"fuzzer: {MUTANTS} mutants, {sum(each['studies'] for each in results)} studies, {released} released, {dict(ends)}\n"
+        f"quarantined: {dict(codes.most_common())}\n"
+        f"seconds {[each['seconds'] for each in results]}, slowest study {max(each['slowest_study'] for each in results)} s"
+    )
     for each in results:
         assert each["hung"] == []
         assert each["odd"] == []

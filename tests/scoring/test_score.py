@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-
-import pytest
 
 from tests.scoring import archive
 from tests.scoring.releasing import release
@@ -17,7 +16,7 @@ GOAL = 0.9995
 LEAST_CHECKS = 5_000
 
 
-def test_the_stage_answers_the_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_stage_answers_the_key(tmp_path: Path, tell: Callable[[str], None]) -> None:
     answers = archive.make(tmp_path / "originals")
     assert len(answers.checks) >= LEAST_CHECKS
     handed = release(tmp_path / "originals", tmp_path, answers)
@@ -26,8 +25,7 @@ def test_the_stage_answers_the_key(tmp_path: Path, capsys: pytest.CaptureFixture
     codes = Counter((answers.instances[uid], code) for uid, code in handed.quarantined.items())
     told = [f"de-identification: {len(answers.checks)} checks", *result.lines()]
     told += [f"quarantined: {modality} {code} × {n}" for (modality, code), n in sorted(codes.items())]
-    with capsys.disabled():
-        print("\n" + "\n".join(told))
+    tell("\n".join(told))
     if report := os.environ.get("SAFELIGHT_SCORE"):
         Path(report).write_text("\n".join(told) + "\n", "utf-8")
     assert sum(result.released.values()) + len(handed.quarantined) == len(answers.instances)  # every instance has one end
